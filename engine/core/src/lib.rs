@@ -1,0 +1,10 @@
+//! Everything that Ringkeeper decides: protocol, tree, sessions, watches, agreement.
+//!
+//! PURE: no I/O, clock, randomness, thread or async in this crate; its dependencies have none either. Time and seeds
+//! are arguments. What an operator, a client or a peer can cause is a value; what only a bug can cause is a panic that
+//! names the broken invariant.
+
+pub mod error_code;
+pub mod frame;
+pub mod ids;
+pub mod txn;
