@@ -7,4 +7,6 @@
 pub mod error_code;
 pub mod frame;
 pub mod ids;
+pub mod jute;
+pub mod stat;
 pub mod txn;
