@@ -10,16 +10,20 @@
 //!
 //! This room knows layouts only. Whether flags, modes or watch types make sense is for the server to judge.
 
+pub mod arbitrary;
 mod client;
 mod connect;
+pub mod fuzz;
 mod list;
 mod multi;
 mod opcode;
 mod payload;
 mod primitive;
+mod refusal;
 mod reply;
 mod request;
 mod response;
+mod utf8;
 
 pub use client::{append_connect_request, append_request};
 pub use connect::{AuthPacket, ConnectRequest, ConnectResponse, ReplyHeader, RequestHeader, WatcherEvent};
@@ -28,6 +32,7 @@ pub use multi::{MultiOp, MultiRead, MultiResult};
 pub use opcode::OpCode;
 pub use payload::{PREFIX_LEN, append_payload, first_payload};
 pub use primitive::{ReadError, Reader, STAT_LEN, Writer};
+pub use refusal::Refusal;
 pub use reply::{ReplyFrame, append_connect_response, append_notification};
 pub use request::{Create, DecodeError, Reconfig, Request, SetData, SetWatches};
 pub use response::Response;

@@ -11,6 +11,7 @@
 //!
 //! Source: `BinaryInputArchive`, `BinaryOutputArchive`.
 
+use super::utf8;
 use crate::stat::Stat;
 use std::borrow::Cow;
 use thiserror::Error;
@@ -109,7 +110,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`ReadError::Truncated`], [`ReadError::BadLength`]
     pub fn string(&mut self) -> Result<Option<Cow<'a, str>>, ReadError> {
-        Ok(self.buffer()?.map(decode_utf8))
+        Ok(self.buffer()?.map(utf8::decode))
     }
 
     /// A string that may not be null.
@@ -164,13 +165,6 @@ impl<'a> Reader<'a> {
             num_children: self.i32()?,
             pzxid: self.i64()?,
         })
-    }
-}
-
-fn decode_utf8(bytes: &[u8]) -> Cow<'_, str> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => Cow::Owned(String::from_utf8_lossy(bytes).into_owned()),
     }
 }
 
