@@ -4,9 +4,11 @@
 //! are arguments. What an operator, a client or a peer can cause is a value; what only a bug can cause is a panic that
 //! names the broken invariant.
 
+pub mod acl;
 pub mod error_code;
 pub mod frame;
 pub mod ids;
 pub mod jute;
 pub mod stat;
+pub mod tree;
 pub mod txn;

@@ -1,0 +1,57 @@
+//! The ensemble's sessions: replicated state like the nodes. Whether a session is still alive is for its leader to say;
+//! here it exists from its createSession to its closeSession.
+
+use super::digest;
+use crate::ids::SessionId;
+use std::collections::BTreeMap;
+
+/// What is known of a session on every server.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SessionEntry {
+    /// The negotiated timeout in milliseconds.
+    pub timeout_ms: i32,
+    /// What a client must show to resume it.
+    pub passwd: [u8; 16],
+}
+
+/// Sessions by id.
+#[derive(Clone, Default)]
+pub(super) struct SessionTable {
+    entries: BTreeMap<SessionId, SessionEntry>,
+}
+
+impl SessionTable {
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub fn get(&self, id: SessionId) -> Option<&SessionEntry> {
+        self.entries.get(&id)
+    }
+
+    /// In the order of ids.
+    pub fn iter(&self) -> impl Iterator<Item = (SessionId, &SessionEntry)> {
+        self.entries.iter().map(|(id, entry)| (*id, entry))
+    }
+
+    /// From the session behind `after` on, in the order of ids; from the first if `None`.
+    pub fn iter_after(&self, after: Option<SessionId>) -> impl Iterator<Item = (SessionId, &SessionEntry)> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        let from = after.map_or(Unbounded, Excluded);
+        self.entries.range((from, Unbounded)).map(|(id, entry)| (*id, entry))
+    }
+
+    /// Returns what is to be added to the digest; `None` if there is a session of that id.
+    pub fn insert(&mut self, id: SessionId, entry: SessionEntry) -> Option<u64> {
+        use std::collections::btree_map::Entry;
+        match self.entries.entry(id) {
+            Entry::Occupied(_) => None,
+            Entry::Vacant(place) => Some(digest::of_session(id, place.insert(entry))),
+        }
+    }
+
+    /// Returns what is to be taken from the digest; `None` if there is no such session.
+    pub fn remove(&mut self, id: SessionId) -> Option<u64> {
+        self.entries.remove(&id).map(|entry| digest::of_session(id, &entry))
+    }
+}
