@@ -1,1 +1,22 @@
-//! placeholder
+//! Sockets: client connections on glommio, framing, buffers, back-pressure.
+//!
+//! This room knows glommio and the kernel; it knows nothing of what the frames mean. A connection's task reads and
+//! hands whole frames to a [`Service`]; the executor's turn writes with [`Sockets::send`], one system call for all that
+//! a connection has to hear in a turn.
+
+mod accept;
+mod admission;
+mod connection;
+mod framer;
+mod listener;
+mod reader;
+mod service;
+mod signal;
+mod sockets;
+
+pub use admission::ConnectionLimits;
+pub use framer::{Fault, Framer, Frames, Outcome, Rules};
+pub use listener::{DEFAULT_BACKLOG, SocketOptions, listen, raise_fd_limit};
+pub use service::Service;
+pub use signal::Signal;
+pub use sockets::{SocketStats, Sockets, SocketsConfig};
