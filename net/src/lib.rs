@@ -1,18 +1,20 @@
 //! Sockets: client connections on glommio, framing, buffers, back-pressure.
 //!
-//! This room knows glommio and the kernel; it knows nothing of what the frames mean. A connection's task reads and
-//! hands whole frames to a [`Service`]; the executor's turn writes with [`Sockets::send`], one system call for all that
-//! a connection has to hear in a turn.
+//! This room knows glommio and the kernel; it knows nothing of what the frames mean. One task reads all connections of an
+//! executor and hands whole frames to a [`Service`]; the executor's turn writes with [`Sockets::send`], one system call
+//! for all that a connection has to hear in a turn.
 
 mod accept;
 mod admission;
 mod connection;
+mod events;
 mod framer;
 mod listener;
-mod reader;
+mod readiness;
 mod service;
 mod signal;
 mod sockets;
+mod table;
 
 pub use admission::ConnectionLimits;
 pub use framer::{Fault, Framer, Frames, Outcome, Rules};

@@ -4,8 +4,8 @@ use crate::framer::Frames;
 use ringkeeper_core::ids::ConnId;
 use std::net::SocketAddr;
 
-/// The receiving side. All calls come from tasks of one executor and must not block; none is made from within a call
-/// to [`crate::Sockets`], so an implementation may hold a `RefCell` borrow over those.
+/// The receiving side. All calls come from the task of [`crate::Sockets::run`] and must not block; an implementation may
+/// call [`crate::Sockets`] from within, and may hold `RefCell` borrows over its own calls to it.
 pub trait Service {
     /// A connection was accepted and is within the limits. The returned id is the connection's name from now on; its
     /// slot may be reused as soon as the service has asked to close the connection or has been told that it is gone.

@@ -1,22 +1,20 @@
-//! All client connections of one executor, as the turn sees them: send, resume, stop.
+//! All client connections of one executor, as the turn sees them: send, resume, tick, stop.
 
-use crate::accept;
+use crate::accept::{Complaints, EXHAUSTED_PAUSE};
 use crate::admission::{Admission, ConnectionLimits};
-use crate::connection::{Connection, Phase, Sent};
+use crate::connection::{Connection, Phase};
 use crate::framer::Rules;
 use crate::listener::SocketOptions;
-use crate::reader;
+use crate::readiness::Readiness;
 use crate::service::Service;
-use futures_io::AsyncWrite;
-use glommio::net::TcpStream;
+use crate::table::Table;
 use ringkeeper_core::ids::ConnId;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::future::poll_fn;
-use std::net::{SocketAddr, TcpListener};
-use std::pin::Pin;
-use std::rc::Rc;
-use std::task::{Poll, Waker};
+use std::io;
+use std::net::TcpListener;
+use std::os::fd::AsRawFd;
+use std::rc::{Rc, Weak};
 use std::time::{Duration, Instant};
 
 /// Bytes of the receive buffer that all connections of an executor share.
@@ -25,6 +23,8 @@ pub(crate) const SCRATCH_BYTES: usize = 256 << 10;
 const LINGER: Duration = Duration::from_secs(2);
 /// Capacity of an output buffer that is left with its connection for the next turn.
 const KEPT_OUTPUT_BYTES: usize = 512;
+/// Token of the listening socket.
+pub(crate) const LISTENER_TOKEN: u64 = u64::MAX;
 
 /// What a set of connections is bound by.
 #[derive(Clone, Debug)]
@@ -52,92 +52,110 @@ pub struct SocketStats {
     pub bad_frames: u64,
 }
 
-/// The connections of one executor.
+/// The connections of one executor. Its calls never call the [`Service`]; only the task of [`Sockets::run`] does.
 pub struct Sockets {
     pub(crate) config: SocketsConfig,
     pub(crate) service: Rc<dyn Service>,
+    pub(crate) readiness: Readiness,
     pub(crate) scratch: RefCell<Box<[u8]>>,
     pub(crate) admission: RefCell<Admission>,
-    pub(crate) stats: Cell<SocketStats>,
-    /// By slot of the connection's id. A slot may be taken over while its former user is still closing.
-    table: RefCell<Vec<Option<Rc<Connection>>>>,
+    pub(crate) complaints: RefCell<Complaints>,
+    pub(crate) listener: RefCell<Option<TcpListener>>,
+    pub(crate) table: RefCell<Table>,
+    /// No more connections are accepted until then: the process is out of resources.
+    pub(crate) accept_again: Cell<Option<Instant>>,
+    stats: Cell<SocketStats>,
     held_back: RefCell<Vec<Rc<Connection>>>,
-    lingering: RefCell<VecDeque<(Instant, Rc<Connection>)>>,
+    lingering: RefCell<VecDeque<(Instant, Weak<Connection>)>>,
 }
 
 impl Sockets {
     /// No connections yet.
-    #[must_use]
-    pub fn new(config: SocketsConfig, service: Rc<dyn Service>) -> Rc<Sockets> {
-        Rc::new(Sockets {
+    ///
+    /// # Errors
+    /// The system call's error: out of file descriptors or memory.
+    pub fn new(config: SocketsConfig, service: Rc<dyn Service>) -> io::Result<Rc<Sockets>> {
+        Ok(Rc::new(Sockets {
             admission: RefCell::new(Admission::new(config.limits)),
             config,
             service,
+            readiness: Readiness::new()?,
             scratch: RefCell::new(vec![0; SCRATCH_BYTES].into_boxed_slice()),
-            stats: Cell::default(),
+            complaints: RefCell::default(),
+            listener: RefCell::default(),
             table: RefCell::default(),
+            accept_again: Cell::new(None),
+            stats: Cell::default(),
             held_back: RefCell::default(),
             lingering: RefCell::default(),
-        })
+        }))
     }
 
-    /// Accepts connections from `listener`, in a task that ends when the returned handle is dropped.
-    pub fn accept_from(self: &Rc<Self>, listener: TcpListener) -> glommio::Task<()> {
-        glommio::spawn_local(accept::accept_loop(Rc::clone(self), listener))
+    /// Accepts connections from `listener` from now on.
+    ///
+    /// # Errors
+    /// The system call's error.
+    pub fn accept_from(&self, listener: TcpListener) -> io::Result<()> {
+        listener.set_nonblocking(true)?;
+        self.readiness.add_listener(listener.as_raw_fd(), LISTENER_TOKEN)?;
+        *self.listener.borrow_mut() = Some(listener);
+        Ok(())
     }
 
-    /// Adopts an accepted, admitted socket and starts to read it.
-    pub(crate) fn adopt(self: &Rc<Self>, peer: SocketAddr, stream: TcpStream) {
-        let conn = Rc::new(Connection::new(self.service.opened(peer), peer, stream));
-        let slot = conn.id.slot as usize;
-        let mut table = self.table.borrow_mut();
-        if table.len() <= slot {
-            table.resize_with(slot + 1, || None);
-        }
-        table[slot] = Some(Rc::clone(&conn));
-        drop(table);
-        glommio::spawn_local(reader::read_loop(Rc::clone(self), conn)).detach();
+    /// Closes the listening socket: new connections are refused by the kernel.
+    pub fn stop_accepting(&self) {
+        *self.listener.borrow_mut() = None;
     }
 
     /// Sends `bytes`, which is empty afterwards, and closes the connection behind them if `close` is set. Returns how
     /// many bytes now wait for the peer to read. A connection that does not exist any more swallows everything.
-    pub fn send(self: &Rc<Self>, id: ConnId, bytes: &mut Vec<u8>, close: bool) -> usize {
-        let Some(conn) = self.find(id) else {
-            *bytes = Vec::new();
-            return 0;
-        };
-        if !bytes.is_empty() && conn.phase() < Phase::Flushing {
-            self.send_on(&conn, bytes);
-        }
+    pub fn send(&self, id: ConnId, bytes: &mut Vec<u8>, close: bool) -> usize {
+        let conn = self.table.borrow().by_id(id);
+        let unsent = conn.map_or(0, |conn| {
+            if !bytes.is_empty() && conn.phase() < Phase::Flushing {
+                self.send_on(&conn, bytes);
+            }
+            if close {
+                self.close(&conn);
+            }
+            conn.unsent()
+        });
         if bytes.capacity() > KEPT_OUTPUT_BYTES {
             *bytes = Vec::new();
         } else {
             bytes.clear();
         }
-        if close {
-            self.close(&conn);
-        }
-        conn.unsent()
+        unsent
     }
 
     /// Lets those connections go on that were held back and that `accepts_input` (what [`Service::accepts_input`] would
     /// say) accepts now. To be called at the end of a turn.
     pub fn resume(&self, accepts_input: impl Fn(ConnId) -> bool) {
         self.held_back.borrow_mut().retain(|conn| {
-            let still = conn.phase() == Phase::Open && !accepts_input(conn.id);
-            if !still {
-                conn.release();
+            if conn.phase() == Phase::Open && !accepts_input(conn.id) {
+                return true;
             }
-            still
+            conn.held_back.set(false);
+            self.rearm(conn);
+            false
         });
     }
 
-    /// To be called every few milliseconds: ends connections that have lingered for too long.
+    /// To be called every few milliseconds: ends connections that have lingered for too long, accepts again after a
+    /// shortage of resources.
     pub fn tick(&self, now: Instant) {
         let mut lingering = self.lingering.borrow_mut();
         while lingering.front().is_some_and(|(deadline, _)| *deadline <= now) {
-            if let Some((_, conn)) = lingering.pop_front() {
-                conn.kill();
+            if let Some(conn) = lingering.pop_front().and_then(|(_, conn)| conn.upgrade()) {
+                self.kill(&conn);
+            }
+        }
+        if self.accept_again.get().is_some_and(|at| at <= now) {
+            self.accept_again.set(None);
+            if let Some(listener) = self.listener.borrow().as_ref()
+                && self.readiness.add_listener(listener.as_raw_fd(), LISTENER_TOKEN).is_err()
+            {
+                self.accept_again.set(Some(now + EXHAUSTED_PAUSE));
             }
         }
     }
@@ -157,27 +175,14 @@ impl Sockets {
     /// Whether every connection has got all of its output.
     #[must_use]
     pub fn is_drained(&self) -> bool {
-        self.table.borrow().iter().flatten().all(|conn| conn.unsent() == 0 || conn.phase() == Phase::Dead)
+        self.table.borrow().iter().all(|conn| conn.unsent() == 0 || conn.phase() == Phase::Dead)
     }
 
-    /// Notes that back-pressure holds the connection's reading task.
-    pub(crate) fn hold_back(&self, conn: &Rc<Connection>, waker: &Waker) {
-        if conn.hold_back(waker) {
+    /// Notes that the service does not accept input of the connection now.
+    pub(crate) fn hold_back(&self, conn: &Rc<Connection>) {
+        if !conn.held_back.replace(true) {
             self.held_back.borrow_mut().push(Rc::clone(conn));
         }
-    }
-
-    /// The connection's reading task has ended.
-    pub(crate) fn forget(&self, conn: &Rc<Connection>) {
-        self.uncount(conn);
-        conn.advance(Phase::Dead);
-        let mut table = self.table.borrow_mut();
-        let entry = &mut table[conn.id.slot as usize];
-        if entry.as_ref().is_some_and(|c| Rc::ptr_eq(c, conn)) {
-            *entry = None;
-        }
-        drop(table);
-        self.service.gone(conn.id);
     }
 
     /// Closes the connection once its output is sent.
@@ -191,7 +196,34 @@ impl Sockets {
         } else {
             self.linger(conn);
         }
-        conn.wake();
+    }
+
+    /// All output is sent: shuts the sending side, and gives the peer time to close.
+    pub(crate) fn linger(&self, conn: &Rc<Connection>) {
+        conn.shut_sending();
+        self.lingering.borrow_mut().push_back((Instant::now() + LINGER, Rc::downgrade(conn)));
+        self.rearm(conn);
+    }
+
+    /// Gives the connection up; the event that this makes will remove it.
+    pub(crate) fn kill(&self, conn: &Connection) {
+        conn.advance(Phase::Dead);
+        self.rearm(conn);
+    }
+
+    /// Has whatever the connection has to offer reported. At the least that is room to write; if there is none, it is
+    /// reported when there is some.
+    pub(crate) fn rearm(&self, conn: &Connection) {
+        if let Err(error) = self.readiness.rearm(conn.fd(), conn.token) {
+            // Only possible for a descriptor that is not in the set.
+            tracing::error!(%error, peer = %conn.peer, "cannot watch a connection");
+        }
+    }
+
+    pub(crate) fn uncount(&self, conn: &Connection) {
+        if conn.counted.replace(false) {
+            self.admission.borrow_mut().leave(conn.peer.ip());
+        }
     }
 
     pub(crate) fn count(&self, change: impl FnOnce(&mut SocketStats)) {
@@ -200,67 +232,13 @@ impl Sockets {
         self.stats.set(stats);
     }
 
-    fn find(&self, id: ConnId) -> Option<Rc<Connection>> {
-        self.table.borrow().get(id.slot as usize)?.as_ref().filter(|conn| conn.id == id).cloned()
-    }
-
-    fn send_on(self: &Rc<Self>, conn: &Rc<Connection>, bytes: &[u8]) {
-        match conn.send(bytes) {
-            Sent::All => {}
-            Sent::Lost => conn.kill(),
-            kept => {
-                if conn.unsent() > self.config.max_unsent {
-                    tracing::warn!(peer = %conn.peer, unsent = conn.unsent(), "client does not read: closing");
-                    self.count(|stats| stats.too_slow += 1);
-                    conn.kill();
-                } else if kept == Sent::KeptFirst {
-                    glommio::spawn_local(Rc::clone(self).drain_loop(Rc::clone(conn))).detach();
-                }
-            }
+    fn send_on(&self, conn: &Connection, bytes: &[u8]) {
+        if conn.send(bytes).is_err() {
+            self.kill(conn);
+        } else if conn.unsent() > self.config.max_unsent {
+            tracing::warn!(peer = %conn.peer, unsent = conn.unsent(), "client does not read: closing");
+            self.count(|stats| stats.too_slow += 1);
+            self.kill(conn);
         }
     }
-
-    /// Sends what the kernel did not take at once, as the peer makes room.
-    async fn drain_loop(self: Rc<Self>, conn: Rc<Connection>) {
-        // glommio polls a new task at once, and this one is made within a turn: the service must not be called yet.
-        yield_once().await;
-        let mut left = conn.unsent();
-        while left > 0 && conn.phase() != Phase::Dead {
-            let drained =
-                poll_fn(|cx| conn.drain(|bytes| Pin::new(&mut *conn.stream.borrow_mut()).poll_write(cx, bytes))).await;
-            match drained {
-                Ok(n) => left = n,
-                Err(_) => return conn.kill(),
-            }
-            self.service.unsent(conn.id, left);
-        }
-        if conn.phase() == Phase::Flushing {
-            self.linger(&conn);
-        }
-    }
-
-    fn linger(&self, conn: &Rc<Connection>) {
-        conn.shut_sending();
-        self.lingering.borrow_mut().push_back((Instant::now() + LINGER, Rc::clone(conn)));
-    }
-
-    fn uncount(&self, conn: &Connection) {
-        if conn.counted.replace(false) {
-            self.admission.borrow_mut().leave(conn.peer.ip());
-        }
-    }
-}
-
-/// Lets everything that is ready to run go first.
-async fn yield_once() {
-    let mut yielded = false;
-    poll_fn(|cx| {
-        if yielded {
-            return Poll::Ready(());
-        }
-        yielded = true;
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }

@@ -2,7 +2,7 @@
 
 use ringkeeper_core::ids::ConnId;
 use ringkeeper_net::{ConnectionLimits, Frames, Rules, Service, Signal, SocketOptions, Sockets, SocketsConfig, listen};
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, RefCell};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::mpsc;
@@ -69,9 +69,9 @@ pub fn start(config: SocketsConfig) -> Server {
 
 async fn run(config: SocketsConfig, listener: std::net::TcpListener) {
     let echo = Rc::new(Echo::default());
-    let sockets = Sockets::new(config, Rc::clone(&echo) as Rc<dyn Service>);
-    assert!(echo.sockets.set(Rc::clone(&sockets)).is_ok());
-    let _accepting = sockets.accept_from(listener);
+    let sockets = Sockets::new(config, Rc::clone(&echo) as Rc<dyn Service>).expect("an epoll set");
+    sockets.accept_from(listener).expect("a listening socket");
+    glommio::spawn_local(Rc::clone(&sockets).run()).detach();
     glommio::spawn_local({
         let (echo, sockets) = (Rc::clone(&echo), Rc::clone(&sockets));
         async move {
@@ -94,7 +94,6 @@ async fn run(config: SocketsConfig, listener: std::net::TcpListener) {
 
 #[derive(Default)]
 struct Echo {
-    sockets: OnceCell<Rc<Sockets>>,
     next: Cell<u32>,
     outputs: RefCell<Vec<Output>>,
     held: RefCell<Vec<ConnId>>,
