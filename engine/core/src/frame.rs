@@ -114,7 +114,7 @@ impl<'a> Frame<'a> {
         }
         let len = read_u32(bytes, 0);
         let need = len as usize;
-        if need < HEADER_LEN || need > MAX_LEN || !need.is_multiple_of(ALIGN) {
+        if !(HEADER_LEN..=MAX_LEN).contains(&need) || !need.is_multiple_of(ALIGN) {
             return Err(FrameError::Length(len));
         }
         if bytes.len() < need {

@@ -6,9 +6,16 @@
 
 pub mod acl;
 pub mod error_code;
+pub mod exchange;
 pub mod frame;
+pub mod frontend;
 pub mod ids;
 pub mod jute;
+pub mod prepare;
+pub mod replica;
+pub mod session;
 pub mod stat;
 pub mod tree;
 pub mod txn;
+pub mod watch;
+pub mod zab;

@@ -1,0 +1,218 @@
+//! What crosses between the client executors (frontends) and the replica: requests one way, verdicts and committed
+//! transactions the other. With one executor these are plain calls within a turn; with several, one message per turn
+//! and direction.
+
+use crate::acl::Id;
+use crate::error_code::ErrorCode;
+use crate::ids::{ConnId, SessionId, Zxid};
+use crate::tree::{Applied, Tree};
+use core::ops::Range;
+use std::sync::Arc;
+
+/// What a frontend asks of the replica.
+#[derive(Clone, Debug)]
+pub enum Ask {
+    /// A client wants a session: a new one (`session` is [`SessionId::NONE`]) or its own back.
+    Connect {
+        /// Where to answer.
+        conn: ConnId,
+        /// The session to take up again, if any.
+        session: SessionId,
+        /// Proof of ownership; 16 bytes, or it proves nothing.
+        passwd: Box<[u8]>,
+        /// What the client asked for, in milliseconds.
+        timeout_ms: i32,
+    },
+    /// Something that only the replica can decide: a write, a sync, the end of the session.
+    Request(Request),
+    /// The connection is gone.
+    Gone {
+        /// The connection.
+        conn: ConnId,
+        /// Its session, if it had one.
+        session: SessionId,
+    },
+    /// The session was heard from. Requests touch their session by themselves.
+    Touch {
+        /// The session.
+        session: SessionId,
+    },
+}
+
+/// A request with its body in the inbox's arena.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Where to answer.
+    pub conn: ConnId,
+    /// On whose behalf.
+    pub session: SessionId,
+    /// The client's number of the request.
+    pub cxid: i32,
+    /// ZooKeeper's opcode.
+    pub op: i32,
+    /// Who the connection had proved to be when the request was read.
+    pub auth: Arc<[Id]>,
+    /// The body's place in the arena.
+    pub body: Range<usize>,
+}
+
+/// Requests on their way to the replica. Reused: the arena keeps its memory from turn to turn.
+#[derive(Debug, Default)]
+pub struct Inbox {
+    asks: Vec<Ask>,
+    taken: usize,
+    arena: Vec<u8>,
+}
+
+/// Beyond this an emptied arena gives its memory back.
+const ARENA_KEPT: usize = 1 << 20;
+
+impl Inbox {
+    /// An empty inbox.
+    #[must_use]
+    pub fn new() -> Inbox {
+        Inbox::default()
+    }
+
+    /// Puts in something without a body.
+    pub fn push(&mut self, ask: Ask) {
+        self.asks.push(ask);
+    }
+
+    /// Puts in a request; `body` is copied.
+    pub fn push_request(
+        &mut self,
+        conn: ConnId,
+        session: SessionId,
+        cxid: i32,
+        op: i32,
+        auth: &Arc<[Id]>,
+        body: &[u8],
+    ) {
+        let start = self.arena.len();
+        self.arena.extend_from_slice(body);
+        let body = start..self.arena.len();
+        self.asks.push(Ask::Request(Request { conn, session, cxid, op, auth: Arc::clone(auth), body }));
+    }
+
+    /// Whether nothing waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.taken == self.asks.len()
+    }
+
+    /// Takes the next ask, in the order put in, with the arena that its body is in.
+    pub fn take(&mut self) -> Option<(&Ask, &[u8])> {
+        let ask = self.asks.get(self.taken)?;
+        self.taken += 1;
+        Some((ask, &self.arena))
+    }
+
+    /// Moves all that waits in `other` behind what waits here.
+    pub fn append(&mut self, other: &mut Inbox) {
+        let shift = self.arena.len();
+        self.arena.extend_from_slice(&other.arena);
+        let rest = other.asks.drain(..).skip(other.taken).map(|mut ask| {
+            if let Ask::Request(request) = &mut ask {
+                request.body = request.body.start + shift..request.body.end + shift;
+            }
+            ask
+        });
+        self.asks.extend(rest);
+        other.taken = 0;
+        other.arena.clear();
+    }
+
+    /// Gives the places of taken asks back; a no-op while some wait.
+    pub fn recycle(&mut self) {
+        if self.is_empty() {
+            self.asks.clear();
+            self.taken = 0;
+            self.arena.clear();
+            self.arena.shrink_to(ARENA_KEPT);
+        }
+    }
+}
+
+/// What the replica answers to one connection.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// The request was refused; nothing changed.
+    Refused {
+        /// Whose request.
+        conn: ConnId,
+        /// Its number.
+        cxid: i32,
+        /// Why.
+        error: ErrorCode,
+    },
+    /// One step of a multi was refused; nothing changed.
+    MultiRefused {
+        /// Whose request.
+        conn: ConnId,
+        /// Its number.
+        cxid: i32,
+        /// Number of steps in the request.
+        steps: u32,
+        /// Which step failed, from 0.
+        failed: u32,
+        /// Why.
+        error: ErrorCode,
+    },
+    /// Everything that was proposed before the sync arrived has been applied.
+    Synced {
+        /// Whose request.
+        conn: ConnId,
+        /// Its number.
+        cxid: i32,
+    },
+    /// The connection speaks for the session now.
+    Connected {
+        /// The connection.
+        conn: ConnId,
+        /// Its session.
+        session: SessionId,
+        /// The negotiated timeout.
+        timeout_ms: i32,
+        /// The session's password.
+        passwd: [u8; 16],
+    },
+    /// There is no such session (any more), or the password is wrong.
+    ConnectRefused {
+        /// The connection.
+        conn: ConnId,
+    },
+    /// The connection must go: its session has ended, or moved to another connection.
+    Close {
+        /// The connection.
+        conn: ConnId,
+    },
+}
+
+/// Which request of which connection a transaction came from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Origin {
+    /// The connection that asked.
+    pub conn: ConnId,
+    /// The request's number.
+    pub cxid: i32,
+}
+
+/// A transaction that has just been applied.
+#[derive(Clone, Copy, Debug)]
+pub struct Committed<'a> {
+    /// Its place in the order.
+    pub zxid: Zxid,
+    /// Who asked, if a connection of this process.
+    pub origin: Option<Origin>,
+    /// What came of it.
+    pub applied: &'a Applied,
+}
+
+/// Who hears of what the replica has done, in order. The tree is the state right after it.
+pub trait Audience {
+    /// A transaction was applied.
+    fn committed(&mut self, tree: &Tree, committed: &Committed<'_>);
+    /// A connection gets an answer that changes nothing.
+    fn answer(&mut self, tree: &Tree, answer: Answer);
+}

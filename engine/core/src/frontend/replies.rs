@@ -1,0 +1,151 @@
+//! The replica's verdicts become replies, in the order of each connection's requests, after the watch events of the
+//! same transaction.
+
+use super::Frontend;
+use super::connection::{Operation, Pending, Phase};
+use crate::error_code::ErrorCode;
+use crate::exchange::{Answer, Audience, Committed, Origin};
+use crate::ids::{ConnId, Instant, SessionId};
+use crate::jute::{ConnectResponse, MultiResult, OpCode, ReplyFrame, append_connect_response};
+use crate::tree::{Applied, OpResult, Tree};
+use std::borrow::Cow;
+
+/// A request that the replica has decided.
+struct Decided {
+    xid: i32,
+    operation: Operation,
+    since: Instant,
+}
+
+impl Audience for Frontend {
+    fn committed(&mut self, tree: &Tree, committed: &Committed<'_>) {
+        self.fire(committed);
+        if let Some(Origin { conn, cxid }) = committed.origin {
+            let zxid = committed.zxid.wire();
+            self.reply(tree, conn, cxid, zxid, |out, decided| write_success(out, decided, zxid, committed.applied));
+        }
+    }
+
+    fn answer(&mut self, tree: &Tree, answer: Answer) {
+        let zxid = tree.last_zxid().wire();
+        match answer {
+            Answer::Refused { conn, cxid, error } => {
+                self.reply(tree, conn, cxid, zxid, |out, decided| ReplyFrame::bare(out, decided.xid, zxid, error));
+            }
+            Answer::MultiRefused { conn, cxid, steps, failed, error } => {
+                self.reply(tree, conn, cxid, zxid, |out, decided| {
+                    let mut reply = ReplyFrame::begin(out, decided.xid);
+                    reply.multi_failed(steps as usize, failed as usize, error);
+                    reply.finish(zxid, ErrorCode::Ok);
+                });
+            }
+            Answer::Synced { conn, cxid } => self.reply(tree, conn, cxid, zxid, |out, decided| {
+                let Operation::Sync(path) = &decided.operation else { unreachable!("only a sync is synced") };
+                let mut reply = ReplyFrame::begin(out, decided.xid);
+                reply.body(&crate::jute::Response::Path(path.as_deref().map(Cow::Borrowed)));
+                reply.finish(zxid, ErrorCode::Ok);
+            }),
+            Answer::Connected { conn, session, timeout_ms, passwd } => {
+                self.connected(tree, conn, session, timeout_ms, &passwd);
+            }
+            Answer::ConnectRefused { conn } => self.connect_refused(conn),
+            Answer::Close { conn } => self.close(conn),
+        }
+    }
+}
+
+impl Frontend {
+    /// Answers the request at the head of the connection's queue, then whatever waited only for it.
+    fn reply(&mut self, tree: &Tree, id: ConnId, cxid: i32, zxid: i64, write: impl FnOnce(&mut Vec<u8>, &Decided)) {
+        let Some(conn) = self.conn(id) else { return };
+        if conn.phase == Phase::Closing {
+            return;
+        }
+        let Some(Pending::Submitted { xid, operation, since, bytes }) = conn.pending.pop_front() else {
+            unreachable!("the replica answers what was submitted, in order")
+        };
+        assert_eq!(xid, cxid, "a connection's requests are answered in order");
+        self.pending_bytes -= bytes;
+        let decided = Decided { xid, operation, since };
+        if let Some(out) = self.out(id) {
+            write(out, &decided);
+        }
+        let op = match decided.operation {
+            Operation::Write(op) => op,
+            Operation::Sync(_) => OpCode::Sync.wire(),
+            Operation::CloseSession => OpCode::CloseSession.wire(),
+        };
+        self.note_answer(id, op, xid, zxid, decided.since);
+        if decided.operation == Operation::CloseSession {
+            self.close(id);
+        } else {
+            self.advance(id, tree);
+        }
+    }
+
+    fn connected(&mut self, tree: &Tree, id: ConnId, session: SessionId, timeout_ms: i32, passwd: &[u8; 16]) {
+        let since = self.now;
+        let Some(conn) = self.conn(id) else { return };
+        if conn.phase == Phase::Closing {
+            return;
+        }
+        assert_eq!(conn.phase, Phase::Connecting, "a connection gets one session");
+        (conn.phase, conn.session, conn.timeout_ms) = (Phase::Open, session, timeout_ms);
+        let read_only = conn.knows_read_only.then_some(false);
+        if let Some(out) = self.out(id) {
+            let session_id = session.0;
+            let response = ConnectResponse { protocol_version: 0, timeout_ms, session_id, passwd, read_only };
+            append_connect_response(out, &response);
+        }
+        self.note_answer(id, OpCode::CreateSession.wire(), 0, tree.last_zxid().wire(), since);
+        self.advance(id, tree);
+    }
+
+    fn connect_refused(&mut self, id: ConnId) {
+        let Some(conn) = self.conn(id) else { return };
+        let read_only = conn.knows_read_only.then_some(false);
+        if let Some(out) = self.out(id) {
+            append_connect_response(out, &ConnectResponse::expired(read_only));
+        }
+        self.close(id);
+    }
+}
+
+fn write_success(out: &mut Vec<u8>, decided: &Decided, zxid: i64, applied: &Applied) {
+    let mut reply = ReplyFrame::begin(out, decided.xid);
+    match &decided.operation {
+        Operation::Write(op) if *op == OpCode::Multi.wire() => {
+            for result in &applied.results {
+                reply.multi_result(&multi_result(result, applied));
+            }
+            reply.multi_end();
+        }
+        Operation::Write(op) => match applied.results.first() {
+            Some(OpResult::Created { path, stat, .. }) => {
+                reply.string(&applied.text[path.start as usize..path.end as usize]);
+                if *op != OpCode::Create.wire() {
+                    reply.stat(stat);
+                }
+            }
+            Some(OpResult::SetData(stat) | OpResult::SetAcl(stat)) => reply.stat(stat),
+            _ => {}
+        },
+        Operation::CloseSession | Operation::Sync(_) => {}
+    }
+    reply.finish(zxid, ErrorCode::Ok);
+}
+
+fn multi_result<'a>(result: &OpResult, applied: &'a Applied) -> MultiResult<'a> {
+    match result {
+        OpResult::Created { path, stat, create2 } => {
+            let path = Cow::Borrowed(&applied.text[path.start as usize..path.end as usize]);
+            if *create2 { MultiResult::Created2 { path, stat: *stat } } else { MultiResult::Created { path } }
+        }
+        OpResult::Deleted => MultiResult::Deleted,
+        OpResult::SetData(stat) | OpResult::SetAcl(stat) => MultiResult::SetData(*stat),
+        OpResult::Checked => MultiResult::Checked,
+        OpResult::SessionCreated { .. } | OpResult::SessionClosed => {
+            unreachable!("sessions are not opened or closed within a multi")
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! A frame comes in: who may answer it, and when.
+
+use super::Frontend;
+use super::connection::{Operation, Pending, Phase};
+use crate::acl::{Id, authenticate};
+use crate::error_code::ErrorCode;
+use crate::exchange::Ask;
+use crate::ids::{ConnId, SessionId};
+use crate::jute::{ConnectRequest, OpCode, ReplyFrame, Request, RequestHeader};
+use crate::tree::Tree;
+use std::sync::Arc;
+
+impl Frontend {
+    /// The first frame of a connection.
+    ///
+    /// Source of the order of checks: `ZooKeeperServer.processConnectRequest`.
+    pub(super) fn connect_request(&mut self, id: ConnId, frame: &[u8], tree: &Tree) {
+        let Ok(request) = ConnectRequest::decode(frame) else {
+            self.close(id);
+            return;
+        };
+        // A client that has seen more than this server must find another one: here its view would go backwards.
+        if request.last_zxid_seen > tree.last_zxid().wire() {
+            self.close(id);
+            return;
+        }
+        let Some(conn) = self.conn(id) else { return };
+        conn.phase = Phase::Connecting;
+        conn.knows_read_only = request.read_only.is_some();
+        self.asks.push(Ask::Connect {
+            conn: id,
+            session: SessionId(request.session_id),
+            passwd: request.passwd.unwrap_or_default().into(),
+            timeout_ms: request.timeout_ms,
+        });
+    }
+
+    /// Any later frame, or a deferred one whose turn has come.
+    pub(super) fn request(&mut self, id: ConnId, frame: &[u8], tree: &Tree) {
+        let Ok((header, body)) = RequestHeader::decode(frame) else {
+            self.close(id);
+            return;
+        };
+        let Some(conn) = self.conn(id) else { return };
+        if !core::mem::replace(&mut conn.heard, true) {
+            self.heard.push(id.slot);
+        }
+        let Some(op) = OpCode::from_wire(header.op) else {
+            self.refuse_unknown(id, header.xid);
+            return;
+        };
+        match op {
+            OpCode::Auth => self.auth(id, header.xid, body),
+            _ if !self.is_authorised(id) => {
+                self.ready(id, true, |out| {
+                    ReplyFrame::bare(out, header.xid, 0, ErrorCode::SessionClosedRequireSaslAuth);
+                });
+            }
+            OpCode::Notification | OpCode::Check | OpCode::DeleteContainer | OpCode::CreateSession | OpCode::Error => {
+                self.refuse_unknown(id, header.xid)
+            }
+            OpCode::Sync => match Request::decode(header.op, body) {
+                Ok(Request::Sync { path }) => {
+                    self.submit(id, header, frame, Operation::Sync(path.map(|p| (*p).into())));
+                }
+                _ => self.read_or_defer(id, header, op, frame, tree),
+            },
+            OpCode::CloseSession => self.submit(id, header, frame, Operation::CloseSession),
+            OpCode::Create
+            | OpCode::Create2
+            | OpCode::CreateContainer
+            | OpCode::CreateTtl
+            | OpCode::Delete
+            | OpCode::SetData
+            | OpCode::SetAcl
+            | OpCode::Multi
+            | OpCode::Reconfig => self.submit(id, header, frame, Operation::Write(header.op)),
+            _ => self.read_or_defer(id, header, op, frame, tree),
+        }
+    }
+
+    fn read_or_defer(&mut self, id: ConnId, header: RequestHeader, op: OpCode, frame: &[u8], tree: &Tree) {
+        let Some(conn) = self.conn(id) else { return };
+        if conn.pending.is_empty() {
+            self.read(id, header.xid, op, &frame[8..], tree);
+        } else {
+            self.defer(id, frame);
+        }
+    }
+
+    /// The frame waits for those before it.
+    pub(super) fn defer(&mut self, id: ConnId, frame: &[u8]) {
+        self.pending_bytes += frame.len();
+        if let Some(conn) = self.conn(id) {
+            conn.pending.push_back(Pending::Deferred(frame.into()));
+        }
+    }
+
+    fn submit(&mut self, id: ConnId, header: RequestHeader, frame: &[u8], operation: Operation) {
+        let must_wait = !self.config.with_replica && self.peek(id).is_some_and(super::connection::Conn::has_deferred);
+        if must_wait {
+            self.defer(id, frame);
+            return;
+        }
+        let (since, body) = (self.now, &frame[8..]);
+        let Some(conn) = self.conn(id) else { return };
+        conn.pending.push_back(Pending::Submitted { xid: header.xid, operation, since, bytes: body.len() });
+        let (session, auth) = (conn.session, Arc::clone(&conn.auth));
+        self.pending_bytes += body.len();
+        self.asks.push_request(id, session, header.xid, header.op, &auth, body);
+    }
+
+    /// Something that no client may ask for: ZooKeeper answers -6 with zxid -1, then closes the connection.
+    fn refuse_unknown(&mut self, id: ConnId, xid: i32) {
+        self.ready(id, true, |out| ReplyFrame::bare(out, xid, -1, ErrorCode::Unimplemented));
+    }
+
+    /// Takes effect for every request read after it, also while earlier ones are still on their way; the reply takes
+    /// its turn (kazoo counts on that).
+    fn auth(&mut self, id: ConnId, xid: i32, body: &[u8]) {
+        let verdict = match Request::decode(OpCode::Auth.wire(), body) {
+            Ok(Request::Auth(packet)) => {
+                let scheme = packet.scheme.as_deref().unwrap_or_default();
+                authenticate(scheme, packet.auth, self.config.super_digest.as_deref())
+            }
+            _ => Err(ErrorCode::AuthFailed),
+        };
+        match verdict {
+            Ok(ids) => {
+                if let Some(conn) = self.conn(id) {
+                    let mut all: Vec<Id> = conn.auth.to_vec();
+                    for new in ids {
+                        if !all.contains(&new) {
+                            all.push(new);
+                        }
+                    }
+                    conn.auth = all.into();
+                }
+                self.ready(id, false, |out| ReplyFrame::bare(out, xid, 0, ErrorCode::Ok));
+            }
+            Err(error) => {
+                self.stats.auth_failed += 1;
+                self.ready(id, true, |out| ReplyFrame::bare(out, xid, 0, error));
+            }
+        }
+    }
+
+    fn is_authorised(&self, id: ConnId) -> bool {
+        let required = &self.config.required_schemes;
+        required.is_empty()
+            || self
+                .peek(id)
+                .is_some_and(|conn| conn.auth.iter().any(|who| required.iter().any(|scheme| **scheme == *who.scheme)))
+    }
+
+    /// A reply that needs nobody's decision: sent now, or when those before it have been.
+    fn ready(&mut self, id: ConnId, close: bool, write: impl FnOnce(&mut Vec<u8>)) {
+        let Some(conn) = self.conn(id) else { return };
+        if conn.pending.is_empty() {
+            if let Some(out) = self.out(id) {
+                write(out);
+            }
+            if close {
+                self.close(id);
+            }
+            return;
+        }
+        let mut reply = Vec::new();
+        write(&mut reply);
+        self.pending_bytes += reply.len();
+        if let Some(conn) = self.conn(id) {
+            conn.pending.push_back(Pending::Ready { reply, close });
+        }
+    }
+
+    /// The head of the queue has been answered: whatever waited only for it goes now.
+    pub(super) fn advance(&mut self, id: ConnId, tree: &Tree) {
+        loop {
+            let Some(conn) = self.conn(id) else { return };
+            if conn.phase != Phase::Open || matches!(conn.pending.front(), None | Some(Pending::Submitted { .. })) {
+                return;
+            }
+            let next = conn.pending.pop_front().expect("the queue has a front");
+            self.pending_bytes -= next.bytes();
+            match next {
+                Pending::Ready { reply, close } => {
+                    if let Some(out) = self.out(id) {
+                        out.extend_from_slice(&reply);
+                    }
+                    if close {
+                        self.close(id);
+                    }
+                }
+                Pending::Deferred(frame) => self.turn_of(id, &frame, tree),
+                Pending::Submitted { .. } => unreachable!("submitted requests are answered by the replica"),
+            }
+        }
+    }
+
+    /// A deferred frame has become the head. It may be a read, or (where writes wait for reads, or before the session
+    /// was established) anything else; those go in at the back, which is right only if nothing waits behind the head.
+    fn turn_of(&mut self, id: ConnId, frame: &[u8], tree: &Tree) {
+        let Ok((header, body)) = RequestHeader::decode(frame) else {
+            self.close(id);
+            return;
+        };
+        match OpCode::from_wire(header.op) {
+            Some(op) if is_local_read(op) => self.read(id, header.xid, op, body, tree),
+            _ => {
+                let Some(conn) = self.conn(id) else { return };
+                let behind = core::mem::take(&mut conn.pending);
+                self.request(id, frame, tree);
+                let Some(conn) = self.conn(id) else { return };
+                conn.pending.extend(behind);
+            }
+        }
+    }
+}
+
+/// Whether a request is answered from this server's tree or watches, without the replica.
+fn is_local_read(op: OpCode) -> bool {
+    matches!(
+        op,
+        OpCode::Exists
+            | OpCode::GetData
+            | OpCode::GetAcl
+            | OpCode::GetChildren
+            | OpCode::GetChildren2
+            | OpCode::Ping
+            | OpCode::MultiRead
+            | OpCode::SetWatches
+            | OpCode::SetWatches2
+            | OpCode::AddWatch
+            | OpCode::RemoveWatches
+            | OpCode::CheckWatches
+            | OpCode::GetEphemerals
+            | OpCode::GetAllChildrenNumber
+            | OpCode::WhoAmI
+            | OpCode::Sasl
+    )
+}
