@@ -1,2 +1,7 @@
-//! placeholder
-fn main() {}
+//! The `ringkeeper` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ringkeeper::cli::main()
+}

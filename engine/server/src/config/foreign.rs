@@ -1,0 +1,144 @@
+//! Settings of ZooKeeper that are known and do nothing here: some for good, some until a later version, and some that the
+//! server refuses because to ignore them would mislead or weaken security.
+
+use super::key::{Group, Key};
+
+const JAVA_THREADS: &str = "it tunes threads and queues of the Java server, which Ringkeeper does not have";
+const JAVA_BATCH: &str = "the log batches by itself; see log.batch.max.bytes and log.batch.max.delay.us";
+const JVM: &str = "there is no Java virtual machine to watch";
+const OWN_FILES: &str = "it describes the Java server's files; Ringkeeper has its own format";
+const OWN_CACHE: &str = "replies are encoded without a cache";
+const OWN_WATCHES: &str = "there is one watch table, without lazy cleaning";
+const ENSEMBLES: &str = "ensembles of several servers are not available yet";
+const NEEDS_ENSEMBLE: &str = "it matters only in an ensemble, which is not available yet";
+const TLS: &str = "TLS is not available yet, and clients must not be served in the clear instead";
+const TLS_DETAIL: &str = "TLS is not available yet";
+const SASL: &str = "SASL is not available yet, and to go on without it would admit clients that must be kept out";
+const SASL_DETAIL: &str = "SASL is not available yet";
+const ADMIN: &str = "there is no HTTP admin server yet; four-letter words are there";
+const METRICS: &str = "there is no metrics endpoint yet; the four-letter word mntr is there";
+const THROTTLE: &str = "there is no such throttle yet; outstanding requests are limited by globalOutstandingLimit";
+
+const fn text(name: &'static str) -> Key {
+    Key::text(name, Group::Other)
+}
+
+const fn ensemble(name: &'static str) -> Key {
+    Key::text(name, Group::Ensemble)
+}
+
+const fn off_by_default(name: &'static str) -> Key {
+    Key::bool(name, Group::Other, "false")
+}
+
+/// The rows, in the order of the documentation.
+pub static KEYS: &[Key] = &[
+    // Ensemble
+    ensemble("group.").as_family().refused(ENSEMBLES),
+    ensemble("weight.").as_family().refused(ENSEMBLES),
+    ensemble("peerType").or("participant").refused(ENSEMBLES),
+    ensemble("dynamicConfigFile").refused(ENSEMBLES),
+    ensemble("observerMasterPort").or("0").refused(ENSEMBLES),
+    ensemble("oraclePath").refused(ENSEMBLES),
+    Key::bool("standaloneEnabled", Group::Ensemble, "true").planned(NEEDS_ENSEMBLE),
+    Key::bool("reconfigEnabled", Group::Ensemble, "false").planned(NEEDS_ENSEMBLE),
+    Key::bool("quorumListenOnAllIPs", Group::Ensemble, "false").planned(NEEDS_ENSEMBLE),
+    Key::bool("localSessionsEnabled", Group::Ensemble, "false").planned(NEEDS_ENSEMBLE),
+    Key::bool("localSessionsUpgradingEnabled", Group::Ensemble, "false").planned(NEEDS_ENSEMBLE),
+    Key::bool("readonlymode.enabled", Group::Ensemble, "false").planned(NEEDS_ENSEMBLE),
+    Key::bool("syncEnabled", Group::Ensemble, "true").planned(NEEDS_ENSEMBLE),
+    Key::bool("observer.syncEnabled", Group::Ensemble, "true").planned(NEEDS_ENSEMBLE),
+    ensemble("electionAlg").or("3").planned(NEEDS_ENSEMBLE),
+    ensemble("connectToLearnerMasterLimit").planned(NEEDS_ENSEMBLE),
+    ensemble("multiAddress.").as_family().planned(NEEDS_ENSEMBLE),
+    ensemble("leaderServes").or("yes").planned(NEEDS_ENSEMBLE),
+    ensemble("cnxTimeout").planned(NEEDS_ENSEMBLE),
+    ensemble("electionPortBindRetry").planned(NEEDS_ENSEMBLE),
+    ensemble("quorumCnxnTimeoutMs").planned(NEEDS_ENSEMBLE),
+    ensemble("commitLogCount").planned(NEEDS_ENSEMBLE),
+    ensemble("snapshotSizeFactor").planned(NEEDS_ENSEMBLE),
+    ensemble("forceSnapshotSync").planned(NEEDS_ENSEMBLE),
+    ensemble("leaderConnectDelayDuringRetryMs").planned(NEEDS_ENSEMBLE),
+    ensemble("leader.").as_family().planned(NEEDS_ENSEMBLE),
+    ensemble("learner.").as_family().planned(NEEDS_ENSEMBLE),
+    ensemble("observer.").as_family().planned(NEEDS_ENSEMBLE),
+    ensemble("observerMaster.").as_family().planned(NEEDS_ENSEMBLE),
+    ensemble("follower.").as_family().no_effect(JAVA_THREADS),
+    ensemble("fastleader.").as_family().planned(NEEDS_ENSEMBLE),
+    ensemble("quorum.cnxn.threads.size").no_effect(JAVA_THREADS),
+    // TLS
+    text("secureClientPort").refused(TLS),
+    text("secureClientPortAddress").planned(TLS_DETAIL),
+    off_by_default("sslQuorum").refused(TLS),
+    off_by_default("portUnification").refused(TLS),
+    off_by_default("client.portUnification").refused(TLS),
+    off_by_default("sslQuorumReloadCertFiles").planned(TLS_DETAIL),
+    off_by_default("client.certReload").planned(TLS_DETAIL),
+    text("ssl.").as_family().planned(TLS_DETAIL),
+    text("ssl.quorum.").as_family().planned(TLS_DETAIL),
+    off_by_default("fips-mode").or("true").no_effect("it selects Java's TLS provider"),
+    text("netty.").as_family().no_effect(JAVA_THREADS),
+    // SASL and other identities
+    off_by_default("sessionRequireClientSASLAuth").refused(SASL),
+    off_by_default("quorum.auth.enableSasl").refused(SASL),
+    off_by_default("quorum.auth.serverRequireSasl").refused(SASL),
+    off_by_default("quorum.auth.learnerRequireSasl").refused(SASL),
+    text("quorum.auth.").as_family().planned(SASL_DETAIL),
+    off_by_default("allowSaslFailedClients").planned(SASL_DETAIL),
+    text("authProvider.").as_family().refused("only the schemes world, auth, digest and ip are available; access granted or refused by another provider would be lost"),
+    text("superUser").planned(SASL_DETAIL),
+    text("kerberos.").as_family().planned(SASL_DETAIL),
+    text("X509AuthenticationProvider.").as_family().planned(TLS_DETAIL),
+    off_by_default("IPAuthenticationProvider.usexforwardedfor").planned(ADMIN),
+    text("ensembleAuthName").refused("the ensemble scheme is not available, and clients that it keeps away would be admitted"),
+    text("DigestAuthenticationProvider.digestAlg").or("SHA1").refused("only SHA1 is available: with another digest no stored identity would match"),
+    off_by_default("DigestAuthenticationProvider.enabled").or("true").refused("the digest scheme cannot be switched off yet"),
+    off_by_default("enableEagerACLCheck").planned("ACLs are checked when a request is ordered, with the same result but later than in an ensemble with eager checks"),
+    off_by_default("audit.enable").planned("there is no audit log yet"),
+    text("audit.impl.class").no_effect("it names a Java class"),
+    // Log and snapshots
+    text("preAllocSize").no_effect("log files have a fixed size; see log.segment.bytes"),
+    text("txnLogSizeLimitInKb").no_effect("log files have a fixed size; see log.segment.bytes"),
+    text("flushDelay").no_effect(JAVA_BATCH),
+    text("maxBatchSize").no_effect(JAVA_BATCH),
+    text("maxWriteQueuePollTime").no_effect(JAVA_BATCH),
+    text("snapshot.compression.method").no_effect("snapshots are always compressed with zstd; see snapshot.zstd.level"),
+    text("snapshot.trust.empty").no_effect(OWN_FILES),
+    text("digest.enabled").no_effect("the digest of the tree is always kept"),
+    text("closeSessionTxn.enabled").no_effect(OWN_FILES),
+    text("serializeLastProcessedZxid.enabled").no_effect(OWN_FILES),
+    text("datadir.autocreate").or("true").planned("missing directories are always created"),
+    text("db.autocreate").or("true").planned("an empty directory always starts an empty tree"),
+    off_by_default("emulate353TTLNodes").refused("the ids of ZooKeeper 3.5.3's nodes with a time to live are not known here"),
+    text("testingonly.initialZxid").no_effect("it is for tests of the Java server"),
+    // Limits and throttles
+    text("jute.maxbuffer.extrasize").no_effect("it is slack for reading the Java server's own files"),
+    text("request_throttle_").as_family().planned(THROTTLE),
+    text("request_stale_").as_family().planned(THROTTLE),
+    text("request_throttler.").as_family().planned(THROTTLE),
+    text("throttled_op_wait_time").planned(THROTTLE),
+    text("connection_throttle_").as_family().planned(THROTTLE),
+    text("largeRequest").as_family().planned(THROTTLE),
+    off_by_default("tcpKeepAlive").planned("it concerns connections between servers"),
+    off_by_default("clientTcpKeepAlive").planned("session timeouts find dead clients; the option of the socket is not set yet"),
+    // The Java server's inside
+    text("maxResponseCacheSize").no_effect(OWN_CACHE),
+    text("maxGetChildrenResponseCacheSize").no_effect(OWN_CACHE),
+    text("watchManagerName").no_effect(OWN_WATCHES),
+    text("watcherClean").as_family().no_effect(OWN_WATCHES),
+    text("maxInProcessingDeadWatchers").no_effect(OWN_WATCHES),
+    text("bitHashCacheSize").no_effect(OWN_WATCHES),
+    text("nio.").as_family().no_effect(JAVA_THREADS),
+    text("commitProcessor.").as_family().no_effect(JAVA_THREADS),
+    text("forward_learner_requests_to_commit_processor_disabled").no_effect(JAVA_THREADS),
+    text("serverCnxnFactory").no_effect("it names a Java class"),
+    text("intBufferStartingSizeBytes").no_effect(JAVA_THREADS),
+    text("jvm.pause.").as_family().no_effect(JVM),
+    text("pathStats.").as_family().no_effect("there are no statistics by path"),
+    text("messageTracker.").as_family().no_effect("there is no ring of past messages"),
+    text("globalSessionMetrics").no_effect(METRICS),
+    // Operations
+    off_by_default("admin.enableServer").planned(ADMIN),
+    text("admin.").as_family().planned(ADMIN),
+    text("metricsProvider.").as_family().planned(METRICS),
+];

@@ -1,0 +1,131 @@
+//! `server.N` lines. One of them describes this server; more than one describe an ensemble.
+
+use super::key::parse_int;
+
+/// One `server.N` line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// N.
+    pub id: u8,
+    /// False for an observer.
+    pub votes: bool,
+    /// The client address behind the semicolon, if there is one.
+    pub client: Option<ClientAddress>,
+}
+
+/// `[host:]port`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientAddress {
+    /// None stands for all addresses.
+    pub host: Option<String>,
+    /// The TCP port.
+    pub port: u16,
+}
+
+impl Member {
+    /// Reads `server.N` and `host:quorumPort:electionPort[:role][|...][;[clientHost:]clientPort]`.
+    pub fn parse(name: &str, value: &str) -> Result<Member, String> {
+        let number = name.strip_prefix("server.").unwrap_or(name);
+        let id = parse_int(number).and_then(|n| u8::try_from(n).ok()).ok_or("needs a number from 0 to 255 as N")?;
+        let mut parts = value.split(';').map(str::trim);
+        let quorum = parts.next().unwrap_or_default();
+        let client = parts.next().filter(|part| !part.is_empty()).map(client_address).transpose()?;
+        if parts.next().is_some_and(|part| !part.is_empty()) {
+            return Err("asks for a TLS port, which is not available yet".to_owned());
+        }
+        let mut votes = true;
+        for address in quorum.split('|') {
+            votes &= quorum_address(address.trim())?;
+        }
+        Ok(Member { id, votes, client })
+    }
+}
+
+/// Checks `host:quorumPort:electionPort[:role]`; true if the role votes.
+fn quorum_address(text: &str) -> Result<bool, String> {
+    let (host, rest) = host_and_rest(text)?;
+    let mut fields = rest.split(':');
+    let ports = (fields.next().and_then(port), fields.next().and_then(port));
+    let (Some(quorum), Some(election)) = ports else {
+        return Err("needs host:quorumPort:electionPort".to_owned());
+    };
+    if host.is_empty() {
+        return Err("has no host".to_owned());
+    }
+    if quorum == election {
+        return Err("has the same port for quorum and election".to_owned());
+    }
+    let role = fields.next().unwrap_or("participant");
+    if fields.next().is_some() {
+        return Err("has more fields than host:quorumPort:electionPort:role".to_owned());
+    }
+    match role.to_ascii_lowercase().as_str() {
+        "participant" => Ok(true),
+        "observer" => Ok(false),
+        _ => Err(format!("has the role {role}, which is neither participant nor observer")),
+    }
+}
+
+fn client_address(text: &str) -> Result<ClientAddress, String> {
+    let wrong = || "needs [clientHost:]clientPort behind the semicolon".to_owned();
+    if let Some(port) = port(text) {
+        return Ok(ClientAddress { host: None, port });
+    }
+    let (host, rest) = host_and_rest(text)?;
+    let port = port(rest).ok_or_else(wrong)?;
+    let host = Some(host.to_owned()).filter(|host| !host.is_empty());
+    Ok(ClientAddress { host, port })
+}
+
+/// Cuts at the first colon behind the host, which may be an IPv6 address in brackets.
+fn host_and_rest(text: &str) -> Result<(&str, &str), String> {
+    let wrong = "has no port behind its host (an IPv6 address needs brackets)";
+    match text.strip_prefix('[') {
+        Some(inner) => inner.split_once("]:").ok_or_else(|| wrong.to_owned()),
+        None => text.split_once(':').ok_or_else(|| wrong.to_owned()),
+    }
+}
+
+fn port(text: &str) -> Option<u16> {
+    text.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_as_administrators_write_them() {
+        let check = |value: &str, votes, client: Option<(Option<&str>, u16)>| {
+            let client = client.map(|(host, port)| ClientAddress { host: host.map(str::to_owned), port });
+            assert_eq!(Member::parse("server.1", value), Ok(Member { id: 1, votes, client }), "{value}");
+        };
+        check("zk1:2888:3888", true, None);
+        check("zk1:2888:3888:observer", false, None);
+        check("zk1:2888:3888:PARTICIPANT;2181", true, Some((None, 2181)));
+        check("zk1:2888:3888;0.0.0.0:2181", true, Some((Some("0.0.0.0"), 2181)));
+        check("[::1]:2888:3888;[::]:2181", true, Some((Some("::"), 2181)));
+        check("a:2888:3888|b:2889:3889", true, None);
+    }
+
+    #[test]
+    fn lines_that_are_refused() {
+        for value in [
+            "",
+            "zk1",
+            "zk1:2888",
+            "zk1:2888:2888",
+            "zk1:2888:99999",
+            ":2888:3888",
+            "zk1:2888:3888:boss",
+            "zk1:2888:3888:observer:1",
+            "zk1:2888:3888;client",
+            "::1:2888:3888",
+            "zk1:2888:3888;2181;2182",
+        ] {
+            assert!(Member::parse("server.1", value).is_err(), "{value:?}");
+        }
+        assert!(Member::parse("server.x", "zk1:2888:3888").is_err());
+        assert!(Member::parse("server.256", "zk1:2888:3888").is_err());
+    }
+}

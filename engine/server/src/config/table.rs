@@ -1,0 +1,181 @@
+//! The table of all settings that do something. Parser, flags, `--help`, documentation and `conf` are made from it; the
+//! settings of ZooKeeper that are known and left alone are in [`super::foreign`].
+
+use super::foreign;
+use super::key::{Group, Key};
+use super::shape;
+
+macro_rules! keys {
+    ($($id:ident = $key:expr;)*) => {
+        $(
+            #[doc = concat!("The row of `", stringify!($id), "`.")]
+            pub static $id: Key = $key;
+        )*
+        /// The settings of this table, in the order of the documentation.
+        pub static HONOURED: &[&Key] = &[$(&$id),*];
+    };
+}
+
+const I32_MAX: i64 = i32::MAX as i64;
+const MIB: i64 = 1 << 20;
+
+keys! {
+    DATA_DIR = Key::path("dataDir", Group::Data).required()
+        .means("Directory of snapshots, of the server's own records and, unless dataLogDir says otherwise, of the transaction log. Created if it is missing.");
+    DATA_LOG_DIR = Key::path("dataLogDir", Group::Data).or_derived("dataDir")
+        .means("Directory of the transaction log. A device of its own keeps snapshots from disturbing commits.");
+
+    CLIENT_PORT = Key::int("clientPort", Group::Clients, 0, 65_535, "2181")
+        .means("TCP port for clients. With 0 the system chooses a free one, which the server logs at start.");
+    CLIENT_PORT_ADDRESS = Key::text("clientPortAddress", Group::Clients).or_derived("all addresses of the machine")
+        .means("Address or host name to listen on.");
+    CLIENT_PORT_LISTEN_BACKLOG = Key::int("clientPortListenBacklog", Group::Clients, -1, 65_535, "-1").unit("connections")
+        .means("Length of the queue of connections that are not yet accepted; -1 leaves it to the server (1024).");
+    MAX_CLIENT_CNXNS = Key::int("maxClientCnxns", Group::Clients, 0, I32_MAX, "60").unit("connections")
+        .means("Connections accepted from one IP address; further ones are closed at once. 0 means no limit.");
+    MAX_CNXNS = Key::int("maxCnxns", Group::Clients, 0, I32_MAX, "0").unit("connections")
+        .means("Connections accepted in all; further ones are closed at once. 0 means no limit.");
+    MAX_BUFFER = Key::int("jute.maxbuffer", Group::Clients, 4_096, 32 * MIB, "1048575").unit("bytes")
+        .means("Largest request that is read from a client; a longer one closes the connection. ZooKeeper takes this only as a Java system property; here it may stand in the file.");
+    OUTSTANDING_LIMIT = Key::int("globalOutstandingLimit", Group::Clients, 1, I32_MAX, "1000").unit("requests")
+        .means("Requests in progress on the whole server at which it stops reading from clients that already have one in progress.");
+    SESSIONLESS_TIMEOUT = Key::int("nio.sessionlessCnxnTimeout", Group::Clients, 100, I32_MAX, "10000").unit("ms")
+        .means("Time after which a connection that has not asked for a session is closed.");
+
+    TICK_TIME = Key::int("tickTime", Group::Sessions, 1, 600_000, "3000").unit("ms")
+        .means("Base unit of time; limits of the session timeout follow from it.");
+    MIN_SESSION_TIMEOUT = Key::int("minSessionTimeout", Group::Sessions, -1, I32_MAX, "-1").unit("ms")
+        .means("Shortest session timeout a client gets; -1 means 2 × tickTime.");
+    MAX_SESSION_TIMEOUT = Key::int("maxSessionTimeout", Group::Sessions, -1, I32_MAX, "-1").unit("ms")
+        .means("Longest session timeout a client gets; -1 means 20 × tickTime.");
+
+    EXTENDED_TYPES = Key::bool("extendedTypesEnabled", Group::Tree, "false")
+        .means("Allows nodes with a time to live. Without it their creation is answered as unimplemented.");
+    ENFORCE_QUOTA = Key::bool("enforceQuota", Group::Tree, "false")
+        .means("Refuses writes that exceed a hard quota. Soft quotas only warn, either way.");
+    CONTAINER_CHECK_INTERVAL = Key::int("znode.container.checkIntervalMs", Group::Tree, 1, I32_MAX, "60000").unit("ms")
+        .means("How often empty container nodes and nodes past their time to live are looked for.");
+    CONTAINER_MAX_PER_MINUTE = Key::int("znode.container.maxPerMinute", Group::Tree, 1, I32_MAX, "10000").unit("nodes")
+        .means("How many of them are deleted in a minute at most.");
+    CONTAINER_MAX_NEVER_USED = Key::int("znode.container.maxNeverUsedIntervalMs", Group::Tree, 0, i64::MAX, "300000").unit("ms")
+        .means("Age at which a container that never had a child is deleted; 0 keeps it for ever.");
+
+    SUPER_DIGEST = Key::shaped("DigestAuthenticationProvider.superDigest", Group::Access,
+            "super:<BASE64(SHA1(super:password))>", "super:D/InIHSb7yEEbrWz8b9l71RjZJU=", shape::super_digest)
+        .secret()
+        .means("The identity that may do everything: whoever adds digest authentication that hashes to this text is not checked against any ACL.");
+    SKIP_ACL = Key::yes_no("skipACL", Group::Access, "no")
+        .means("With `yes` no ACL is checked at all.");
+    ENFORCE_AUTH = Key::bool("enforce.auth.enabled", Group::Access, "false")
+        .means("Closes sessions that have not authenticated with one of enforce.auth.schemes when they ask for anything.");
+    ENFORCE_AUTH_SCHEMES = Key::shaped("enforce.auth.schemes", Group::Access, "comma-separated schemes: digest, ip", "digest", shape::auth_schemes)
+        .means("The schemes that count as authenticated; needed if enforce.auth.enabled is true.");
+
+    LOG_DRIVER = Key::one_of("log.driver", Group::Log, &["uring-dsync", "uring-fdatasync", "thread"])
+        .or_derived("thread in the shared profile, uring-dsync in the dedicated one")
+        .means("How the log reaches the disk. uring-dsync: one synchronous write per batch, fewest operations, best on cores of its own. uring-fdatasync: a write, then a sync. thread: a thread of its own that writes and syncs, the calmest on busy cores.");
+    LOG_DURABILITY = Key::shaped("log.durability", Group::Log, "always | interval:<ms> | os", "always", shape::durability)
+        .or_derived("always, or os if forceSync is no")
+        .means("What an acknowledged write survives. always: everything, since it is on disk before the reply. interval:<ms>: the process being killed, but a crash of the machine loses at most that much time. os: the process being killed, but a crash of the machine loses what the system had not yet written.");
+    FORCE_SYNC = Key::yes_no("forceSync", Group::Log, "yes")
+        .means("ZooKeeper's switch for the same: `no` is log.durability=os.");
+    LOG_BATCH_MAX_BYTES = Key::int("log.batch.max.bytes", Group::Log, 4_096, 16 * MIB, "262144").unit("bytes")
+        .means("Largest batch that is written to the log in one operation. A single transaction may exceed it.");
+    LOG_BATCH_MAX_DELAY = Key::int("log.batch.max.delay.us", Group::Log, 0, 100_000, "0").unit("µs")
+        .means("How long the log may wait for more transactions before it writes a batch. With 0 it never waits: what arrives during a write forms the next batch.");
+    LOG_SEGMENT_BYTES = Key::int("log.segment.bytes", Group::Log, MIB, 1024 * MIB, "67108864").unit("bytes")
+        .means("Size of a log file, rounded up to 4096. Files are filled with zeros ahead of need and used again.");
+    FSYNC_WARNING = Key::int("fsync.warningthresholdms", Group::Log, 1, I32_MAX, "1000").unit("ms")
+        .means("A log write that takes longer than this is reported in the server's messages.");
+
+    SNAP_COUNT = Key::int("snapCount", Group::Snapshots, 2, I32_MAX, "100000").unit("transactions")
+        .means("Transactions after which a snapshot is taken. The actual number lies between half of it and all of it, so that servers do not do it at the same time.");
+    SNAP_SIZE_LIMIT = Key::int("snapSizeLimitInKb", Group::Snapshots, -1, I32_MAX, "4194304").unit("KiB")
+        .means("Bytes of log after which a snapshot is taken; 0 or less means never for that reason.");
+    SNAP_RETAIN_COUNT = Key::int("autopurge.snapRetainCount", Group::Snapshots, 0, 1_000_000, "3").unit("snapshots")
+        .means("Snapshots that are kept, with the log they need; fewer than 3 count as 3.");
+    PURGE_INTERVAL = Key::shaped("autopurge.purgeInterval", Group::Snapshots, "hours, or a number with ms, s, m, h or d", "1", shape::purge_interval)
+        .or("0")
+        .no_effect("Ringkeeper purges after each snapshot, so nothing is left for an interval to do")
+        .means("In ZooKeeper, the time between two purges.");
+    SNAPSHOT_RATE = Key::int("snapshot.rate.bytes", Group::Snapshots, 0, i64::MAX, "67108864").unit("bytes/s")
+        .means("How fast a snapshot is written at most, so that it does not take the disk from the log. 0 means no limit.");
+    SNAPSHOT_ZSTD_LEVEL = Key::int("snapshot.zstd.level", Group::Snapshots, 1, 19, "1")
+        .means("Compression level of snapshots.");
+
+    PROFILE = Key::one_of("profile", Group::Executors, &["auto", "shared", "dedicated"]).or("auto")
+        .means("shared: the machine's cores are few or serve others too. dedicated: at least four cores are free for the server. auto chooses by the number of cores. The profile sets defaults of other settings, and is logged at start.");
+    CLIENT_CORES = Key::int("client.cores", Group::Executors, 0, 128, "0").unit("cores")
+        .means("Executors that serve clients besides the one that orders and logs. With 0 that one does everything, which is best on one or two cores.");
+
+    WORDS_WHITELIST = Key::shaped("4lw.commands.whitelist", Group::Operations, "comma-separated four-letter words, or *", "srvr,ruok,mntr", shape::words)
+        .or("srvr")
+        .means("The four-letter words that are answered; srvr always is.");
+    LOGGING_LEVEL = Key::shaped("logging.level", Group::Operations, "error | warn | info | debug | trace, or filter directives", "info", shape::log_filter)
+        .or("info")
+        .means("Which messages about itself the server writes to standard error. Directives such as `info,ringkeeper::executor=debug` select by part of the program.");
+    LOGGING_FORMAT = Key::one_of("logging.format", Group::Operations, &["text", "json"]).or("text")
+        .means("How those messages are written.");
+
+    INIT_LIMIT = Key::int("initLimit", Group::Ensemble, 1, I32_MAX, "10").unit("ticks")
+        .no_effect("a single server has nobody to synchronise with")
+        .means("Time that a server of an ensemble has to connect to its leader and to catch up.");
+    SYNC_LIMIT = Key::int("syncLimit", Group::Ensemble, 1, I32_MAX, "5").unit("ticks")
+        .no_effect("a single server has nobody to synchronise with")
+        .means("Time by which a server of an ensemble may lag behind its leader.");
+    SERVER = Key::family("server.", Group::Ensemble)
+        .means("A member, `server.N=host:quorumPort:electionPort[:role][;[clientHost:]clientPort]`. One line is accepted, and the server runs alone; ensembles of several servers are not available yet.");
+}
+
+/// Every setting that is known, those without effect included.
+pub fn all() -> impl Iterator<Item = &'static Key> {
+    HONOURED.iter().copied().chain(foreign::KEYS.iter())
+}
+
+/// The setting with this name: the exact one, with or without the `zookeeper.` prefix, or the family it belongs to.
+pub fn find(name: &str) -> Option<&'static Key> {
+    let bare = name.strip_prefix("zookeeper.").unwrap_or(name);
+    // A longer family is the more special one: `ssl.quorum.` before `ssl.`.
+    let family = || all().filter(|key| key.family && bare.starts_with(key.name)).max_by_key(|key| key.name.len());
+    all().find(|key| !key.family && key.name == bare).or_else(family)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::config::key::{Effect, Fallback};
+
+    #[test]
+    fn names_flags_and_variables_are_unique() {
+        let mut seen = BTreeSet::new();
+        for key in all() {
+            assert!(seen.insert(key.display_name()), "{} twice", key.name);
+            assert!(key.flag().is_none_or(|flag| seen.insert(format!("--{flag}"))), "{}: flag twice", key.name);
+        }
+    }
+
+    #[test]
+    fn every_row_is_complete_and_its_default_valid() {
+        for key in all() {
+            if let Fallback::Value(value) = key.default {
+                assert_eq!(key.check(value), Ok(()), "{}", key.name);
+            }
+            assert!(key.example().is_empty() || key.check(key.example()).is_ok(), "{}", key.name);
+            if key.effect == Effect::Honoured {
+                assert!(key.meaning.ends_with('.'), "{}: no meaning", key.name);
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_found_with_and_without_the_prefix() {
+        assert_eq!(find("tickTime").map(|key| key.name), Some("tickTime"));
+        assert_eq!(find("zookeeper.snapCount").map(|key| key.name), Some("snapCount"));
+        assert_eq!(find("server.3").map(|key| key.name), Some("server."));
+        assert_eq!(find("ssl.quorum.keyStore.location").map(|key| key.name), Some("ssl.quorum."));
+        assert!(find("ticktime").is_none());
+        assert!(find("").is_none());
+    }
+}

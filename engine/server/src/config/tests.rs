@@ -1,0 +1,276 @@
+//! Configurations as administrators write them, and what is said about the wrong ones.
+
+use super::*;
+
+/// A file with the given text, and flags as `key=value`.
+fn load(text: &str, flags: &[(&str, &str)]) -> Result<(Config, Problems), Problems> {
+    let flags = flags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned(), format!("--set {key}")));
+    let file = Some((PathBuf::from("zoo.cfg"), text.as_bytes().to_vec()));
+    Config::load(&Inputs { file, env: Vec::new(), flags: flags.collect() }, 2)
+}
+
+fn valid(text: &str) -> (Config, Vec<String>) {
+    let (config, problems) = load(text, &[]).unwrap_or_else(|problems| panic!("{text:?} is refused:\n{problems}"));
+    (config, problems.warnings.iter().map(ToString::to_string).collect())
+}
+
+fn refused(text: &str) -> Vec<String> {
+    match load(text, &[]) {
+        Ok(_) => panic!("{text:?} is accepted"),
+        Err(problems) => problems.errors.iter().map(ToString::to_string).collect(),
+    }
+}
+
+#[test]
+fn zookeepers_sample_file() {
+    let (config, warnings) = valid(
+        "# The number of milliseconds of each tick\ntickTime=2000\ninitLimit=10\nsyncLimit=5\ndataDir=/tmp/zookeeper\n\
+         clientPort=2181\n#maxClientCnxns=60\n#autopurge.snapRetainCount=3\n",
+    );
+    assert_eq!(warnings, Vec::<String>::new());
+    assert_eq!(config.data.dir, PathBuf::from("/tmp/zookeeper"));
+    assert_eq!(config.data.log_dir, config.data.dir);
+    assert_eq!(config.clients.port, 2181);
+    assert_eq!(config.sessions.tick, Duration::from_millis(2000));
+    assert_eq!(config.sessions.min_timeout, Duration::from_millis(4000));
+    assert_eq!(config.sessions.max_timeout, Duration::from_millis(40_000));
+    assert_eq!(config.clients.max_per_address, Some(60));
+    assert_eq!(config.clients.max_total, None);
+    assert_eq!(config.clients.max_frame, 0xfffff);
+    assert_eq!(config.log.durability, Durability::Always);
+    assert_eq!(config.executors.profile, Profile::Shared);
+    assert_eq!(config.log.driver, LogDriver::Thread);
+}
+
+#[test]
+fn a_data_directory_is_enough() {
+    let inputs = Inputs { flags: vec![("dataDir".into(), "/d".into(), "--data-dir".into())], ..Inputs::default() };
+    let (config, problems) = Config::load(&inputs, 8).unwrap();
+    assert_eq!(problems, Problems::default());
+    assert_eq!((config.clients.port, config.clients.host.as_deref()), (2181, None));
+    assert_eq!(config.executors.profile, Profile::Dedicated);
+    assert_eq!(config.log.driver, LogDriver::UringDsync);
+    let problems = Config::load(&Inputs::default(), 8).unwrap_err();
+    assert_eq!(problems.errors.len(), 1);
+    assert_eq!(
+        problems.errors[0].to_string(),
+        "dataDir is not set; give --data-dir DIR, or dataDir=DIR in the configuration file"
+    );
+}
+
+#[test]
+fn flag_over_environment_over_file_over_default() {
+    let layers = |flag: bool, env: bool, file: bool| {
+        let inputs = Inputs {
+            file: Some((
+                "zoo.cfg".into(),
+                if file { b"dataDir=/d\ntickTime=1".to_vec() } else { b"dataDir=/d".to_vec() },
+            )),
+            env: if env { vec![("RINGKEEPER_TICK_TIME".into(), "2".into())] } else { vec![] },
+            flags: if flag { vec![("tickTime".into(), "3".into(), "--tick-time".into())] } else { vec![] },
+        };
+        let (config, problems) = Config::load(&inputs, 1).unwrap();
+        assert_eq!(problems, Problems::default());
+        let shown = config.settings.effective().into_iter().find(|setting| setting.name == "tickTime").unwrap();
+        (shown.value, shown.source.to_string())
+    };
+    let check = |flag, env, file, value: &str, source: &str| {
+        assert_eq!(layers(flag, env, file), (value.to_owned(), source.to_owned()));
+    };
+    check(true, true, true, "3", "flag --tick-time");
+    check(false, true, true, "2", "environment RINGKEEPER_TICK_TIME");
+    check(false, false, true, "1", "zoo.cfg:2");
+    check(false, false, false, "3000", "default");
+}
+
+#[test]
+fn wrong_values_are_refused_with_place_reason_and_remedy() {
+    let errors =
+        refused("dataDir=/d\n\ntickTime=2s\nclientPort=99999\nenforceQuota=1\nlog.durability=never\ndataLogDir=\n");
+    assert_eq!(
+        errors,
+        [
+            "zoo.cfg:3: tickTime=2s is not a whole number; give a whole number from 1 to 600000 (ms), for example tickTime=3000",
+            "zoo.cfg:4: clientPort=99999 is more than 65535; give a whole number from 0 to 65535, for example clientPort=2181",
+            "zoo.cfg:5: enforceQuota=1 is neither true nor false; give true or false, for example enforceQuota=false",
+            "zoo.cfg:6: log.durability=never is neither always nor interval:<ms> nor os; \
+         give always | interval:<ms> | os, for example log.durability=always",
+            "zoo.cfg:7: dataLogDir= is empty; give a path, for example dataLogDir=/var/lib/ringkeeper",
+        ]
+    );
+    assert_eq!(
+        refused("dataDir=\\u00"),
+        [
+            "zoo.cfg:1: `\\u` must be followed by four hexadecimal digits; write a backslash as \\\\",
+            "dataDir is not set; give --data-dir DIR, or dataDir=DIR in the configuration file",
+        ]
+    );
+}
+
+#[test]
+fn unknown_names_are_warned_about_with_the_one_that_was_meant() {
+    let (_, warnings) = valid("dataDir=/d\nticktime=5\nzookeeper.snapcount=7\njava.security.auth.login.config=/x\n");
+    assert_eq!(
+        warnings,
+        [
+            "zoo.cfg:2: ticktime is not a known setting; did you mean tickTime?",
+            "zoo.cfg:3: zookeeper.snapcount is not a known setting; did you mean snapCount?",
+            "zoo.cfg:4: java.security.auth.login.config is not a known setting; remove it",
+        ]
+    );
+    let problems = load("dataDir=/d", &[("tickTme", "5")]).unwrap_err();
+    assert_eq!(
+        problems.errors[0].to_string(),
+        "flag --set tickTme: tickTme is not a known setting; did you mean tickTime?"
+    );
+    let env = vec![("RINGKEEPER_TICKTIME".to_owned(), "1".to_owned()), ("HOME".to_owned(), "/".to_owned())];
+    let file = Some(("f".into(), b"dataDir=/d".to_vec()));
+    let (_, problems) = Config::load(&Inputs { file, env, flags: vec![] }, 1).unwrap();
+    assert_eq!(problems.warnings.len(), 1);
+    assert!(problems.warnings[0].to_string().ends_with("did you mean RINGKEEPER_TICK_TIME?"), "{problems}");
+}
+
+#[test]
+fn the_prefix_of_java_properties_may_stand_or_not() {
+    let (config, warnings) = valid("dataDir=/d\nzookeeper.snapCount=7\nzookeeper.jute.maxbuffer=0x3fffff\n");
+    assert_eq!(warnings, Vec::<String>::new());
+    assert_eq!((config.snapshots.every_transactions, config.clients.max_frame), (7, 0x3f_ffff));
+}
+
+#[test]
+fn the_last_of_two_lines_wins_and_is_warned_about() {
+    let (config, warnings) = valid("dataDir=/d\ntickTime=5\nzookeeper.tickTime=6\n");
+    assert_eq!(config.sessions.tick, Duration::from_millis(6));
+    assert_eq!(warnings, ["zoo.cfg:3: tickTime=6 is given twice; zoo.cfg:2 is overruled; keep one of them"]);
+}
+
+#[test]
+fn session_limits_follow_the_tick_unless_given_and_must_not_cross() {
+    let (config, _) = valid("dataDir=/d\ntickTime=100\nminSessionTimeout=-1\nmaxSessionTimeout=9000\n");
+    assert_eq!(config.sessions.min_timeout, Duration::from_millis(200));
+    assert_eq!(config.sessions.max_timeout, Duration::from_millis(9000));
+    assert_eq!(
+        refused("dataDir=/d\nminSessionTimeout=9000\nmaxSessionTimeout=8000"),
+        ["zoo.cfg:2: minSessionTimeout=9000 is larger than maxSessionTimeout=8000; raise the one or lower the other"]
+    );
+}
+
+#[test]
+fn force_sync_is_durability_by_another_name() {
+    let (config, warnings) = valid("dataDir=/d\nforceSync=no");
+    assert_eq!(config.log.durability, Durability::Os);
+    assert!(warnings[0].contains("lose acknowledged writes"), "{warnings:?}");
+    let (config, warnings) = valid("dataDir=/d\nforceSync=no\nlog.durability=interval:10");
+    assert_eq!(config.log.durability, Durability::Interval(Duration::from_millis(10)));
+    assert!(warnings[0].contains("overruled"), "{warnings:?}");
+    let (config, warnings) = valid("dataDir=/d\nforceSync=yes");
+    assert_eq!((config.log.durability, warnings.len()), (Durability::Always, 0));
+}
+
+#[test]
+fn one_server_line_is_fine_and_several_are_refused() {
+    let (config, warnings) = valid("dataDir=/d\nserver.1=localhost:2888:3888;127.0.0.1:2199\ninitLimit=5\n");
+    assert_eq!((config.clients.port, config.clients.host.as_deref()), (2199, Some("127.0.0.1")));
+    assert_eq!(warnings, ["zoo.cfg:3: initLimit=5 has no effect: a single server has nobody to synchronise with"]);
+    let (config, _) = valid("dataDir=/d\nclientPort=7\nserver.1=localhost:2888:3888");
+    assert_eq!(config.clients.port, 7);
+    assert_eq!(
+        refused("dataDir=/d\nserver.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2"),
+        ["zoo.cfg:3: server.2=b:1:2 is one of several servers, and ensembles are not available yet; \
+         keep one server line, or none, and run a single server"]
+    );
+    assert!(refused("dataDir=/d\nserver.1=a:1:2:observer")[0].contains("observer without an ensemble"));
+    assert!(refused("dataDir=/d\nclientPort=1\nserver.1=a:1:2;2")[0].contains("contradicts clientPort"));
+    assert!(refused("dataDir=/d\nserver.1=a")[0].contains("has no port"));
+}
+
+#[test]
+fn what_would_weaken_security_is_refused_and_the_rest_only_warned_about() {
+    for text in ["secureClientPort=2281", "sslQuorum=true", "sessionRequireClientSASLAuth=true", "authProvider.1=x", {
+        "zookeeper.DigestAuthenticationProvider.digestAlg=SHA-256"
+    }] {
+        assert!(refused(&format!("dataDir=/d\n{text}"))[0].contains("cannot be honoured"), "{text}");
+    }
+    for text in ["sslQuorum=false", "peerType=participant", "standaloneEnabled=true", "admin.enableServer=false"] {
+        assert_eq!(valid(&format!("dataDir=/d\n{text}")).1, Vec::<String>::new(), "{text}");
+    }
+    for text in ["admin.serverPort=8080", "nio.numWorkerThreads=4", "autopurge.purgeInterval=24", "preAllocSize=65536"]
+    {
+        let (_, warnings) = valid(&format!("dataDir=/d\n{text}"));
+        assert!(warnings[0].contains("has no effect"), "{warnings:?}");
+    }
+}
+
+#[test]
+fn secrets_are_not_shown() {
+    let digest = "super:D/InIHSb7yEEbrWz8b9l71RjZJU=";
+    let (config, warnings) = valid(&format!("dataDir=/d\nDigestAuthenticationProvider.superDigest={digest}"));
+    assert_eq!(config.access.super_digest.as_deref(), Some(digest));
+    assert_eq!(warnings.len(), 0);
+    assert!(config.settings.effective().iter().all(|setting| !setting.value.contains("D/In")));
+    let errors = refused("dataDir=/d\nDigestAuthenticationProvider.superDigest=super:hunter2");
+    assert!(!errors[0].contains("hunter2") && errors[0].contains("plain password"), "{errors:?}");
+}
+
+#[test]
+fn enforced_authentication_needs_schemes() {
+    assert!(refused("dataDir=/d\nenforce.auth.enabled=true")[0].contains("enforce.auth.schemes"));
+    let (config, _) = valid("dataDir=/d\nenforce.auth.enabled=true\nenforce.auth.schemes=digest, ip");
+    assert_eq!(config.access.required_schemes, Some(vec!["digest".to_owned(), "ip".to_owned()]));
+    let (config, _) = valid("dataDir=/d\nenforce.auth.schemes=digest");
+    assert_eq!(config.access.required_schemes, None);
+}
+
+#[test]
+fn zero_means_no_limit_where_zookeeper_says_so() {
+    let (config, warnings) = valid(
+        "dataDir=/d\nmaxClientCnxns=0\nsnapSizeLimitInKb=0\nsnapshot.rate.bytes=0\n\
+         znode.container.maxNeverUsedIntervalMs=0\nautopurge.snapRetainCount=1\nclientPortListenBacklog=-1",
+    );
+    assert_eq!(config.clients.max_per_address, None);
+    assert_eq!(config.clients.backlog, None);
+    assert_eq!(
+        config.snapshots,
+        Snapshots { every_transactions: 100_000, every_log_bytes: None, retain: 3, max_rate: None, zstd_level: 1 }
+    );
+    assert_eq!(config.tree.container_max_never_used, None);
+    assert!(warnings[0].contains("is too few; 3 are kept"), "{warnings:?}");
+}
+
+#[test]
+fn addresses_to_listen_on() {
+    let addresses = |text: &str| {
+        let clients = valid(&format!("dataDir=/d\n{text}")).0.clients;
+        (clients.display(), clients.resolve().unwrap().iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    let check = |text, shown: &str, expected: &[&str]| {
+        let (display, resolved) = addresses(text);
+        assert_eq!(
+            (display.as_str(), resolved.iter().map(String::as_str).collect::<Vec<_>>().as_slice()),
+            (shown, expected)
+        );
+    };
+    check("clientPort=7", "*:7", &["[::]:7", "0.0.0.0:7"]);
+    check("clientPortAddress=127.0.0.1", "127.0.0.1:2181", &["127.0.0.1:2181"]);
+    check("clientPortAddress=[::1]", "[::1]:2181", &["[::1]:2181"]);
+    check("clientPortAddress=::1", "[::1]:2181", &["[::1]:2181"]);
+}
+
+/// Every setting, at an example of a value, is accepted from the file unless it is one of those that are refused.
+#[test]
+fn every_setting_of_the_table_is_accepted() {
+    for key in table::all().filter(|key| !matches!(key.effect, key::Effect::Refused(_)) && !key.family) {
+        let example = if key.example().is_empty() { "7" } else { key.example() };
+        let schemes = if key.name == "enforce.auth.enabled" { "enforce.auth.schemes=ip\n" } else { "" };
+        valid(&format!("dataDir=/d\n{schemes}{}={example}\n", key.name));
+    }
+}
+
+/// Hostile files end in problems, not in a panic.
+#[test]
+fn any_bytes_can_be_read() {
+    let seeds: [&[u8]; 6] = [b"\\", b"\xff\xfe=\\u", b"server.=\nserver.1=", b"=\n:\n \\\n", b"dataDir", b"a=\\ud800"];
+    for seed in seeds {
+        let _ = Config::load(&Inputs { file: Some(("f".into(), seed.to_vec())), ..Inputs::default() }, 1);
+    }
+}

@@ -1,0 +1,261 @@
+//! From settings to [`Config`]: defaults that follow from other settings, and the checks that concern more than one.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::key::{Fallback, Key};
+use super::membership::Member;
+use super::problem::{Problem, Problems};
+use super::settings::{Setting, Settings};
+use super::shape::{Durability, list};
+use super::table as keys;
+use super::{
+    Access, Clients, Config, Data, Executors, Log, LogDriver, Logging, LoggingFormat, Profile, Sessions, Snapshots,
+    TreeRules,
+};
+use crate::four_letter::Whitelist;
+
+/// Fewer snapshots than this are never kept, as in ZooKeeper.
+const MIN_RETAINED: i64 = 3;
+/// From this number of cores on, `profile=auto` takes the server to have cores of its own.
+const DEDICATED_CORES: usize = 4;
+
+/// Builds the configuration; `None` only if something without a default is missing, which is then among the problems.
+pub(super) fn build(mut settings: Settings, cores: usize, problems: &mut Problems) -> Option<Config> {
+    let executors = executors(&mut settings, cores);
+    let clients = clients(&mut settings, problems);
+    let log = log(&mut settings, executors.profile, problems);
+    let sessions = sessions(&mut settings, problems);
+    let data = data(&mut settings, problems)?;
+    Some(Config {
+        data,
+        clients,
+        sessions,
+        tree: tree(&settings),
+        access: access(&settings, problems),
+        log,
+        snapshots: snapshots(&settings, problems),
+        executors,
+        words: Whitelist::parse(settings.text(&keys::WORDS_WHITELIST).unwrap_or_default()),
+        logging: logging(&settings),
+        settings,
+    })
+}
+
+fn millis(settings: &Settings, key: &Key) -> Duration {
+    Duration::from_millis(settings.size(key))
+}
+
+fn count(settings: &Settings, key: &Key) -> u32 {
+    u32::try_from(settings.int(key)).expect("the table bounds this key to 32 bits")
+}
+
+/// ZooKeeper's way to say "no limit" is 0.
+fn limit(settings: &Settings, key: &Key) -> Option<u32> {
+    Some(count(settings, key)).filter(|limit| *limit > 0)
+}
+
+fn data(settings: &mut Settings, problems: &mut Problems) -> Option<Data> {
+    assert!(matches!(keys::DATA_DIR.default, Fallback::Required));
+    let Some(dir) = settings.text(&keys::DATA_DIR).map(PathBuf::from) else {
+        let already_refused = problems.errors.iter().any(|problem| problem.subject.starts_with(keys::DATA_DIR.name));
+        if !already_refused {
+            problems.refuse(Problem::missing(keys::DATA_DIR.name, "is not set", {
+                "give --data-dir DIR, or dataDir=DIR in the configuration file"
+            }));
+        }
+        return None;
+    };
+    if settings.given(&keys::DATA_LOG_DIR).is_none() {
+        settings.derive(&keys::DATA_LOG_DIR, dir.display().to_string(), "dataDir");
+    }
+    let log_dir = settings.text(&keys::DATA_LOG_DIR).map_or_else(|| dir.clone(), PathBuf::from);
+    Some(Data { dir, log_dir })
+}
+
+fn executors(settings: &mut Settings, cores: usize) -> Executors {
+    let profile = match settings.text(&keys::PROFILE).map(str::to_ascii_lowercase).as_deref() {
+        Some("shared") => Profile::Shared,
+        Some("dedicated") => Profile::Dedicated,
+        _ => {
+            let profile = if cores < DEDICATED_CORES { Profile::Shared } else { Profile::Dedicated };
+            settings.derive(&keys::PROFILE, profile.name().to_owned(), &format!("auto, {cores} cores"));
+            profile
+        }
+    };
+    let client_cores = u16::try_from(settings.int(&keys::CLIENT_CORES)).expect("the table bounds the client cores");
+    Executors { profile, client_cores }
+}
+
+fn clients(settings: &mut Settings, problems: &mut Problems) -> Clients {
+    take_member_address(settings, problems);
+    Clients {
+        host: settings.text(&keys::CLIENT_PORT_ADDRESS).map(|host| {
+            let bracketed = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+            bracketed.unwrap_or(host).to_owned()
+        }),
+        port: u16::try_from(settings.int(&keys::CLIENT_PORT)).expect("the table bounds ports"),
+        backlog: u32::try_from(settings.int(&keys::CLIENT_PORT_LISTEN_BACKLOG)).ok(),
+        max_per_address: limit(settings, &keys::MAX_CLIENT_CNXNS),
+        max_total: limit(settings, &keys::MAX_CNXNS),
+        max_frame: count(settings, &keys::MAX_BUFFER),
+        max_outstanding: count(settings, &keys::OUTSTANDING_LIMIT),
+        sessionless_timeout: millis(settings, &keys::SESSIONLESS_TIMEOUT),
+    }
+}
+
+/// A single `server.N` line may carry the client address; it must not contradict the other settings.
+fn take_member_address(settings: &mut Settings, problems: &mut Problems) {
+    let lines: Vec<Setting> = settings.members(&keys::SERVER).cloned().collect();
+    let mut refuse = |line: &Setting, wrong: &str, remedy: &str| {
+        problems.refuse(Problem::new(line, &keys::SERVER, wrong, remedy));
+    };
+    if let [_, second, ..] = lines.as_slice() {
+        let wrong = "is one of several servers, and ensembles are not available yet";
+        return refuse(second, wrong, "keep one server line, or none, and run a single server");
+    }
+    let Some(line) = lines.first() else { return };
+    let member = match Member::parse(&line.name, &line.value) {
+        Ok(member) => member,
+        Err(wrong) => return refuse(line, &wrong, "for example server.1=localhost:2888:3888;2181"),
+    };
+    if !member.votes {
+        return refuse(line, "is an observer without an ensemble", "make it a participant, or remove the line");
+    }
+    let Some(address) = member.client else { return };
+    let from = line.source.to_string();
+    match settings.given(&keys::CLIENT_PORT) {
+        Some(given) if given.value != address.port.to_string() => {
+            return refuse(line, "contradicts clientPort", "give the client port in one place");
+        }
+        Some(_) => {}
+        None => settings.derive(&keys::CLIENT_PORT, address.port.to_string(), &from),
+    }
+    match (settings.given(&keys::CLIENT_PORT_ADDRESS), address.host) {
+        (Some(given), Some(host)) if given.value != host => {
+            refuse(line, "contradicts clientPortAddress", "give the client address in one place");
+        }
+        (None, Some(host)) => settings.derive(&keys::CLIENT_PORT_ADDRESS, host, &from),
+        _ => {}
+    }
+}
+
+fn sessions(settings: &mut Settings, problems: &mut Problems) -> Sessions {
+    let tick = settings.int(&keys::TICK_TIME);
+    for (key, ticks) in [(&keys::MIN_SESSION_TIMEOUT, 2), (&keys::MAX_SESSION_TIMEOUT, 20)] {
+        if settings.int(key) < 0 {
+            settings.derive(key, (ticks * tick).to_string(), &format!("{ticks} × tickTime"));
+        }
+    }
+    let min_timeout = millis(settings, &keys::MIN_SESSION_TIMEOUT);
+    let max_timeout = millis(settings, &keys::MAX_SESSION_TIMEOUT);
+    if min_timeout > max_timeout
+        && let Some(given) = settings.given(&keys::MIN_SESSION_TIMEOUT)
+    {
+        let wrong = format!("is larger than maxSessionTimeout={}", max_timeout.as_millis());
+        problems.refuse(Problem::new(given, &keys::MIN_SESSION_TIMEOUT, &wrong, "raise the one or lower the other"));
+    }
+    Sessions { tick: millis(settings, &keys::TICK_TIME), min_timeout, max_timeout }
+}
+
+fn tree(settings: &Settings) -> TreeRules {
+    TreeRules {
+        extended_types: settings.is_on(&keys::EXTENDED_TYPES),
+        enforce_quota: settings.is_on(&keys::ENFORCE_QUOTA),
+        container_check_interval: millis(settings, &keys::CONTAINER_CHECK_INTERVAL),
+        container_max_per_minute: count(settings, &keys::CONTAINER_MAX_PER_MINUTE),
+        container_max_never_used: Some(millis(settings, &keys::CONTAINER_MAX_NEVER_USED)).filter(|age| !age.is_zero()),
+    }
+}
+
+fn access(settings: &Settings, problems: &mut Problems) -> Access {
+    let schemes: Vec<String> =
+        list(settings.text(&keys::ENFORCE_AUTH_SCHEMES).unwrap_or_default()).map(str::to_owned).collect();
+    let enforced = settings.is_on(&keys::ENFORCE_AUTH);
+    if enforced
+        && schemes.is_empty()
+        && let Some(given) = settings.given(&keys::ENFORCE_AUTH)
+    {
+        let remedy = "give enforce.auth.schemes, for example enforce.auth.schemes=digest";
+        problems.refuse(Problem::new(given, &keys::ENFORCE_AUTH, "needs to know which schemes count", remedy));
+    }
+    if settings.is_on(&keys::SKIP_ACL)
+        && let Some(given) = settings.given(&keys::SKIP_ACL)
+    {
+        problems.warn(Problem::new(given, &keys::SKIP_ACL, "lets every client do everything", ""));
+    }
+    Access {
+        super_digest: settings.text(&keys::SUPER_DIGEST).map(str::to_owned),
+        skip_acl: settings.is_on(&keys::SKIP_ACL),
+        required_schemes: enforced.then_some(schemes),
+    }
+}
+
+fn log(settings: &mut Settings, profile: Profile, problems: &mut Problems) -> Log {
+    let driver = match settings.text(&keys::LOG_DRIVER).map(str::to_ascii_lowercase).as_deref() {
+        Some("uring-dsync") => LogDriver::UringDsync,
+        Some("uring-fdatasync") => LogDriver::UringFdatasync,
+        Some("thread") => LogDriver::Thread,
+        _ => {
+            let driver = if profile == Profile::Shared { LogDriver::Thread } else { LogDriver::UringDsync };
+            settings.derive(&keys::LOG_DRIVER, driver.name().to_owned(), &format!("profile {}", profile.name()));
+            driver
+        }
+    };
+    const BLOCK: u64 = 4096;
+    Log {
+        driver,
+        durability: durability(settings, problems),
+        batch_max_bytes: count(settings, &keys::LOG_BATCH_MAX_BYTES),
+        batch_max_delay: Duration::from_micros(settings.size(&keys::LOG_BATCH_MAX_DELAY)),
+        segment_bytes: settings.size(&keys::LOG_SEGMENT_BYTES).next_multiple_of(BLOCK),
+        slow_write: millis(settings, &keys::FSYNC_WARNING),
+    }
+}
+
+/// `log.durability` decides; without it `forceSync=no` does, with a warning, because few who copy it know what it costs.
+fn durability(settings: &mut Settings, problems: &mut Problems) -> Durability {
+    let force = settings.is_on(&keys::FORCE_SYNC);
+    let given = settings.text(&keys::LOG_DURABILITY).and_then(|text| Durability::parse(text).ok());
+    let durability = given.unwrap_or(if force { Durability::Always } else { Durability::Os });
+    if !force && let Some(no) = settings.given(&keys::FORCE_SYNC) {
+        let problem = match given {
+            Some(_) => Problem::new(no, &keys::FORCE_SYNC, "is overruled by log.durability", "remove it"),
+            None => Problem::new(no, &keys::FORCE_SYNC, "lets a crash of the machine lose acknowledged writes", {
+                "say log.durability=os if that is meant"
+            }),
+        };
+        problems.warn(problem);
+    }
+    if given.is_none() {
+        let (value, from) = if force { ("always", "default") } else { ("os", "forceSync=no") };
+        settings.derive(&keys::LOG_DURABILITY, value.to_owned(), from);
+    }
+    durability
+}
+
+fn snapshots(settings: &Settings, problems: &mut Problems) -> Snapshots {
+    let wanted = settings.int(&keys::SNAP_RETAIN_COUNT);
+    if wanted < MIN_RETAINED
+        && let Some(given) = settings.given(&keys::SNAP_RETAIN_COUNT)
+    {
+        let wrong = format!("is too few; {MIN_RETAINED} are kept");
+        problems.warn(Problem::new(given, &keys::SNAP_RETAIN_COUNT, &wrong, ""));
+    }
+    let log_kib = u64::try_from(settings.int(&keys::SNAP_SIZE_LIMIT)).unwrap_or(0);
+    Snapshots {
+        every_transactions: count(settings, &keys::SNAP_COUNT),
+        every_log_bytes: Some(log_kib * 1024).filter(|bytes| *bytes > 0),
+        retain: u32::try_from(wanted.max(MIN_RETAINED)).expect("the table bounds the number of snapshots"),
+        max_rate: Some(settings.size(&keys::SNAPSHOT_RATE)).filter(|rate| *rate > 0),
+        zstd_level: u8::try_from(settings.int(&keys::SNAPSHOT_ZSTD_LEVEL)).expect("the table bounds the level"),
+    }
+}
+
+fn logging(settings: &Settings) -> Logging {
+    let json = settings.text(&keys::LOGGING_FORMAT).is_some_and(|format| format.eq_ignore_ascii_case("json"));
+    Logging {
+        filter: settings.text(&keys::LOGGING_LEVEL).unwrap_or("info").to_owned(),
+        format: if json { LoggingFormat::Json } else { LoggingFormat::Text },
+    }
+}

@@ -1,0 +1,48 @@
+//! conf and dirs.
+
+use super::Snapshot;
+use super::line;
+use crate::config::key::Key;
+use crate::config::table as keys;
+
+/// Our own settings that conf shows behind ZooKeeper's.
+const OWN: [&Key; 8] = [
+    &keys::PROFILE,
+    &keys::CLIENT_CORES,
+    &keys::LOG_DRIVER,
+    &keys::LOG_DURABILITY,
+    &keys::LOG_BATCH_MAX_BYTES,
+    &keys::LOG_BATCH_MAX_DELAY,
+    &keys::LOG_SEGMENT_BYTES,
+    &keys::SNAP_COUNT,
+];
+
+/// conf: ZooKeeper's lines in their order, then our own.
+pub(super) fn conf(server: &Snapshot, out: &mut String) {
+    let directories = &server.directories;
+    let value = |key: &Key| server.settings.text(key).unwrap_or_default().to_owned();
+    let setting = |key: &Key, out: &mut String| line!(out, "{}={}", key.name, value(key));
+    line!(out, "{}={}", keys::CLIENT_PORT.name, server.client_port);
+    line!(out, "secureClientPort=-1");
+    line!(out, "{}={}", keys::DATA_DIR.name, directories.data.display());
+    line!(out, "dataDirSize={}", directories.data_bytes);
+    line!(out, "{}={}", keys::DATA_LOG_DIR.name, directories.log.display());
+    line!(out, "dataLogSize={}", directories.log_bytes);
+    for key in [
+        &keys::TICK_TIME,
+        &keys::MAX_CLIENT_CNXNS,
+        &keys::MIN_SESSION_TIMEOUT,
+        &keys::MAX_SESSION_TIMEOUT,
+        &keys::CLIENT_PORT_LISTEN_BACKLOG,
+    ] {
+        setting(key, out);
+    }
+    line!(out, "serverId={}", server.server_id);
+    OWN.iter().for_each(|key| setting(key, out));
+}
+
+/// dirs.
+pub(super) fn dirs(server: &Snapshot, out: &mut String) {
+    line!(out, "datadir_size: {}", server.directories.data_bytes);
+    line!(out, "logdir_size: {}", server.directories.log_bytes);
+}

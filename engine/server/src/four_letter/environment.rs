@@ -1,0 +1,109 @@
+//! envi: what surrounds the process. There is no Java here, and the lines about it say so; they stay because tools
+//! expect them.
+
+use std::path::Path;
+
+use super::line;
+use crate::version;
+
+/// What Java says of a property that it does not have.
+const NOT_THERE: &str = "<NA>";
+const MEMINFO: &str = "/proc/meminfo";
+
+/// The facts of envi.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Environment {
+    /// Of the machine.
+    pub host_name: String,
+    /// Of the kernel.
+    pub os_version: String,
+    /// Who runs the server.
+    pub user_name: String,
+    /// Their home.
+    pub user_home: String,
+    /// The working directory.
+    pub user_dir: String,
+    /// Where temporary files go.
+    pub temp_dir: String,
+    /// Memory of the machine that could be used, in MiB.
+    pub memory_free_mib: u64,
+    /// Memory of the machine, in MiB.
+    pub memory_total_mib: u64,
+}
+
+impl Environment {
+    /// Asks the system. What it does not tell stays empty.
+    pub fn gather() -> Environment {
+        let kernel = |name: &str| first_line(&Path::new("/proc/sys/kernel").join(name));
+        let variable = |name: &str| std::env::var(name).unwrap_or_default();
+        let meminfo = std::fs::read_to_string(MEMINFO).unwrap_or_default();
+        Environment {
+            host_name: kernel("hostname"),
+            os_version: kernel("osrelease"),
+            user_name: variable("USER"),
+            user_home: variable("HOME"),
+            user_dir: std::env::current_dir().map(|dir| dir.display().to_string()).unwrap_or_default(),
+            temp_dir: std::env::temp_dir().display().to_string(),
+            memory_free_mib: mib(&meminfo, "MemAvailable:"),
+            memory_total_mib: mib(&meminfo, "MemTotal:"),
+        }
+    }
+
+    /// envi.
+    pub(super) fn write(&self, out: &mut String) {
+        line!(out, "Environment:");
+        line!(out, "zookeeper.version={}", version::zookeeper());
+        line!(out, "host.name={}", self.host_name);
+        for name in ["version", "vendor", "home", "class.path", "library.path"] {
+            line!(out, "java.{name}={NOT_THERE}");
+        }
+        line!(out, "java.io.tmpdir={}", self.temp_dir);
+        line!(out, "java.compiler={NOT_THERE}");
+        line!(out, "os.name=Linux");
+        line!(out, "os.arch={}", java_arch(std::env::consts::ARCH));
+        line!(out, "os.version={}", self.os_version);
+        line!(out, "user.name={}", self.user_name);
+        line!(out, "user.home={}", self.user_home);
+        line!(out, "user.dir={}", self.user_dir);
+        line!(out, "os.memory.free={}MB", self.memory_free_mib);
+        line!(out, "os.memory.max={}MB", self.memory_total_mib);
+        line!(out, "os.memory.total={}MB", self.memory_total_mib);
+    }
+}
+
+/// Java's name of an architecture.
+fn java_arch(ours: &str) -> &str {
+    if ours == "x86_64" { "amd64" } else { ours }
+}
+
+fn first_line(path: &Path) -> String {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+/// A value of /proc/meminfo, which is in KiB, in MiB.
+fn mib(meminfo: &str, name: &str) -> u64 {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix(name));
+    let kib = line.and_then(|rest| rest.split_whitespace().next()).and_then(|number| number.parse::<u64>().ok());
+    kib.unwrap_or(0) / 1024
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_read_in_mib() {
+        let meminfo = "MemTotal:       16384000 kB\nMemFree: 1 kB\nMemAvailable:    2048000 kB\n";
+        assert_eq!(
+            (mib(meminfo, "MemTotal:"), mib(meminfo, "MemAvailable:"), mib(meminfo, "Gone:")),
+            (16_000, 2_000, 0)
+        );
+    }
+
+    #[test]
+    fn this_machine_has_memory_and_a_kernel() {
+        let environment = Environment::gather();
+        assert!(environment.memory_total_mib > 0 && !environment.os_version.is_empty());
+    }
+}

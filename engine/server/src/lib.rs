@@ -1,0 +1,10 @@
+//! The shell around the pure core: configuration, command line, executors, and what a server tells about itself.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
+
+pub mod cli;
+pub mod config;
+mod date;
+pub mod four_letter;
+pub mod logging;
+pub mod version;
