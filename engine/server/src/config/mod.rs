@@ -193,7 +193,7 @@ pub struct Snapshots {
     /// Bytes per second while one is written; `None` is no limit.
     pub max_rate: Option<u64>,
     /// Level of compression.
-    pub zstd_level: u8,
+    pub zstd_level: i32,
 }
 
 /// What kind of machine the server has.

@@ -98,10 +98,10 @@ keys! {
         .or("0")
         .no_effect("Ringkeeper purges after each snapshot, so nothing is left for an interval to do")
         .means("In ZooKeeper, the time between two purges.");
-    SNAPSHOT_RATE = Key::int("snapshot.rate.bytes", Group::Snapshots, 0, i64::MAX, "67108864").unit("bytes/s")
+    SNAPSHOT_RATE = Key::int("snapshot.rate.bytes", Group::Snapshots, 0, i64::MAX, "134217728").unit("bytes/s")
         .means("How fast a snapshot is written at most, so that it does not take the disk from the log. 0 means no limit.");
-    SNAPSHOT_ZSTD_LEVEL = Key::int("snapshot.zstd.level", Group::Snapshots, 1, 19, "1")
-        .means("Compression level of snapshots.");
+    SNAPSHOT_ZSTD_LEVEL = Key::int("snapshot.zstd.level", Group::Snapshots, -7, 19, "1")
+        .means("Level of zstd compression of snapshots; negative levels are faster and compress less.");
 
     PROFILE = Key::one_of("profile", Group::Executors, &["auto", "shared", "dedicated"]).or("auto")
         .means("shared: the machine's cores are few or serve others too. dedicated: at least four cores are free for the server. auto chooses by the number of cores. The profile sets defaults of other settings, and is logged at start.");

@@ -248,7 +248,7 @@ fn snapshots(settings: &Settings, problems: &mut Problems) -> Snapshots {
         every_log_bytes: Some(log_kib * 1024).filter(|bytes| *bytes > 0),
         retain: u32::try_from(wanted.max(MIN_RETAINED)).expect("the table bounds the number of snapshots"),
         max_rate: Some(settings.size(&keys::SNAPSHOT_RATE)).filter(|rate| *rate > 0),
-        zstd_level: u8::try_from(settings.int(&keys::SNAPSHOT_ZSTD_LEVEL)).expect("the table bounds the level"),
+        zstd_level: i32::try_from(settings.int(&keys::SNAPSHOT_ZSTD_LEVEL)).expect("the table bounds the level"),
     }
 }
 

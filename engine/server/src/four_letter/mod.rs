@@ -4,6 +4,7 @@
 //! Everything here makes text from plain facts. Names and shapes are ZooKeeper's, checked against what a real server
 //! answered (`fixtures/`), because monitoring tools parse them by the letter.
 
+mod collect;
 mod configuration;
 mod connections;
 mod dump;
@@ -17,6 +18,7 @@ mod word;
 #[cfg(test)]
 mod tests;
 
+pub use collect::Clocks;
 pub use environment::Environment;
 pub use snapshot::{
     Connection, ConnectionSession, Deadlines, Descriptors, Directories, Distribution, Latency, Metric, MetricValue,

@@ -210,7 +210,7 @@ pub struct ConnectionSession {
     pub latency: Latency,
 }
 
-/// Watches on data and existence, and persistent ones. As in ZooKeeper, watches that were set by getChildren do not show.
+/// Who watches which paths. (In ZooKeeper, paths on which there is only a watch of getChildren do not show.)
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Watches {
     /// Paths by session, each path once.
