@@ -45,22 +45,26 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Reads from the start of `bytes`.
     #[must_use]
+    #[inline]
     pub const fn new(bytes: &'a [u8]) -> Reader<'a> {
         Reader { rest: bytes }
     }
 
     /// The bytes not yet read.
     #[must_use]
+    #[inline]
     pub const fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
+    #[inline]
     fn take<const N: usize>(&mut self) -> Result<[u8; N], ReadError> {
         let (head, rest) = self.rest.split_first_chunk::<N>().ok_or(ReadError::Truncated)?;
         self.rest = rest;
         Ok(*head)
     }
 
+    #[inline]
     fn take_slice(&mut self, len: usize) -> Result<&'a [u8], ReadError> {
         let (head, rest) = self.rest.split_at_checked(len).ok_or(ReadError::Truncated)?;
         self.rest = rest;
@@ -71,6 +75,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`ReadError::Truncated`]
+    #[inline]
     pub fn bool(&mut self) -> Result<bool, ReadError> {
         Ok(self.take::<1>()?[0] != 0)
     }
@@ -79,6 +84,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`ReadError::Truncated`]
+    #[inline]
     pub fn i32(&mut self) -> Result<i32, ReadError> {
         Ok(i32::from_be_bytes(self.take()?))
     }
@@ -87,6 +93,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`ReadError::Truncated`]
+    #[inline]
     pub fn i64(&mut self) -> Result<i64, ReadError> {
         Ok(i64::from_be_bytes(self.take()?))
     }
@@ -95,6 +102,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`ReadError::Truncated`], [`ReadError::BadLength`]
+    #[inline]
     pub fn buffer(&mut self) -> Result<Option<&'a [u8]>, ReadError> {
         let len = self.i32()?;
         match usize::try_from(len) {
@@ -109,6 +117,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`ReadError::Truncated`], [`ReadError::BadLength`]
+    #[inline]
     pub fn string(&mut self) -> Result<Option<Cow<'a, str>>, ReadError> {
         Ok(self.buffer()?.map(utf8::decode))
     }
@@ -117,6 +126,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// Those of [`Reader::string`], and [`ReadError::Null`].
+    #[inline]
     pub fn required_string(&mut self) -> Result<Cow<'a, str>, ReadError> {
         self.string()?.ok_or(ReadError::Null)
     }
@@ -125,6 +135,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// Those of [`Reader::buffer`].
+    #[inline]
     pub fn skip_buffer(&mut self) -> Result<bool, ReadError> {
         Ok(self.buffer()?.is_some())
     }
@@ -134,6 +145,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`ReadError::Truncated`]
+    #[inline]
     pub fn count(&mut self, min_len: usize) -> Result<Option<usize>, ReadError> {
         let count = self.i32()?;
         if count == -1 {
@@ -148,6 +160,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`ReadError::Truncated`]
+    #[inline]
     pub fn stat(&mut self) -> Result<Stat, ReadError> {
         if self.rest.len() < STAT_LEN {
             return Err(ReadError::Truncated);
@@ -176,27 +189,32 @@ pub struct Writer<'o> {
 
 impl<'o> Writer<'o> {
     /// Appends to `out`.
+    #[inline]
     pub const fn new(out: &'o mut Vec<u8>) -> Writer<'o> {
         Writer { out }
     }
 
     /// Bytes in the vector, those before this writer included.
     #[must_use]
+    #[inline]
     pub const fn position(&self) -> usize {
         self.out.len()
     }
 
     /// A boolean.
+    #[inline]
     pub fn bool(&mut self, value: bool) {
         self.out.push(u8::from(value));
     }
 
     /// An int.
+    #[inline]
     pub fn i32(&mut self, value: i32) {
         self.out.extend_from_slice(&value.to_be_bytes());
     }
 
     /// A long.
+    #[inline]
     pub fn i64(&mut self, value: i64) {
         self.out.extend_from_slice(&value.to_be_bytes());
     }
@@ -205,11 +223,13 @@ impl<'o> Writer<'o> {
     ///
     /// # Panics
     /// At 2 GiB and above: everything with a length came in a frame, and frames are far shorter.
+    #[inline]
     pub fn len(&mut self, len: usize) {
         self.i32(i32::try_from(len).expect("a field or vector is far below 2 GiB"));
     }
 
     /// A buffer; `None` is null.
+    #[inline]
     pub fn buffer(&mut self, value: Option<&[u8]>) {
         match value {
             None => self.i32(-1),
@@ -221,16 +241,19 @@ impl<'o> Writer<'o> {
     }
 
     /// A string.
+    #[inline]
     pub fn string(&mut self, value: &str) {
         self.buffer(Some(value.as_bytes()));
     }
 
     /// A string; `None` is null.
+    #[inline]
     pub fn nullable_string(&mut self, value: Option<&str>) {
         self.buffer(value.map(str::as_bytes));
     }
 
     /// A [`Stat`].
+    #[inline]
     pub fn stat(&mut self, stat: &Stat) {
         self.out.reserve(STAT_LEN);
         self.i64(stat.czxid);
