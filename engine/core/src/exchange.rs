@@ -4,6 +4,7 @@
 
 use crate::acl::Id;
 use crate::error_code::ErrorCode;
+use crate::frame::Frame;
 use crate::ids::{ConnId, SessionId, Zxid};
 use crate::tree::{Applied, Tree};
 use core::ops::Range;
@@ -205,6 +206,8 @@ pub struct Committed<'a> {
     pub zxid: Zxid,
     /// Who asked, if a connection of this process.
     pub origin: Option<Origin>,
+    /// The transaction itself.
+    pub frame: Frame<'a>,
     /// What came of it.
     pub applied: &'a Applied,
 }

@@ -5,6 +5,7 @@
 //! names the broken invariant.
 
 pub mod acl;
+pub mod bulletin;
 pub mod error_code;
 pub mod exchange;
 pub mod frame;

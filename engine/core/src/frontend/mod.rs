@@ -88,6 +88,8 @@ pub struct Frontend {
     /// Connections whose session was heard from since the last tick.
     heard: Vec<u32>,
     asks: Inbox,
+    /// Connections whose deferred requests wait for [`Frontend::settle`].
+    unsettled: Vec<ConnId>,
     watches: WatchTable,
     pending_bytes: usize,
     /// Buffers of connections that have nothing to send: an idle connection holds none.
@@ -120,6 +122,7 @@ impl Frontend {
             dirty: Vec::new(),
             heard: Vec::new(),
             asks: Inbox::new(),
+            unsettled: Vec::new(),
             watches: WatchTable::new(),
             pending_bytes: 0,
             spare: Vec::new(),
@@ -255,11 +258,17 @@ impl Frontend {
     }
 
     fn conn(&mut self, id: ConnId) -> Option<&mut Conn> {
+        if id.frontend != self.config.index {
+            return None;
+        }
         let slot = self.conns.get_mut(id.slot as usize)?;
         if slot.generation == id.generation { slot.conn.as_deref_mut() } else { None }
     }
 
     fn peek(&self, id: ConnId) -> Option<&Conn> {
+        if id.frontend != self.config.index {
+            return None;
+        }
         let slot = self.conns.get(id.slot as usize)?;
         if slot.generation == id.generation { slot.conn.as_deref() } else { None }
     }
@@ -275,6 +284,9 @@ impl Frontend {
 
     /// The connection's output, to append to; the driver will be told.
     fn out(&mut self, id: ConnId) -> Option<&mut Vec<u8>> {
+        if id.frontend != self.config.index {
+            return None;
+        }
         let slot = self.conns.get_mut(id.slot as usize)?;
         if slot.generation != id.generation {
             return None;

@@ -79,6 +79,24 @@ impl Frontend {
         if decided.operation == Operation::CloseSession {
             self.close(id);
         } else {
+            self.follow_up(id, tree);
+        }
+    }
+
+    /// What waited only for the request just answered. A replica elsewhere tells of a whole batch while the tree is
+    /// already at its end: a read must not be answered from there before the events of the whole batch are sent.
+    fn follow_up(&mut self, id: ConnId, tree: &Tree) {
+        if self.config.with_replica {
+            self.advance(id, tree);
+        } else {
+            self.unsettled.push(id);
+        }
+    }
+
+    /// The driver has told of everything that `tree` shows; deferred requests go on. Only needed with a replica
+    /// elsewhere.
+    pub fn settle(&mut self, tree: &Tree) {
+        for id in core::mem::take(&mut self.unsettled) {
             self.advance(id, tree);
         }
     }
@@ -98,7 +116,7 @@ impl Frontend {
             append_connect_response(out, &response);
         }
         self.note_answer(id, OpCode::CreateSession.wire(), 0, tree.last_zxid().wire(), since);
-        self.advance(id, tree);
+        self.follow_up(id, tree);
     }
 
     fn connect_refused(&mut self, id: ConnId) {

@@ -65,6 +65,10 @@ impl Frontend {
                 }
                 _ => self.read_or_defer(id, header, op, frame, tree),
             },
+            // ZooKeeper stumbles over a null token and drops the connection.
+            OpCode::Sasl if matches!(Request::decode(header.op, body), Ok(Request::Sasl { token: None })) => {
+                self.close(id)
+            }
             OpCode::CloseSession => self.submit(id, header, frame, Operation::CloseSession),
             OpCode::Create
             | OpCode::Create2

@@ -118,7 +118,7 @@ impl Replica {
             What::OpenSession { .. } => None,
             _ => next.conn.map(|conn| Origin { conn, cxid: next.cxid }),
         };
-        audience.committed(tree, &Committed { zxid: frame.zxid(), origin, applied: &self.applied });
+        audience.committed(tree, &Committed { zxid: frame.zxid(), origin, frame, applied: &self.applied });
         if let What::OpenSession { id, timeout_ms } = next.what {
             self.sessions.track(now, id, config::millis(timeout_ms), next.conn);
             tell(audience, tree, next.conn, |conn| Answer::Connected {

@@ -201,19 +201,7 @@ impl Server {
     /// Everything sent to the connection since the last call.
     pub fn reads(&mut self, conn: ConnId) -> Vec<Read> {
         let bytes = self.sent.remove(&conn).unwrap_or_default();
-        let (mut rest, mut reads) = (&bytes[..], Vec::new());
-        while let Some(payload) = first_payload(rest, usize::MAX).unwrap() {
-            let (header, body) = ReplyHeader::decode(payload).unwrap();
-            reads.push(if header.xid == ReplyHeader::NOTIFICATION {
-                let event = WatcherEvent::decode(body).unwrap();
-                Read::Event { kind: event.kind, path: event.path.into_owned(), zxid: header.zxid }
-            } else {
-                Read::Reply { xid: header.xid, zxid: header.zxid, err: header.err, body: body.to_vec() }
-            });
-            rest = &rest[PREFIX_LEN + payload.len()..];
-        }
-        assert!(rest.is_empty());
-        reads
+        reads_of(&bytes)
     }
 
     /// The xids of the replies sent to the connection since the last call.
@@ -221,6 +209,23 @@ impl Server {
         let xid = |read| if let Read::Reply { xid, .. } = read { Some(xid) } else { None };
         self.reads(conn).into_iter().filter_map(xid).collect()
     }
+}
+
+/// The replies and events in a stream of bytes.
+pub fn reads_of(bytes: &[u8]) -> Vec<Read> {
+    let (mut rest, mut reads) = (bytes, Vec::new());
+    while let Some(payload) = first_payload(rest, usize::MAX).unwrap() {
+        let (header, body) = ReplyHeader::decode(payload).unwrap();
+        reads.push(if header.xid == ReplyHeader::NOTIFICATION {
+            let event = WatcherEvent::decode(body).unwrap();
+            Read::Event { kind: event.kind, path: event.path.into_owned(), zxid: header.zxid }
+        } else {
+            Read::Reply { xid: header.xid, zxid: header.zxid, err: header.err, body: body.to_vec() }
+        });
+        rest = &rest[PREFIX_LEN + payload.len()..];
+    }
+    assert!(rest.is_empty());
+    reads
 }
 
 pub fn create<'a>(path: &'a str, data: &'a [u8], flags: i32) -> Request<'a> {
