@@ -89,7 +89,7 @@ keys! {
         .means("A log write that takes longer than this is reported in the server's messages.");
 
     SNAP_COUNT = Key::int("snapCount", Group::Snapshots, 2, I32_MAX, "100000").unit("transactions")
-        .means("Transactions after which a snapshot is taken. The actual number lies between half of it and all of it, so that servers do not do it at the same time.");
+        .means("Transactions after which a snapshot is taken.");
     SNAP_SIZE_LIMIT = Key::int("snapSizeLimitInKb", Group::Snapshots, -1, I32_MAX, "4194304").unit("KiB")
         .means("Bytes of log after which a snapshot is taken; 0 or less means never for that reason.");
     SNAP_RETAIN_COUNT = Key::int("autopurge.snapRetainCount", Group::Snapshots, 0, 1_000_000, "3").unit("snapshots")
