@@ -94,6 +94,7 @@ impl WatchTable {
     /// The connection is gone, its watches with it.
     pub fn remove_conn(&mut self, conn: u32) {
         let Some(paths) = self.by_conn.get(&conn) else { return };
+        #[allow(clippy::disallowed_methods, reason = "sorted before use")]
         let mut slots: Vec<u32> = paths.iter().copied().collect();
         slots.sort_unstable();
         for slot in slots {
