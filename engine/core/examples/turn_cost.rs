@@ -2,6 +2,7 @@
 //!
 //! `cargo run --release -p ringkeeper-core --example turn_cost [nodes]`
 
+#![allow(clippy::disallowed_types, reason = "the bans are for what decides; this measures or judges")]
 use ringkeeper_core::exchange::Inbox;
 use ringkeeper_core::frontend::{Frontend, FrontendConfig};
 use ringkeeper_core::ids::{ConnId, Instant, WallMs};

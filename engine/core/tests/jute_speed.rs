@@ -1,6 +1,7 @@
 //! How long the hot records take. Prints, asserts nothing:
 //! `cargo test --release -p ringkeeper-core --test jute_speed -- --ignored --nocapture`
 
+#![allow(clippy::disallowed_types, reason = "the bans are for what decides; this measures or judges")]
 use ringkeeper_core::error_code::ErrorCode;
 use ringkeeper_core::jute::*;
 use ringkeeper_core::stat::Stat;

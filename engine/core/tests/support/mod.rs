@@ -1,6 +1,7 @@
 //! A whole server without a machine: replica, tree and frontend driven by hand. The test decides when the log is
 //! durable and when time passes.
 
+#![allow(clippy::disallowed_types, reason = "the bans are for what decides; this measures or judges")]
 #![allow(dead_code, reason = "each test uses its part")]
 #![allow(clippy::unwrap_used, reason = "failing here is what a test is for")]
 
