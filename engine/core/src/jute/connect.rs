@@ -158,10 +158,13 @@ impl ReplyHeader {
     }
 
     /// Appends the header.
+    #[inline]
     pub fn encode(&self, w: &mut Writer<'_>) {
-        w.i32(self.xid);
-        w.i64(self.zxid);
-        w.i32(self.err);
+        let mut bytes = [0; ReplyHeader::LEN];
+        bytes[..4].copy_from_slice(&self.xid.to_be_bytes());
+        bytes[4..12].copy_from_slice(&self.zxid.to_be_bytes());
+        bytes[12..].copy_from_slice(&self.err.to_be_bytes());
+        w.raw(&bytes);
     }
 }
 

@@ -228,6 +228,12 @@ impl<'o> Writer<'o> {
         self.i32(i32::try_from(len).expect("a field or vector is far below 2 GiB"));
     }
 
+    /// Bytes as they are: a record that is already encoded.
+    #[inline]
+    pub fn raw(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
+    }
+
     /// A buffer; `None` is null.
     #[inline]
     pub fn buffer(&mut self, value: Option<&[u8]>) {
@@ -253,20 +259,31 @@ impl<'o> Writer<'o> {
     }
 
     /// A [`Stat`].
-    #[inline]
     pub fn stat(&mut self, stat: &Stat) {
-        self.out.reserve(STAT_LEN);
-        self.i64(stat.czxid);
-        self.i64(stat.mzxid);
-        self.i64(stat.ctime);
-        self.i64(stat.mtime);
-        self.i32(stat.version);
-        self.i32(stat.cversion);
-        self.i32(stat.aversion);
-        self.i64(stat.ephemeral_owner);
-        self.i32(stat.data_length);
-        self.i32(stat.num_children);
-        self.i64(stat.pzxid);
+        // Laid out first, so that the vector grows once.
+        let mut bytes = [0; STAT_LEN];
+        let longs = [
+            (0, stat.czxid),
+            (8, stat.mzxid),
+            (16, stat.ctime),
+            (24, stat.mtime),
+            (44, stat.ephemeral_owner),
+            (60, stat.pzxid),
+        ];
+        let ints = [
+            (32, stat.version),
+            (36, stat.cversion),
+            (40, stat.aversion),
+            (52, stat.data_length),
+            (56, stat.num_children),
+        ];
+        for (at, value) in longs {
+            bytes[at..at + 8].copy_from_slice(&value.to_be_bytes());
+        }
+        for (at, value) in ints {
+            bytes[at..at + 4].copy_from_slice(&value.to_be_bytes());
+        }
+        self.out.extend_from_slice(&bytes);
     }
 
     /// Overwrites the long at `position` of the vector.
