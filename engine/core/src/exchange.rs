@@ -6,6 +6,7 @@ use crate::acl::Id;
 use crate::error_code::ErrorCode;
 use crate::frame::Frame;
 use crate::ids::{ConnId, SessionId, Zxid};
+use crate::jute::Refusal;
 use crate::tree::{Applied, Tree};
 use core::ops::Range;
 use std::sync::Arc;
@@ -146,6 +147,15 @@ pub enum Answer {
         cxid: i32,
         /// Why.
         error: ErrorCode,
+    },
+    /// The request could not be decoded.
+    Malformed {
+        /// Whose request.
+        conn: ConnId,
+        /// Its number.
+        cxid: i32,
+        /// What ZooKeeper answers to that.
+        refusal: Refusal,
     },
     /// One step of a multi was refused; nothing changed.
     MultiRefused {

@@ -3,6 +3,7 @@
 //! Source of the order of checks: `FinalRequestProcessor.processRequest`.
 
 use super::Frontend;
+use super::replies::refuse;
 use crate::acl::{AclRef, Id, allows, perms};
 use crate::error_code::ErrorCode;
 use crate::ids::{ConnId, SessionId};
@@ -29,6 +30,7 @@ impl Frontend {
         let zxid = tree.last_zxid().wire();
         let xid = if op == OpCode::Ping { ReplyHeader::PING } else { xid };
         let mut out = self.out(id).map(core::mem::take).unwrap_or_default();
+        let mut close = false;
         match Request::decode(op.wire(), body) {
             Ok(Request::SetWatches(watches) | Request::SetWatches2(watches)) => {
                 self.set_watches(id, &watches, tree, &mut out);
@@ -44,19 +46,19 @@ impl Frontend {
                     }
                 }
             }
-            Err(_) => {
-                let mut reply = ReplyFrame::begin(&mut out, xid);
-                if op == OpCode::MultiRead {
-                    // ZooKeeper had begun the body before it noticed.
-                    reply.multi_end();
-                }
-                reply.finish(zxid, ErrorCode::MarshallingError);
+            Err(error) => {
+                let refusal = error.refusal(op.wire());
+                close = refusal.close;
+                refuse(&mut out, xid, zxid, refusal);
             }
         }
         if let Some(conn) = self.conn(id) {
             conn.out = out;
         }
         self.note_answer(id, op.wire(), xid, zxid, self.now);
+        if close {
+            self.close(id);
+        }
     }
 
     fn answer_read(

@@ -6,7 +6,7 @@ use super::connection::{Operation, Pending, Phase};
 use crate::error_code::ErrorCode;
 use crate::exchange::{Answer, Audience, Committed, Origin};
 use crate::ids::{ConnId, Instant, SessionId};
-use crate::jute::{ConnectResponse, MultiResult, OpCode, ReplyFrame, append_connect_response};
+use crate::jute::{ConnectResponse, MultiResult, OpCode, Refusal, ReplyFrame, append_connect_response};
 use crate::tree::{Applied, OpResult, Tree};
 use std::borrow::Cow;
 
@@ -31,6 +31,9 @@ impl Audience for Frontend {
         match answer {
             Answer::Refused { conn, cxid, error } => {
                 self.reply(tree, conn, cxid, zxid, |out, decided| ReplyFrame::bare(out, decided.xid, zxid, error));
+            }
+            Answer::Malformed { conn, cxid, refusal } => {
+                self.reply(tree, conn, cxid, zxid, |out, decided| refuse(out, decided.xid, zxid, refusal));
             }
             Answer::MultiRefused { conn, cxid, steps, failed, error } => {
                 self.reply(tree, conn, cxid, zxid, |out, decided| {
@@ -127,6 +130,17 @@ impl Frontend {
         }
         self.close(id);
     }
+}
+
+/// The reply to a request that could not be decoded, if there is one.
+pub(super) fn refuse(out: &mut Vec<u8>, xid: i32, zxid: i64, refusal: Refusal) {
+    let Some(error) = refusal.error else { return };
+    let mut reply = ReplyFrame::begin(out, xid);
+    if refusal.multi_end {
+        // ZooKeeper had begun the body before it noticed.
+        reply.multi_end();
+    }
+    reply.finish(zxid, error);
 }
 
 fn write_success(out: &mut Vec<u8>, decided: &Decided, zxid: i64, applied: &Applied) {

@@ -127,7 +127,7 @@ impl Frontend {
                 let scheme = packet.scheme.as_deref().unwrap_or_default();
                 authenticate(scheme, packet.auth, self.config.super_digest.as_deref())
             }
-            _ => Err(ErrorCode::AuthFailed),
+            _ => return self.close(id),
         };
         match verdict {
             Ok(ids) => {

@@ -246,12 +246,17 @@ fn fixed_acl(items: Option<&AclList<'_>>, who: &[Id]) -> Result<AclRef, ErrorCod
     if items.len() == 1 && items.iter().all(|item| is_open(&item)) {
         return Ok(None);
     }
-    let owned = items
-        .iter()
-        .map(|item| Some(Acl::new(item.perms, item.scheme.as_deref()?, item.id.as_deref()?)))
-        .collect::<Option<Vec<Acl>>>()
-        .ok_or(ErrorCode::InvalidAcl)?;
+    let owned = items.iter().map(|item| owned(&item)).collect::<Result<Vec<Acl>, ErrorCode>>()?;
     fixup(&owned, who)
+}
+
+/// ZooKeeper looks at a null id only where the scheme looks at ids, and stumbles over it.
+fn owned(item: &AclItem<'_>) -> Result<Acl, ErrorCode> {
+    match (item.scheme.as_deref(), item.id.as_deref()) {
+        (Some(scheme), Some(id)) => Ok(Acl::new(item.perms, scheme, id)),
+        (Some("world" | "digest" | "ip"), None) => Err(ErrorCode::MarshallingError),
+        _ => Err(ErrorCode::InvalidAcl),
+    }
 }
 
 fn is_open(item: &AclItem<'_>) -> bool {

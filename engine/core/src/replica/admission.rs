@@ -71,7 +71,13 @@ impl Replica {
                 self.propose_close(wall, tree, request.session, request.cxid, Some(request.conn));
                 return;
             }
-            Ok(()) => self.propose_write(wall, tree, request, body),
+            Ok(()) => match jute::Request::decode(request.op, body) {
+                Ok(decoded) => self.propose_write(wall, tree, request, &decoded),
+                Err(error) => {
+                    self.queue(request, self.proposed(), What::Malformed(error.refusal(request.op)));
+                    return;
+                }
+            },
         };
         match verdict {
             Ok(zxid) => self.queue(request, zxid, What::Txn),
@@ -87,14 +93,19 @@ impl Replica {
         self.outstanding.push_back(Outstanding { released_by, conn, cxid, what });
     }
 
-    fn propose_write(&mut self, wall: WallMs, tree: &Tree, request: &Request, body: &[u8]) -> Result<Zxid, Refusal> {
-        let decoded = jute::Request::decode(request.op, body).map_err(|_| ErrorCode::MarshallingError)?;
+    fn propose_write(
+        &mut self,
+        wall: WallMs,
+        tree: &Tree,
+        request: &Request,
+        decoded: &jute::Request<'_>,
+    ) -> Result<Zxid, Refusal> {
         if matches!(decoded, jute::Request::Reconfig { .. }) {
             return Err(ErrorCode::ReconfigDisabled.into());
         }
         let header = self.header(wall, request.session, request.cxid);
         let prepare = Prepare::new(&self.config.prepare, tree, &mut self.overlay, header.zxid);
-        prepare.write(&decoded, &request.auth, header, &mut self.batch)?;
+        prepare.write(decoded, &request.auth, header, &mut self.batch)?;
         self.proposed_next(header.zxid);
         Ok(header.zxid)
     }

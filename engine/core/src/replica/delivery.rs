@@ -6,6 +6,7 @@ use crate::error_code::ErrorCode;
 use crate::exchange::{Answer, Audience, Committed, Origin};
 use crate::frame::Frame;
 use crate::ids::{ConnId, Instant, SessionId, Zxid};
+use crate::jute::Refusal;
 use crate::session::password;
 use crate::tree::{OpResult, Tree};
 
@@ -34,6 +35,7 @@ pub(super) enum What {
     /// Nothing to do but wait.
     Sync,
     Refused(ErrorCode),
+    Malformed(Refusal),
     MultiRefused {
         steps: u32,
         failed: u32,
@@ -83,6 +85,9 @@ impl Replica {
                 What::Sync => tell(audience, tree, next.conn, |conn| Answer::Synced { conn, cxid: next.cxid }),
                 What::Refused(error) => {
                     tell(audience, tree, next.conn, |conn| Answer::Refused { conn, cxid: next.cxid, error });
+                }
+                What::Malformed(refusal) => {
+                    tell(audience, tree, next.conn, |conn| Answer::Malformed { conn, cxid: next.cxid, refusal });
                 }
                 What::MultiRefused { steps, failed, error } => {
                     let cxid = next.cxid;
