@@ -50,7 +50,7 @@ fn placeholder(key: &Key) -> String {
         (Kind::Path, _) => "DIR".to_owned(),
         (Kind::Shaped { .. } | Kind::Text, _) => "TEXT".to_owned(),
         (Kind::Int { .. }, "") => "N".to_owned(),
-        (Kind::Int { .. }, unit) => unit.to_uppercase(),
+        (Kind::Int { .. }, unit) => unit.to_ascii_uppercase(),
     }
 }
 

@@ -70,6 +70,7 @@ fn command() -> Command {
     Command::new("ringkeeper")
         .about(ABOUT)
         .version(version::long())
+        .max_term_width(110)
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommands([serve, config])
