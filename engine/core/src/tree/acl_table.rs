@@ -97,6 +97,13 @@ impl AclTable {
         (written.1, new)
     }
 
+    /// Users of each list that is there.
+    #[cfg(test)]
+    pub fn users(&self) -> std::collections::BTreeMap<u32, u64> {
+        let there = self.entries.iter().enumerate().filter(|(_, entry)| entry.users > 0 || entry.acl.is_some());
+        there.map(|(slot, entry)| (slot as u32, entry.users)).collect()
+    }
+
     fn store(&mut self, hash: u64, acl: Arc<[Acl]>) -> u32 {
         let entry = Entry { acl: Some(acl), hash, users: 0, written: (0, 0) };
         let slot = match self.vacant.pop() {

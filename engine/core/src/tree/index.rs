@@ -62,6 +62,11 @@ impl PathIndex {
         }
     }
 
+    #[cfg(test)]
+    pub fn len(&self) -> usize {
+        self.shards.iter().map(HashTable::len).sum()
+    }
+
     /// Removes `slot`.
     ///
     /// # Panics

@@ -1,6 +1,8 @@
 //! What needs a whole tree.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod model;
+mod reference;
 mod rules;
 mod snapshots;
 mod writer;
