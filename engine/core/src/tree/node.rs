@@ -1,4 +1,4 @@
-//! What a node costs: one record of 96 bytes in the slab and one allocation for its name and data.
+//! What a node costs: one record of 112 bytes in the slab, and one allocation for its data and a name that is long.
 
 use crate::ids::SessionId;
 
@@ -85,27 +85,34 @@ const TAG_EPHEMERAL: u32 = 1;
 const TAG_CONTAINER: u32 = 2;
 const TAG_TTL: u32 = 3;
 
-/// Longest name that a record can hold.
+/// Longest name that stands in the record itself, so that finding a node does not touch its data. Names of sequential
+/// nodes fit, ten digits behind a short prefix.
+const INLINE: usize = 16;
+/// Longest name.
 pub(super) const NAME_MAX: usize = NAME_MASK as usize;
 const _: () = assert!(crate::frame::MAX_LEN <= NAME_MAX);
-const _: () = assert!(size_of::<NodeRecord>() == 96);
+const _: () = assert!(size_of::<NodeRecord>() == 112);
 
 /// A node. Its links are kept by the tree, everything else belongs to the node alone.
 #[derive(Clone)]
+#[repr(C)]
 pub(super) struct NodeRecord {
+    /// The name, if it is short.
+    short_name: [u8; INLINE],
+    bits: u32,
+    /// `NONE` for the root.
+    pub parent: Slot,
+    /// The name, if it is long, then the data.
+    content: Box<[u8]>,
     pub czxid: u64,
     pub mzxid: u64,
     pub pzxid: u64,
     pub ctime: i64,
     pub mtime: i64,
-    /// The name, then the data.
-    content: Box<[u8]>,
     pub version: i32,
     /// Children ever created: the persisted "cversion".
     pub create_count: i32,
     pub aversion: i32,
-    /// `NONE` for the root.
-    pub parent: Slot,
     /// The sibling that was created before; in a vacant slot the next vacant one.
     pub next: Slot,
     /// The sibling that was created after.
@@ -116,7 +123,6 @@ pub(super) struct NodeRecord {
     child_count: u32,
     /// Slot in the ACL table.
     pub acl: u32,
-    bits: u32,
 }
 
 impl NodeRecord {
@@ -128,23 +134,30 @@ impl NodeRecord {
             _ => (NONE, 0),
         };
         let null = if data.is_none() { NULL } else { 0 };
+        let mut short_name = [0; INLINE];
+        let mut long_name: &[u8] = &[];
+        match short_name.get_mut(..name.len()) {
+            Some(place) => place.copy_from_slice(name.as_bytes()),
+            None => long_name = name.as_bytes(),
+        }
         NodeRecord {
+            short_name,
+            bits: name.len() as u32 | null | (kind.tag() << TAG_SHIFT),
+            parent: NONE,
+            content: join(long_name, data.unwrap_or_default()),
             czxid: 0,
             mzxid: 0,
             pzxid: 0,
             ctime: 0,
             mtime: 0,
-            content: join(name.as_bytes(), data.unwrap_or_default()),
             version: 0,
             create_count: 0,
             aversion: 0,
-            parent: NONE,
             next: NONE,
             prev: NONE,
             first_child,
             child_count,
             acl,
-            bits: name.len() as u32 | null | (kind.tag() << TAG_SHIFT),
         }
     }
 
@@ -161,28 +174,35 @@ impl NodeRecord {
     }
 
     pub fn name(&self) -> &[u8] {
-        &self.content[..self.name_len()]
+        let len = self.name_len();
+        if len <= INLINE { &self.short_name[..len] } else { &self.content[..len] }
     }
 
     pub fn name_len(&self) -> usize {
         (self.bits & NAME_MASK) as usize
     }
 
+    /// Bytes of the content before the data.
+    fn data_start(&self) -> usize {
+        let len = self.name_len();
+        if len <= INLINE { 0 } else { len }
+    }
+
     pub fn data(&self) -> Option<&[u8]> {
-        if self.bits & NULL != 0 { None } else { Some(&self.content[self.name_len()..]) }
+        if self.bits & NULL != 0 { None } else { Some(&self.content[self.data_start()..]) }
     }
 
     /// Bytes of data; 0 for null.
     pub fn data_len(&self) -> usize {
-        self.content.len() - self.name_len()
+        self.content.len() - self.data_start()
     }
 
     pub fn set_data(&mut self, data: Option<&[u8]>) {
-        let (bytes, name_len) = (data.unwrap_or_default(), self.name_len());
+        let (bytes, start) = (data.unwrap_or_default(), self.data_start());
         if bytes.len() == self.data_len() {
-            self.content[name_len..].copy_from_slice(bytes);
+            self.content[start..].copy_from_slice(bytes);
         } else {
-            self.content = join(&self.content[..name_len], bytes);
+            self.content = join(&self.content[..start], bytes);
         }
         self.bits = if data.is_none() { self.bits | NULL } else { self.bits & !NULL };
     }
@@ -271,14 +291,16 @@ mod tests {
 
     #[test]
     fn null_and_empty_data_differ_and_data_of_any_size_replaces_any_other() {
-        let mut record = NodeRecord::new("näme", None, Kind::Container, 3);
-        let values: [Option<&[u8]>; 6] = [Some(b""), Some(b"abc"), Some(b"xyz"), None, Some(b"longer data"), None];
-        for data in values {
-            record.set_data(data);
-            assert_eq!(record.data(), data);
-            assert_eq!(record.data_len(), data.map_or(0, <[u8]>::len));
-            assert_eq!(record.name(), "näme".as_bytes());
-            assert!(record.is_container() && !record.is_vacant());
+        for name in ["", "näme", "exactly 16 bytes", "a name of 17 byte", &"n".repeat(5000)] {
+            let mut record = NodeRecord::new(name, None, Kind::Container, 3);
+            let values: [Option<&[u8]>; 6] = [Some(b""), Some(b"abc"), Some(b"xyz"), None, Some(b"longer data"), None];
+            for data in values {
+                record.set_data(data);
+                assert_eq!(record.data(), data);
+                assert_eq!(record.data_len(), data.map_or(0, <[u8]>::len));
+                assert_eq!(record.name(), name.as_bytes());
+                assert!(record.is_container() && !record.is_vacant());
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use super::node::{NONE, NodeRecord, Slot};
 use std::ops::{Index, IndexMut};
 
 const CHUNK_BITS: u32 = 11;
-/// Records of one chunk: 192 KiB.
+/// Records of one chunk: 224 KiB.
 const CHUNK: usize = 1 << CHUNK_BITS;
 
 /// Records by slot. A freed slot is used again, the last one freed first.
