@@ -24,9 +24,10 @@ fn main() {
     bench.create(&dirs, b"");
     let path_of = |n: usize| format!("/app/d{:05}/n{:08}", n / FANOUT, n);
 
-    let before = resident();
-    let mut created = Timing::default();
     let order: Vec<usize> = (0..nodes).collect();
+    let mut created = Timing { each: vec![1; nodes] };
+    created.each.clear();
+    let before = resident();
     for batch in order.chunks(BATCH) {
         // Fills one directory after the other, as clients do that make a queue.
         let paths: Vec<String> = batch.iter().map(|n| path_of(*n)).collect();

@@ -41,8 +41,12 @@ impl Applied {
     }
 
     pub(super) fn push_path(&mut self, path: &str) -> Range<u32> {
+        self.push_path_with(|text| text.push_str(path))
+    }
+
+    pub(super) fn push_path_with(&mut self, push: impl FnOnce(&mut String)) -> Range<u32> {
         let start = self.text.len();
-        self.text.push_str(path);
+        push(&mut self.text);
         let at = |n: usize| u32::try_from(n).expect("the paths of one transaction fill less than 4 GiB");
         at(start)..at(self.text.len())
     }

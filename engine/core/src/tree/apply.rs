@@ -4,7 +4,7 @@
 
 use super::applied::{Applied, ApplyError, Change, ChangeKind, OpResult};
 use super::node::{Kind, NodeRecord, ROOT, Slot};
-use super::path::Hashed;
+use super::path::{Hashed, PathHash};
 use super::session_table::SessionEntry;
 use super::{Tree, digest};
 use crate::frame::Frame;
@@ -39,7 +39,7 @@ impl Tree {
             TxnType::SetAcl => self.set_acl(txn::read_set_acl(frame.body())?, out)?,
             TxnType::Multi => self.multi(stamp, txn::read_multi(frame.body())?, out)?,
             TxnType::CreateSession => self.create_session(frame, out)?,
-            TxnType::CloseSession => self.close_session(stamp, frame.session(), out)?,
+            TxnType::CloseSession => self.close_session(stamp, frame.session(), out),
         }
         self.last_zxid = zxid;
         out.zxid = Zxid(stamp.zxid);
@@ -80,7 +80,7 @@ impl Tree {
         self.index.insert(at.hash, slot);
         self.digest = self.digest.wrapping_add(added);
         self.size += (path.len() + data.map_or(0, <[u8]>::len)) as u64;
-        self.change_children(at, parent, |tree| {
+        self.change_children(at.parent_hash, parent, |tree| {
             tree.link(slot, parent);
             let above = &mut tree.slab[parent];
             // At its maximum the count stays, and pzxid with it.
@@ -147,13 +147,21 @@ impl Tree {
             return Err(ApplyError::NotEmpty(path.into()));
         }
         let range = out.push_path(path);
-        self.remove(stamp, at, slot, range, out);
+        self.remove(stamp, at.hash, at.parent_hash, slot, range, out);
         out.results.push(OpResult::Deleted);
         Ok(())
     }
 
     /// Takes a childless node out of everything.
-    fn remove(&mut self, stamp: Stamp, at: Hashed<'_>, slot: Slot, range: Range<u32>, out: &mut Applied) {
+    fn remove(
+        &mut self,
+        stamp: Stamp,
+        hash: PathHash,
+        parent_hash: PathHash,
+        slot: Slot,
+        range: Range<u32>,
+        out: &mut Applied,
+    ) {
         let (parent, kind) = (self.slab[slot].parent, self.kind_of(slot));
         self.push_change(ChangeKind::Deleted, range.clone(), self.slab[slot].acl, Some(parent), out);
         self.save_for_snapshot(slot);
@@ -163,14 +171,14 @@ impl Tree {
             Kind::Ephemeral(session) => self.forget_ephemeral(session, slot),
             Kind::Container | Kind::Ttl(_) => self.reap.remove(slot, &self.slab[slot]),
         }
-        self.index.remove(at.hash, slot);
-        self.change_children(at, parent, |tree| {
+        self.index.remove(hash, slot);
+        self.change_children(parent_hash, parent, |tree| {
             tree.unlink(slot);
             let above = &mut tree.slab[parent];
             above.pzxid = above.pzxid.max(stamp.zxid);
         });
         let record = self.slab.remove(slot);
-        self.digest = self.digest.wrapping_sub(digest::of_node(at.hash, &record, kind, &self.acls));
+        self.digest = self.digest.wrapping_sub(digest::of_node(hash, &record, kind, &self.acls));
         self.acls.release(record.acl);
         self.size -= (out.path(&range).len() + record.data_len()) as u64;
         self.quota_deleted(out.path(&range), record.data_len());
@@ -232,31 +240,29 @@ impl Tree {
     }
 
     /// Closing a session twice is no contradiction: its client and its leader can both ask for it.
-    fn close_session(&mut self, stamp: Stamp, id: SessionId, out: &mut Applied) -> Result<(), ApplyError> {
-        for (_, range) in self.paths_to_close(id, out) {
-            let path = out.path(&range).to_owned();
-            let (at, slot) = self.existing(&path)?;
-            self.remove(stamp, at, slot, range, out);
+    fn close_session(&mut self, stamp: Stamp, id: SessionId, out: &mut Applied) {
+        for (_, range, slot) in self.ephemerals_to_close(id, out) {
+            let at = Hashed::new(out.path(&range)).expect("a path");
+            let (hash, parent_hash) = (at.hash, at.parent_hash);
+            self.remove(stamp, hash, parent_hash, slot, range, out);
         }
         self.save_session_for_snapshot(id);
         if let Some(less) = self.sessions.remove(id) {
             self.digest = self.digest.wrapping_sub(less);
         }
         out.results.push(OpResult::SessionClosed);
-        Ok(())
     }
 
     /// The session's ephemeral nodes, the oldest first, their paths put into `out`. The order is the same on every
     /// server, whatever its slots.
-    fn paths_to_close(&self, id: SessionId, out: &mut Applied) -> Vec<(u64, Range<u32>)> {
+    fn ephemerals_to_close(&self, id: SessionId, out: &mut Applied) -> Vec<(u64, Range<u32>, Slot)> {
         let Some(slots) = self.ephemerals.get(&id) else { return Vec::new() };
-        let mut paths = Vec::with_capacity(slots.len());
-        for slot in slots {
-            let path = self.path_of(*slot);
-            paths.push((self.slab[*slot].czxid, out.push_path(&path)));
-        }
-        paths.sort_unstable_by(|(a_zxid, a), (b_zxid, b)| (a_zxid, out.path(a)).cmp(&(b_zxid, out.path(b))));
-        paths
+        let mut nodes: Vec<_> = slots
+            .iter()
+            .map(|slot| (self.slab[*slot].czxid, out.push_path_with(|text| self.push_path_of(*slot, text)), *slot))
+            .collect();
+        nodes.sort_unstable_by(|(a_zxid, a, _), (b_zxid, b, _)| (a_zxid, out.path(a)).cmp(&(b_zxid, out.path(b))));
+        nodes
     }
 
     fn forget_ephemeral(&mut self, session: SessionId, slot: Slot) {
@@ -274,17 +280,18 @@ impl Tree {
         Ok((at, slot))
     }
 
-    /// Does `change`, which concerns the children of `parent`, and keeps up what depends on them.
-    fn change_children(&mut self, child: Hashed<'_>, parent: Slot, change: impl FnOnce(&mut Tree)) {
+    /// Does `change`, which concerns the children of `parent` (its path's hash is `hash`), and keeps up what depends on
+    /// them.
+    fn change_children(&mut self, hash: PathHash, parent: Slot, change: impl FnOnce(&mut Tree)) {
         let above = &self.slab[parent];
         let reapable = above.is_container() || above.is_ttl();
-        self.digest = self.digest.wrapping_sub(digest::of_children(child.parent_hash, above));
+        self.digest = self.digest.wrapping_sub(digest::of_children(hash, above));
         if reapable {
             self.reap.leave(parent, above);
         }
         change(self);
         let above = &self.slab[parent];
-        self.digest = self.digest.wrapping_add(digest::of_children(child.parent_hash, above));
+        self.digest = self.digest.wrapping_add(digest::of_children(hash, above));
         if reapable {
             self.reap.enter(parent, above);
         }

@@ -36,12 +36,12 @@ pub enum LoadError {
         /// The node's id in the snapshot.
         id: u32,
     },
-    /// A number in the head is not what the content gives.
-    #[error("the snapshot's {what}: head {stated:#x}, content {found:#x}")]
+    /// A number in the head or the end is not what the content gives.
+    #[error("the snapshot's {what}: stated {stated:#x}, found {found:#x}")]
     Mismatch {
         /// Which number.
         what: &'static str,
-        /// According to the head.
+        /// According to the snapshot.
         stated: u64,
         /// According to the content.
         found: u64,
@@ -53,6 +53,8 @@ pub struct Loader {
     tree: Tree,
     head: Option<SnapshotHead>,
     records: u64,
+    /// Of all records taken.
+    crc: u32,
     ended: bool,
     /// The beginning of a record whose end has not come yet.
     partial: Vec<u8>,
@@ -81,6 +83,7 @@ impl Loader {
             tree,
             head: None,
             records: 0,
+            crc: 0,
             ended: false,
             partial: Vec::new(),
             lists,
@@ -109,7 +112,7 @@ impl Loader {
             let have = self.partial.len();
             if have >= record::LEN_SIZE && have == self.whole_len(&self.partial)? {
                 let mut partial = std::mem::take(&mut self.partial);
-                self.take(&partial[record::LEN_SIZE..])?;
+                self.take(&partial)?;
                 partial.clear();
                 self.partial = partial;
             }
@@ -117,7 +120,7 @@ impl Loader {
         while bytes.len() >= record::LEN_SIZE {
             let whole = self.whole_len(bytes)?;
             let Some((first, rest)) = bytes.split_at_checked(whole) else { break };
-            self.take(&first[record::LEN_SIZE..])?;
+            self.take(first)?;
             bytes = rest;
         }
         self.partial.extend_from_slice(bytes);
@@ -132,6 +135,9 @@ impl Loader {
         let (Some(head), true) = (self.head, self.ended) else {
             return Err(LoadError::Short { records: self.records });
         };
+        if !self.partial.is_empty() {
+            return Err(self.wrong("behind the end"));
+        }
         if !self.root_seen {
             return Err(LoadError::Structure { what: "no root", id: ROOT });
         }
@@ -158,8 +164,9 @@ impl Loader {
         LoadError::Record { at: self.records, what }
     }
 
+    /// Takes a whole record, its length field included.
     fn take(&mut self, bytes: &[u8]) -> Result<(), LoadError> {
-        let record = record::read(bytes).ok_or_else(|| self.wrong("malformed"))?;
+        let record = record::read(&bytes[record::LEN_SIZE..]).ok_or_else(|| self.wrong("malformed"))?;
         if self.ended {
             return Err(self.wrong("behind the end"));
         }
@@ -180,12 +187,14 @@ impl Loader {
                 let added = self.tree.sessions.insert(id, entry).ok_or_else(|| self.wrong("a session twice"))?;
                 self.tree.digest = self.tree.digest.wrapping_add(added);
             }
-            Record::End { records } => {
+            Record::End { records, crc } => {
                 check("number of records", records, self.records)?;
+                check("checksum", crc.into(), self.crc.into())?;
                 self.ended = true;
             }
         }
         self.records += 1;
+        self.crc = crc32c::crc32c_append(self.crc, bytes);
         Ok(())
     }
 
@@ -253,9 +262,10 @@ impl Loader {
                     let other = &tree.slab[other];
                     other.parent == node.parent && other.name() == node.name()
                 };
-                if !tree.index.try_insert(hash, slot, same) {
+                if tree.index.find(hash, same).is_some() {
                     return Err(LoadError::Structure { what: "two nodes of one path", id: self.ids[slot as usize] });
                 }
+                tree.index.insert(hash, slot);
             }
             if let Kind::Ephemeral(session) = kind
                 && tree.sessions.get(session).is_none()

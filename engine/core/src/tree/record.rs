@@ -1,7 +1,8 @@
 //! The bytes of a snapshot: what is written for each thing, and how it is read back.
 //!
-//! A snapshot is a string of records. All integers are little-endian; nothing is aligned. Checksums and compression are
-//! for whoever stores it; what the loader checks is that the content is whole and adds up to the digest.
+//! A snapshot is a string of records. All integers are little-endian; nothing is aligned. The loader checks that the
+//! content is whole and adds up to the digest; what finds the place of a damage, or makes the bytes fewer, is for
+//! whoever stores them.
 //!
 //! ```text
 //! every record
@@ -47,6 +48,7 @@
 //!
 //! tag 5, end: last, once
 //!    5   8  records      number of records before it
+//!   13   4  crc          CRC-32C of all bytes before this record
 //! ```
 
 use super::node::{Kind, NodeRecord, Slot};
@@ -75,7 +77,7 @@ pub(super) enum Record<'a> {
     List { number: u32, acl: Vec<(i32, &'a str, &'a str)> },
     Node(NodeFields<'a>),
     Session { id: SessionId, entry: SessionEntry },
-    End { records: u64 },
+    End { records: u64, crc: u32 },
 }
 
 /// What is written of a node.
@@ -150,8 +152,11 @@ pub(super) fn write_session(out: &mut Vec<u8>, id: SessionId, entry: &SessionEnt
     });
 }
 
-pub(super) fn write_end(out: &mut Vec<u8>, records: u64) {
-    write(out, END, |out| out.extend_from_slice(&records.to_le_bytes()));
+pub(super) fn write_end(out: &mut Vec<u8>, records: u64, crc: u32) {
+    write(out, END, |out| {
+        out.extend_from_slice(&records.to_le_bytes());
+        out.extend_from_slice(&crc.to_le_bytes());
+    });
 }
 
 fn write(out: &mut Vec<u8>, tag: u8, fields: impl FnOnce(&mut Vec<u8>)) {
@@ -183,7 +188,7 @@ pub(super) fn read(bytes: &[u8]) -> Option<Record<'_>> {
             let (id, timeout_ms) = (SessionId(from.i64()?), from.i32()?);
             Record::Session { id, entry: SessionEntry { timeout_ms, passwd: from.array()? } }
         }
-        END => Record::End { records: from.u64()? },
+        END => Record::End { records: from.u64()?, crc: from.u32()? },
         _ => return None,
     };
     from.rest.is_empty().then_some(record)

@@ -37,6 +37,8 @@ pub(super) struct Walk {
     /// Records that wait to be taken: the head, then pre-images.
     pending: Vec<u8>,
     records: u64,
+    /// Of all bytes that have been taken.
+    crc: u32,
     /// The next slot to write.
     cursor: Slot,
     /// The first slot that was not in use at the beginning.
@@ -97,6 +99,7 @@ impl Tree {
             serial: self.snapshots_begun,
             pending,
             records: 1,
+            crc: 0,
             cursor: 0,
             limit: self.slab.limit(),
             lists: 0,
@@ -120,7 +123,8 @@ impl Tree {
     /// If no snapshot has been begun.
     pub fn snapshot_slice(&mut self, max_nodes: usize, out: &mut Vec<u8>) -> bool {
         let mut walk = self.walk.take().expect("a slice is taken of a snapshot that was begun");
-        let full = out.len().saturating_add(SLICE_BYTES);
+        let start = out.len();
+        let full = start.saturating_add(SLICE_BYTES);
         out.append(&mut walk.pending);
         let mut left = max_nodes;
         while left > 0 && walk.cursor < walk.limit && out.len() < full {
@@ -130,11 +134,12 @@ impl Tree {
         if walk.cursor == walk.limit {
             left = self.walk_sessions(&mut walk, left, full, out);
         }
+        walk.crc = crc32c::crc32c_append(walk.crc, &out[start..]);
         if left == 0 || walk.cursor < walk.limit || out.len() >= full {
             self.walk = Some(walk);
             return false;
         }
-        record::write_end(out, walk.records);
+        record::write_end(out, walk.records, walk.crc);
         true
     }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod model;
+mod quotas;
 mod reference;
 mod rules;
 mod snapshots;
