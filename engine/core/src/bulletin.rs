@@ -23,7 +23,7 @@ pub struct Bulletin {
 #[derive(Debug)]
 enum Notice {
     Committed { zxid: Zxid, origin: Option<Origin>, frame: Range<usize>, applied: Applied },
-    Answer(Answer),
+    Answer { zxid: Zxid, answer: Answer },
 }
 
 impl Bulletin {
@@ -45,19 +45,20 @@ impl Bulletin {
         &self.frames
     }
 
-    /// Tells a frontend, which takes what concerns its connections. `tree` must be at `through` exactly.
+    /// Tells a frontend, which takes what concerns its connections. The tree may be further on, but then
+    /// [`Frontend::settle`] must wait until the bulletins through its state have been delivered too.
     ///
     /// # Panics
-    /// If the tree is elsewhere.
+    /// If the tree does not show the bulletin's transactions yet.
     pub fn deliver(&self, tree: &Tree, frontend: &mut Frontend) {
-        assert_eq!(tree.last_zxid(), self.through, "a bulletin is read beside the tree that it describes");
+        assert!(tree.last_zxid() >= self.through, "a bulletin is read beside a tree that shows it");
         for notice in &self.notices {
             match notice {
                 Notice::Committed { zxid, origin, frame, applied } => {
                     let frame = Frame::trusted(&self.frames[frame.clone()]);
                     frontend.committed(tree, &Committed { zxid: *zxid, origin: *origin, frame, applied });
                 }
-                Notice::Answer(answer) => frontend.answer(tree, answer.clone()),
+                Notice::Answer { zxid, answer } => frontend.answer(tree, *zxid, answer.clone()),
             }
         }
     }
@@ -76,8 +77,8 @@ impl Audience for Bulletin {
         });
     }
 
-    fn answer(&mut self, tree: &Tree, answer: Answer) {
-        self.through = tree.last_zxid();
-        self.notices.push(Notice::Answer(answer));
+    fn answer(&mut self, _tree: &Tree, zxid: Zxid, answer: Answer) {
+        self.through = zxid;
+        self.notices.push(Notice::Answer { zxid, answer });
     }
 }

@@ -226,6 +226,6 @@ pub struct Committed<'a> {
 pub trait Audience {
     /// A transaction was applied.
     fn committed(&mut self, tree: &Tree, committed: &Committed<'_>);
-    /// A connection gets an answer that changes nothing.
-    fn answer(&mut self, tree: &Tree, answer: Answer);
+    /// A connection gets an answer that changes nothing; `zxid` is the newest transaction applied by then.
+    fn answer(&mut self, tree: &Tree, zxid: Zxid, answer: Answer);
 }

@@ -5,7 +5,7 @@ use super::Frontend;
 use super::connection::{Operation, Pending, Phase};
 use crate::error_code::ErrorCode;
 use crate::exchange::{Answer, Audience, Committed, Origin};
-use crate::ids::{ConnId, Instant, SessionId};
+use crate::ids::{ConnId, Instant, SessionId, Zxid};
 use crate::jute::{ConnectResponse, MultiResult, OpCode, Refusal, ReplyFrame, append_connect_response};
 use crate::tree::{Applied, OpResult, Tree};
 use std::borrow::Cow;
@@ -26,8 +26,8 @@ impl Audience for Frontend {
         }
     }
 
-    fn answer(&mut self, tree: &Tree, answer: Answer) {
-        let zxid = tree.last_zxid().wire();
+    fn answer(&mut self, tree: &Tree, zxid: Zxid, answer: Answer) {
+        let zxid = zxid.wire();
         match answer {
             Answer::Refused { conn, cxid, error } => {
                 self.reply(tree, conn, cxid, zxid, |out, decided| ReplyFrame::bare(out, decided.xid, zxid, error));
@@ -49,7 +49,7 @@ impl Audience for Frontend {
                 reply.finish(zxid, ErrorCode::Ok);
             }),
             Answer::Connected { conn, session, timeout_ms, passwd } => {
-                self.connected(tree, conn, session, timeout_ms, &passwd);
+                self.connected(tree, zxid, conn, session, timeout_ms, &passwd);
             }
             Answer::ConnectRefused { conn } => self.connect_refused(conn),
             Answer::Close { conn } => self.close(conn),
@@ -104,7 +104,15 @@ impl Frontend {
         }
     }
 
-    fn connected(&mut self, tree: &Tree, id: ConnId, session: SessionId, timeout_ms: i32, passwd: &[u8; 16]) {
+    fn connected(
+        &mut self,
+        tree: &Tree,
+        zxid: i64,
+        id: ConnId,
+        session: SessionId,
+        timeout_ms: i32,
+        passwd: &[u8; 16],
+    ) {
         let since = self.now;
         let Some(conn) = self.conn(id) else { return };
         if conn.phase == Phase::Closing {
@@ -118,7 +126,7 @@ impl Frontend {
             let response = ConnectResponse { protocol_version: 0, timeout_ms, session_id, passwd, read_only };
             append_connect_response(out, &response);
         }
-        self.note_answer(id, OpCode::CreateSession.wire(), 0, tree.last_zxid().wire(), since);
+        self.note_answer(id, OpCode::CreateSession.wire(), 0, zxid, since);
         self.follow_up(id, tree);
     }
 

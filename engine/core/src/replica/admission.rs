@@ -56,7 +56,7 @@ impl Replica {
         let whole = |error| Err(Refusal::Whole(error));
         let verdict = match self.sessions.check(request.session, request.conn) {
             Err(Rejection::Moved) => {
-                audience.answer(tree, Answer::Close { conn: request.conn });
+                audience.answer(tree, tree.last_zxid(), Answer::Close { conn: request.conn });
                 return;
             }
             Err(Rejection::Expired) => whole(ErrorCode::SessionExpired),
@@ -112,7 +112,7 @@ impl Replica {
 
     fn open_session(&mut self, wall: WallMs, tree: &Tree, conn: ConnId, timeout_ms: i32, audience: &mut impl Audience) {
         if !self.log_room {
-            audience.answer(tree, Answer::Close { conn });
+            audience.answer(tree, tree.last_zxid(), Answer::Close { conn });
             return;
         }
         let sessions = &self.sessions;
@@ -148,12 +148,16 @@ impl Replica {
             Err(Rejection::Expired)
         };
         match moved {
-            Err(_) => audience.answer(tree, Answer::ConnectRefused { conn }),
+            Err(_) => audience.answer(tree, tree.last_zxid(), Answer::ConnectRefused { conn }),
             Ok(old) => {
                 if let Some(old) = old {
-                    audience.answer(tree, Answer::Close { conn: old });
+                    audience.answer(tree, tree.last_zxid(), Answer::Close { conn: old });
                 }
-                audience.answer(tree, Answer::Connected { conn, session: id, timeout_ms, passwd: password(id) });
+                audience.answer(
+                    tree,
+                    tree.last_zxid(),
+                    Answer::Connected { conn, session: id, timeout_ms, passwd: password(id) },
+                );
             }
         }
     }

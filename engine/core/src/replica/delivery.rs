@@ -143,6 +143,6 @@ impl Replica {
 
 fn tell(audience: &mut impl Audience, tree: &Tree, conn: Option<ConnId>, answer: impl FnOnce(ConnId) -> Answer) {
     if let Some(conn) = conn {
-        audience.answer(tree, answer(conn));
+        audience.answer(tree, tree.last_zxid(), answer(conn));
     }
 }
