@@ -1,0 +1,151 @@
+//! The epoch record: what this server has promised to which leader. Replaced as a whole, durably, or not at all.
+
+use crate::disk::{Disk, is_full};
+use crate::error::{Attempt, Corruption, OpenError};
+use crate::format::{BLOCK, BlockBuf, u32_at};
+use crate::planted::{Defects, planted};
+use crate::segment::{sync_dir, sync_file};
+use ringkeeper_core::ids::Epoch;
+use std::io;
+
+/// Name of the record.
+pub const EPOCHS: &str = "epochs";
+/// Name of its successor while that is being written.
+pub const EPOCHS_TMP: &str = "epochs.tmp";
+
+const MAGIC: &[u8; 8] = b"RK-EPOCH";
+const VERSION: u32 = 1;
+
+/// The epochs of a server. `current <= accepted` always.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Epochs {
+    /// Newest epoch that the server has promised to follow.
+    pub accepted: Epoch,
+    /// Epoch of the leader whose history the server has.
+    pub current: Epoch,
+}
+
+fn crc(block: &[u8]) -> u32 {
+    crc32c::crc32c_append(crc32c::crc32c(&block[0..12]), &block[16..BLOCK])
+}
+
+fn encode(epochs: Epochs) -> BlockBuf {
+    let mut block = BlockBuf::with_capacity(BLOCK);
+    block.resize(BLOCK, 0);
+    block[0..8].copy_from_slice(MAGIC);
+    block[8..12].copy_from_slice(&VERSION.to_le_bytes());
+    block[16..20].copy_from_slice(&epochs.accepted.0.to_le_bytes());
+    block[20..24].copy_from_slice(&epochs.current.0.to_le_bytes());
+    let crc = crc(&block);
+    block[12..16].copy_from_slice(&crc.to_le_bytes());
+    block
+}
+
+fn decode(block: &[u8]) -> Result<Epochs, OpenError> {
+    let bad = |what: &str| OpenError::Corrupt(Corruption::new(EPOCHS, 0, what));
+    if block.len() != BLOCK {
+        return Err(bad("the epoch record is not one block long"));
+    }
+    if block[0..8] != *MAGIC || u32_at(block, 12) != crc(block) {
+        return Err(bad("the epoch record fails its checksum"));
+    }
+    let version = u32_at(block, 8);
+    if version != VERSION {
+        return Err(OpenError::Version { file: EPOCHS.into(), version, known: VERSION });
+    }
+    let epochs = Epochs { accepted: Epoch(u32_at(block, 16)), current: Epoch(u32_at(block, 20)) };
+    if epochs.current > epochs.accepted {
+        return Err(bad("the current epoch is above the accepted one"));
+    }
+    Ok(epochs)
+}
+
+/// Replaces the record. When this returns, the new one is durable; before, either may be found.
+///
+/// # Errors
+/// Of the disk; then either record may be found, and the process must not go on as if it knew which.
+///
+/// # Panics
+/// If the current epoch is above the accepted one.
+pub fn save(disk: &dyn Disk, epochs: Epochs, defects: Defects) -> io::Result<()> {
+    assert!(epochs.current <= epochs.accepted, "a server follows only whom it has accepted: {epochs:?}");
+    let file = disk.create(EPOCHS_TMP)?;
+    file.write_at(0, &encode(epochs))?;
+    if !planted!(defects, RenameBeforeSync) {
+        sync_file(&*file, defects)?;
+    }
+    disk.rename(EPOCHS_TMP, EPOCHS)?;
+    sync_dir(disk, defects)
+}
+
+/// Like [`save`], for messages.
+pub(crate) fn save_described(disk: &dyn Disk, epochs: Epochs, defects: Defects) -> Result<(), String> {
+    save(disk, epochs, defects).map_err(|e| {
+        let full = if is_full(&e) { " (the disk is full)" } else { "" };
+        format!("saving {}: {e}{full}", disk.describe(EPOCHS))
+    })
+}
+
+/// Reads the record; `None` if there has never been one.
+///
+/// # Errors
+/// Damage, or the disk's.
+pub fn load(disk: &dyn Disk) -> Result<Option<Epochs>, OpenError> {
+    let file = match disk.open(EPOCHS) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(OpenError::Io { what: format!("opening {}", disk.describe(EPOCHS)), source }),
+    };
+    let mut block = BlockBuf::new();
+    block.resize(2 * BLOCK, 0);
+    let got = file.read_at(0, &mut block).attempt(|| format!("reading {}", disk.describe(EPOCHS)))?;
+    decode(&block[..got]).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::sim::{CrashStyle, SimDisk};
+
+    fn epochs(n: u32) -> Epochs {
+        Epochs { accepted: Epoch(n + 1), current: Epoch(n) }
+    }
+
+    #[test]
+    fn the_record_is_the_old_or_the_new_one_wherever_the_power_fails() {
+        for style in CrashStyle::ALL {
+            for after in 0.. {
+                let disk = SimDisk::new(after);
+                save(&disk, epochs(1), Defects::default()).unwrap();
+                disk.crash_after(after);
+                let saved = save(&disk, epochs(2), Defects::default()).is_ok();
+                disk.power_loss(style);
+                let found = load(&disk).unwrap().expect("there was a record before");
+                assert!(found == epochs(2) || (!saved && found == epochs(1)), "{style:?} after {after}");
+                if saved {
+                    break;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_flipped_bit_is_noticed() {
+        let block = encode(epochs(7));
+        assert_eq!(decode(&block).unwrap(), epochs(7));
+        for bit in 0..BLOCK * 8 {
+            let mut bad = block.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            assert!(decode(&bad).is_err(), "bit {bit}");
+        }
+        assert!(decode(&block[..100]).is_err());
+    }
+
+    #[test]
+    fn no_record_is_not_an_error_but_an_empty_file_is() {
+        let disk = SimDisk::new(0);
+        assert_eq!(load(&disk).unwrap(), None);
+        disk.create(EPOCHS).unwrap();
+        assert!(matches!(load(&disk), Err(OpenError::Corrupt(_))));
+    }
+}

@@ -1,0 +1,454 @@
+//! The log, the epoch record and the snapshots of a running server, for the executor that owns them.
+//!
+//! ```no_run
+//! # use ringkeeper_txnlog::{Log, LogEvent, config::*, recovery::*, disk::FsDisk};
+//! # async fn server(state: &mut impl Rebuild, now: impl Fn() -> ringkeeper_core::ids::Instant) -> Result<(), Box<dyn std::error::Error>> {
+//! let disk = FsDisk::open("/var/lib/ringkeeper")?;
+//! let dirs = Dirs { log: disk.clone(), data: disk.clone() };
+//! let mut recovery = Recovery::open(dirs, LogConfig::default(), SnapshotConfig::default())?;
+//! let summary = recovery.replay(state)?;
+//! let mut log = Log::go_live(recovery, &disk, DriverKind::Thread, now()).await?;
+//! let mut events = Vec::new();
+//! loop {
+//!     // ... log.append(frames) as the replica asks for it, then once per turn:
+//!     log.turn(now(), &mut events);
+//!     for event in events.drain(..) { /* to the replica */ }
+//!     log.ready().await; // or poll_ready beside sockets and timers
+//! }
+//! # }
+//! ```
+
+use crate::config::{DriverKind, LogConfig, SnapshotConfig};
+use crate::disk::FsDisk;
+use crate::driver::{Completion, Completions, LogDevice, ThreadDevice, UringDevice};
+use crate::epochs::{self, Epochs};
+use crate::error::{Attempt, LogFailed, OpenError};
+use crate::recovery::{Dirs, Recovery};
+use crate::snapshot::retention;
+use crate::snapshot::task::{SnapshotEnd, SnapshotTask};
+use crate::snapshot::{Origin, SnapshotHead};
+use crate::writer::LogWriter;
+use ringkeeper_core::frame::FrameBatch;
+use ringkeeper_core::ids::{Instant, Zxid};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+/// What the log has to tell.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum LogEvent {
+    /// Everything through this transaction is durable, as the durability policy defines it.
+    Durable {
+        /// The last one.
+        through: Zxid,
+        /// How often the log had been cut back or restarted when the promise was made.
+        generation: u32,
+    },
+    /// Whether new transactions can be taken: `false` when the disk is full, `true` when there is space again.
+    Room(bool),
+    /// The epoch record holds these.
+    EpochsSaved(Epochs),
+    /// A snapshot is durable, verified, and replaces what it makes superfluous.
+    SnapshotDone {
+        /// Of which transaction.
+        zxid: Zxid,
+    },
+    /// There is no such snapshot. The one before stays, nothing was removed.
+    SnapshotFailed {
+        /// Of which transaction it should have been.
+        zxid: Zxid,
+        /// Why.
+        reason: String,
+    },
+    /// Nothing can be promised any more: the process must end.
+    Failed(LogFailed),
+}
+
+/// A snapshot being made.
+struct Snapshot {
+    task: SnapshotTask,
+    zxid: Zxid,
+    origin: Origin,
+    /// All bytes were handed over; it waits for the log to be on stable storage through its transaction.
+    complete: bool,
+    finished: bool,
+}
+
+/// See the module.
+pub struct Log {
+    writer: LogWriter,
+    device: Box<dyn LogDevice>,
+    completions: Arc<Completions>,
+    dirs: Dirs,
+    log_config: LogConfig,
+    snapshot_config: SnapshotConfig,
+    epochs: Epochs,
+    /// The record being saved, and the one to save after it.
+    saving: (Option<Epochs>, Option<Epochs>),
+    /// Snapshots that exist, oldest first.
+    snapshots: Vec<Zxid>,
+    snapshot: Option<Snapshot>,
+    generation: u32,
+    told_durable: (Zxid, u32),
+    told_room: bool,
+    failed: bool,
+}
+
+impl Log {
+    /// Repairs what a crash left behind and starts the driver. Call on the executor that will use the log.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    ///
+    /// # Panics
+    /// If [`Recovery::replay`] has not succeeded before.
+    pub async fn go_live(
+        recovery: Recovery,
+        log_disk: &Arc<FsDisk>,
+        kind: DriverKind,
+        now: Instant,
+    ) -> Result<Log, OpenError> {
+        // Two independent random numbers, each secret enough that no client can guess a generation.
+        let salt = RandomState::new().hash_one(now.0) ^ u64::from(std::process::id()).rotate_left(32);
+        let config = recovery.log_config().clone();
+        let completions = Arc::new(Completions::default());
+        let mut log = Log::assemble(recovery, Arc::clone(&completions), salt, now)?;
+        log.device = match kind {
+            DriverKind::Thread => {
+                let disk = Arc::clone(&log.dirs.log);
+                let device = ThreadDevice::start(disk, &config, completions);
+                Box::new(device.attempt(|| "starting the log thread".into())?)
+            }
+            DriverKind::UringDsync | DriverKind::UringFdatasync => {
+                let current = log.writer.current_segment();
+                Box::new(UringDevice::open(Arc::clone(log_disk), kind, &config, current, completions).await?)
+            }
+        };
+        Ok(log)
+    }
+
+    /// Like [`Log::go_live`], with a driver of the caller's own, which must answer through `completions`.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn with_device(
+        recovery: Recovery,
+        device: Box<dyn LogDevice>,
+        completions: Arc<Completions>,
+        salt: u64,
+        now: Instant,
+    ) -> Result<Log, OpenError> {
+        let mut log = Log::assemble(recovery, completions, salt, now)?;
+        log.device = device;
+        Ok(log)
+    }
+
+    fn assemble(
+        mut recovery: Recovery,
+        completions: Arc<Completions>,
+        salt: u64,
+        now: Instant,
+    ) -> Result<Log, OpenError> {
+        let repaired = recovery.repair(salt)?;
+        let (dirs, log_config, snapshot_config, epochs) = recovery.into_parts();
+        let mut writer = LogWriter::new(log_config.clone(), repaired.tail, salt, now);
+        if let Some(at) = repaired.restart_at {
+            writer.restart_at(at);
+        }
+        let purge = retention::plan(&repaired.snapshots, snapshot_config.keep);
+        writer.release_through(purge.log_through);
+        let told_durable = (writer.durable(), 0);
+        Ok(Log {
+            writer,
+            device: Box::new(NoDevice),
+            completions,
+            dirs,
+            log_config,
+            snapshot_config,
+            epochs,
+            saving: (None, None),
+            snapshots: repaired.snapshots,
+            snapshot: None,
+            generation: 0,
+            told_durable,
+            told_room: true,
+            failed: false,
+        })
+    }
+
+    /// Takes frames to be written; they must follow the last ones. They go to the device in the next
+    /// [`turn`](Self::turn).
+    ///
+    /// # Panics
+    /// If they leave a gap, or are of an epoch that the saved record does not know.
+    pub fn append(&mut self, batch: Arc<FrameBatch>) {
+        let epoch = batch.last().epoch();
+        assert!(epoch <= self.epochs.accepted, "{epoch:?} is accepted durably before anything of it is logged");
+        self.writer.append(batch);
+    }
+
+    /// Everything through this zxid is durable, as the durability policy defines it.
+    #[must_use]
+    pub fn durable(&self) -> Zxid {
+        self.writer.durable()
+    }
+
+    /// Whether new transactions can be taken, see [`LogWriter::has_room`].
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.writer.has_room()
+    }
+
+    /// How often the log was cut back or restarted since the start.
+    #[must_use]
+    pub fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    /// Replaces the epoch record; [`LogEvent::EpochsSaved`] follows when it is durable.
+    ///
+    /// # Panics
+    /// If an epoch falls, or the current one is above the accepted one.
+    pub fn save_epochs(&mut self, epochs: Epochs) {
+        let before = self.saving.1.or(self.saving.0).unwrap_or(self.epochs);
+        assert!(epochs.current <= epochs.accepted, "{epochs:?}");
+        assert!(epochs.accepted >= before.accepted && epochs.current >= before.current, "{epochs:?} after {before:?}");
+        if self.saving.0.is_some() {
+            self.saving.1 = Some(epochs);
+        } else {
+            self.start_saving(epochs);
+        }
+    }
+
+    fn start_saving(&mut self, epochs: Epochs) {
+        self.saving.0 = Some(epochs);
+        let (disk, defects) = (Arc::clone(&self.dirs.data), self.log_config.defects);
+        let completions = Arc::clone(&self.completions);
+        // Rare (elections), and an fsync must not stop the executor: a thread each time is simple and good enough.
+        let started = std::thread::Builder::new().name("epochs".into()).spawn(move || {
+            let result = epochs::save_described(&*disk, epochs, defects);
+            completions.push(Completion::Epochs(epochs, result));
+        });
+        if let Err(e) = started {
+            self.completions.push(Completion::Epochs(epochs, Err(format!("starting a thread: {e}"))));
+        }
+    }
+
+    /// Cuts the log back to `to`, see [`LogWriter::cut_back`]. Later [`LogEvent::Durable`] carry a new generation.
+    pub fn cut_back(&mut self, to: Zxid) {
+        self.generation += 1;
+        self.writer.cut_back(to);
+    }
+
+    /// Starts a snapshot. Hand its bytes over while [`snapshot_wants_more`](Self::snapshot_wants_more);
+    /// [`LogEvent::SnapshotDone`] or `SnapshotFailed` follows. After an [`Origin::Installed`] one the log restarts at
+    /// it; nothing may be appended in between.
+    ///
+    /// # Errors
+    /// If one is being made already, or of the operating system.
+    pub fn begin_snapshot(&mut self, head: SnapshotHead, origin: Origin) -> Result<(), OpenError> {
+        if self.snapshot.is_some() {
+            return Err(OpenError::Refused("a snapshot is already being made".into()));
+        }
+        if origin == Origin::Local {
+            assert!(head.zxid <= self.writer.appended(), "a snapshot is of what the log has");
+        }
+        let task = SnapshotTask::start(
+            Arc::clone(&self.dirs.data),
+            head,
+            origin,
+            self.writer.current_segment(),
+            self.snapshot_config.clone(),
+            self.snapshots.clone(),
+            Arc::clone(&self.completions),
+        )
+        .attempt(|| "starting a thread".into())?;
+        self.snapshot = Some(Snapshot { task, zxid: head.zxid, origin, complete: false, finished: false });
+        Ok(())
+    }
+
+    /// Whether a snapshot is being made.
+    #[must_use]
+    pub fn snapshot_under_way(&self) -> bool {
+        self.snapshot.is_some()
+    }
+
+    /// Whether the snapshot that is being made would take more bytes now.
+    pub fn snapshot_wants_more(&mut self) -> bool {
+        self.snapshot.as_mut().is_some_and(|s| !s.complete && s.task.wants_more())
+    }
+
+    /// An empty buffer for the next bytes.
+    pub fn snapshot_buffer(&mut self) -> Vec<u8> {
+        self.snapshot.as_mut().map_or_else(Vec::new, |s| s.task.buffer())
+    }
+
+    /// Hands over the next bytes of the snapshot; `last` with the final ones.
+    ///
+    /// # Panics
+    /// If they were not wanted.
+    pub fn snapshot_chunk(&mut self, bytes: Vec<u8>, last: bool) {
+        let snapshot = self.snapshot.as_mut().expect("a snapshot is being made");
+        snapshot.task.chunk(bytes);
+        snapshot.complete = last;
+    }
+
+    /// Gives up the snapshot that is being made. [`LogEvent::SnapshotFailed`] follows.
+    pub fn abort_snapshot(&mut self) {
+        if let Some(snapshot) = &mut self.snapshot {
+            snapshot.task.abandon();
+            snapshot.finished = true;
+        }
+    }
+
+    /// One turn: takes the answers that have come, and gives the device what is due. Call it after the appends of the
+    /// executor's turn.
+    pub fn turn(&mut self, now: Instant, events: &mut Vec<LogEvent>) {
+        self.writer.tick(now);
+        while let Some(completion) = self.completions.pop() {
+            self.completed(completion, events);
+        }
+        self.advance_snapshot();
+        while let Some(op) = self.writer.poll_op() {
+            self.device.submit(op);
+        }
+        if self.writer.waits_for_segment() {
+            self.device.hurry();
+        }
+        self.tell(events);
+    }
+
+    fn completed(&mut self, completion: Completion, events: &mut Vec<LogEvent>) {
+        match completion {
+            Completion::Log(done) => {
+                if let Some(done) = self.device.settle(done) {
+                    // A failure shows in check(), below.
+                    let _ = self.writer.done(done);
+                }
+            }
+            Completion::Epochs(epochs, Ok(())) => {
+                self.epochs = epochs;
+                self.saving.0 = None;
+                events.push(LogEvent::EpochsSaved(epochs));
+                if let Some(next) = self.saving.1.take() {
+                    self.start_saving(next);
+                }
+            }
+            Completion::Epochs(_, Err(error)) => {
+                self.fail(LogFailed { what: "the epoch record".into(), error, durable: self.writer.durable() }, events)
+            }
+            Completion::Snapshot(end) => self.snapshot_ended(end, events),
+        }
+    }
+
+    fn fail(&mut self, failure: LogFailed, events: &mut Vec<LogEvent>) {
+        if !std::mem::replace(&mut self.failed, true) {
+            tracing::error!(error = %failure, "the log has failed");
+            events.push(LogEvent::Failed(failure));
+        }
+    }
+
+    fn snapshot_ended(&mut self, end: SnapshotEnd, events: &mut Vec<LogEvent>) {
+        let Some(snapshot) = self.snapshot.take() else { return };
+        let zxid = end.zxid;
+        match end.result {
+            Ok(purge) => {
+                self.snapshots.retain(|z| !purge.snapshots.contains(z) && *z != zxid);
+                self.snapshots.push(zxid);
+                self.writer.release_through(purge.log_through);
+                if snapshot.origin == Origin::Installed {
+                    self.generation += 1;
+                    self.writer.restart_at(zxid);
+                }
+                events.push(LogEvent::SnapshotDone { zxid });
+            }
+            Err(reason) => events.push(LogEvent::SnapshotFailed { zxid, reason }),
+        }
+    }
+
+    /// A snapshot gets its name only when the log is on stable storage through its transaction: otherwise a crash
+    /// could leave a log that ends before it.
+    fn advance_snapshot(&mut self) {
+        let Some(snapshot) = &mut self.snapshot else { return };
+        let covered = snapshot.origin == Origin::Installed || self.writer.stable() >= snapshot.zxid;
+        if !covered {
+            self.writer.request_sync();
+        }
+        // Also hands over what had no room before.
+        let has_room = snapshot.task.wants_more();
+        if snapshot.complete && !snapshot.finished && has_room && covered {
+            snapshot.task.finish();
+            snapshot.finished = true;
+        }
+    }
+
+    fn tell(&mut self, events: &mut Vec<LogEvent>) {
+        let durable = (self.writer.durable(), self.generation);
+        if durable != self.told_durable {
+            self.told_durable = durable;
+            events.push(LogEvent::Durable { through: durable.0, generation: durable.1 });
+        }
+        let room = self.writer.has_room();
+        if room != self.told_room {
+            self.told_room = room;
+            let log = self.dirs.log.describe("");
+            if room {
+                tracing::info!(log, "there is space for the log again: writes are accepted");
+            } else {
+                tracing::error!(log, "the disk is full: writes are refused until there is space, reads go on");
+            }
+            events.push(LogEvent::Room(room));
+        }
+        if let Err(failure) = self.writer.check() {
+            self.fail(failure, events);
+        }
+    }
+
+    /// When [`turn`](Self::turn) is due even if nothing happens, and why.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<(Instant, &'static str)> {
+        self.writer.next_deadline()
+    }
+
+    /// Ready when [`turn`](Self::turn) has something to harvest.
+    pub fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.completions.poll_ready(cx)
+    }
+
+    /// Waits until [`turn`](Self::turn) has something to harvest.
+    pub fn ready(&self) -> impl Future<Output = ()> + use<> {
+        let completions = Arc::clone(&self.completions);
+        std::future::poll_fn(move |cx| completions.poll_ready(cx))
+    }
+
+    /// Writes, syncs and seals everything, then stops the driver. Events that come up are dropped.
+    ///
+    /// # Errors
+    /// If the log fails meanwhile.
+    pub async fn close(mut self, mut now: impl FnMut() -> Instant) -> Result<(), LogFailed> {
+        self.abort_snapshot();
+        self.writer.finish();
+        let mut events = Vec::new();
+        loop {
+            self.turn(now(), &mut events);
+            if let Some(failure) =
+                events.drain(..).find_map(|e| if let LogEvent::Failed(f) = e { Some(f) } else { None })
+            {
+                return Err(failure);
+            }
+            if self.writer.is_finished() && self.saving.0.is_none() && self.snapshot.is_none() {
+                return Ok(());
+            }
+            self.ready().await;
+        }
+    }
+}
+
+/// Stands in until the driver is started.
+struct NoDevice;
+
+impl LogDevice for NoDevice {
+    fn submit(&mut self, op: crate::writer::LogOp) {
+        unreachable!("the log is used before its driver is started: {op:?}");
+    }
+}

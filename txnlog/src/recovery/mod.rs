@@ -1,0 +1,507 @@
+//! Taking up what is stored: the newest usable snapshot, then the log. Reading only; [`Recovery::repair`] then makes
+//! the directories ready to be written.
+//!
+//! A torn tail is cut. Everything else that fails a check is [`Corruption`](crate::error::Corruption): nothing that
+//! was acknowledged is ever dropped silently.
+
+mod repair;
+mod scan;
+mod snapshots;
+mod table;
+
+pub use table::{Behind, Slot, Verdict, decide};
+
+use crate::config::{LogConfig, SnapshotConfig};
+use crate::disk::Disk;
+use crate::epochs::{self, Epochs};
+use crate::error::{Attempt, Corruption, OpenError};
+use crate::format::{BLOCK, BatchHeader, BatchKind, segment_sequence};
+use crate::planted::planted;
+use crate::snapshot::SnapshotHead;
+use ringkeeper_core::frame::{Frame, FrameError};
+use ringkeeper_core::ids::Zxid;
+use scan::{Expected, Found, Scanner, Segment};
+use std::sync::Arc;
+
+/// The directories of a server. Both may be the same.
+#[derive(Clone)]
+pub struct Dirs {
+    /// Segments.
+    pub log: Arc<dyn Disk>,
+    /// Snapshots and the epoch record.
+    pub data: Arc<dyn Disk>,
+}
+
+/// The state that is rebuilt from what is stored.
+pub trait Rebuild {
+    /// A snapshot begins: forget everything given before.
+    fn begin(&mut self, head: &SnapshotHead);
+    /// The next bytes of the snapshot, in pieces of any size.
+    ///
+    /// # Errors
+    /// A sentence; the snapshot is then taken for damaged.
+    fn chunk(&mut self, bytes: &[u8]) -> Result<(), String>;
+    /// The snapshot is complete and was intact.
+    ///
+    /// # Errors
+    /// A sentence; the snapshot is then taken for damaged.
+    fn end(&mut self) -> Result<(), String>;
+    /// There is no snapshot: start with the empty state, forgetting everything given before.
+    fn empty(&mut self);
+    /// The next transaction after the snapshot.
+    ///
+    /// # Errors
+    /// A sentence; the server cannot start then.
+    fn frame(&mut self, frame: &Frame<'_>) -> Result<(), String>;
+}
+
+/// What recovery did, for the log line.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Summary {
+    /// The snapshot that was used.
+    pub snapshot: Option<Zxid>,
+    /// Snapshots that were not usable, and why.
+    pub damaged_snapshots: Vec<String>,
+    /// Last transaction.
+    pub last: Zxid,
+    /// Transactions replayed after the snapshot.
+    pub frames: u64,
+    /// Bytes of these.
+    pub bytes: u64,
+    /// Name and offset of a torn tail that is to be wiped.
+    pub torn: Option<(String, u64)>,
+}
+
+/// What is stored, opened and looked over.
+pub struct Recovery {
+    dirs: Dirs,
+    log_config: LogConfig,
+    snapshot_config: SnapshotConfig,
+    epochs: Option<Epochs>,
+    segments: Vec<Segment>,
+    snapshots: Vec<snapshots::Candidate>,
+    outcome: Option<Outcome>,
+}
+
+/// Where the log ends.
+#[derive(Clone, Debug)]
+struct Outcome {
+    summary: Summary,
+    /// Index of the segment that the log ends in, the place of the next batch, and what it must be; `None` for a log
+    /// that has not begun.
+    end: Option<(usize, Expected)>,
+    sealed: bool,
+    /// An installed snapshot waits for the log to be restarted at it.
+    restart_at: Option<Zxid>,
+    /// Files of snapshots that were found damaged.
+    damaged: Vec<String>,
+}
+
+impl Recovery {
+    /// Reads names, headers and the epoch record.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open(dirs: Dirs, log: LogConfig, snapshot: SnapshotConfig) -> Result<Recovery, OpenError> {
+        log.check().and_then(|()| snapshot.check()).map_err(OpenError::Config)?;
+        let epochs = epochs::load(&*dirs.data)?;
+        let segments = open_segments(&*dirs.log)?;
+        let snapshots = snapshots::list(&*dirs.data)?;
+        let mut recovery =
+            Recovery { dirs, log_config: log, snapshot_config: snapshot, epochs, segments, snapshots, outcome: None };
+        recovery.void_snapshots();
+        recovery.check_completeness()?;
+        Ok(recovery)
+    }
+
+    /// The epochs that this server has promised; zeros if it never promised any.
+    #[must_use]
+    pub fn epochs(&self) -> Epochs {
+        self.epochs.unwrap_or_default()
+    }
+
+    /// The settings of the log.
+    #[must_use]
+    pub fn log_config(&self) -> &LogConfig {
+        &self.log_config
+    }
+
+    pub(crate) fn into_parts(self) -> (Dirs, LogConfig, SnapshotConfig, Epochs) {
+        let epochs = self.epochs();
+        (self.dirs, self.log_config, self.snapshot_config, epochs)
+    }
+
+    /// A log without any batch is one that has not begun, or one that was lost.
+    fn check_completeness(&self) -> Result<(), OpenError> {
+        let begun = self.segments.iter().any(|s| s.first.is_some());
+        if begun {
+            return Ok(());
+        }
+        if let Some(first) = self.segments.first()
+            && (self.epochs.is_some() || !self.snapshots.is_empty())
+        {
+            let what = "a server with epochs or snapshots has begun its log, but this segment begins with no batch";
+            return Err(Corruption::new(&first.name, BLOCK as u64, what).into());
+        }
+        if let Some(snapshot) = self.snapshots.last() {
+            return Err(OpenError::Incomplete(format!(
+                "there is a snapshot of {} but no transaction log in {}",
+                snapshot.zxid,
+                self.dirs.log.describe("")
+            )));
+        }
+        if let Some(epochs) = self.epochs {
+            return Err(OpenError::Incomplete(format!(
+                "the epoch record says that this server has taken part up to epoch {}, but there is neither snapshot \
+                 nor transaction log",
+                epochs.accepted.0
+            )));
+        }
+        Ok(())
+    }
+
+    /// Rebuilds the state: the newest usable snapshot, then every transaction after it.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn replay(&mut self, state: &mut impl Rebuild) -> Result<Summary, OpenError> {
+        let mut outcome =
+            Outcome { summary: Summary::default(), end: None, sealed: true, restart_at: None, damaged: Vec::new() };
+        let base = self.load_snapshot(state, &mut outcome)?;
+        self.replay_log(base, state, &mut outcome)?;
+        self.check_epochs(outcome.summary.last)?;
+        let summary = outcome.summary.clone();
+        self.outcome = Some(outcome);
+        Ok(summary)
+    }
+
+    fn check_epochs(&self, last: Zxid) -> Result<(), OpenError> {
+        let accepted = self.epochs().accepted;
+        if last.epoch() <= accepted {
+            return Ok(());
+        }
+        Err(OpenError::Incomplete(format!(
+            "the history reaches {last}, epoch {}, but the epoch record {}",
+            last.epoch().0,
+            if self.epochs.is_some() { format!("only knows epoch {}", accepted.0) } else { "is missing".into() }
+        )))
+    }
+
+    /// Of segments before `index`, only transactions through this one count.
+    fn limit(&self, index: usize) -> Zxid {
+        let marks = self.segments[index + 1..].iter().filter_map(|s| s.first.as_ref());
+        let cuts = marks.filter(|b| matches!(b.kind, BatchKind::Cut | BatchKind::Restart)).map(|b| b.prev);
+        cuts.min().unwrap_or(Zxid(u64::MAX))
+    }
+
+    /// Index of the segment to start reading in for a state at `base`: the last one that begins at or before it.
+    fn start_for(&self, base: Zxid) -> Option<usize> {
+        let restart = self.restart_index();
+        let usable = |(i, s): &(usize, &Segment)| *i >= restart && s.first.as_ref().is_some_and(|b| b.prev <= base);
+        self.segments.iter().enumerate().filter(usable).map(|(i, _)| i).next_back()
+    }
+
+    /// Index of the segment that the valid log starts with.
+    fn restart_index(&self) -> usize {
+        let restarts = |s: &Segment| s.first.as_ref().is_some_and(|b| b.kind == BatchKind::Restart);
+        self.segments.iter().rposition(restarts).unwrap_or(0)
+    }
+
+    fn replay_log(&self, base: Base, state: &mut impl Rebuild, outcome: &mut Outcome) -> Result<(), OpenError> {
+        outcome.summary.last = base.zxid;
+        if base.installed && !self.restarted_after(base.log_segment) {
+            return self.void_log(base, outcome);
+        }
+        let Some(start) = self.start_for(base.zxid) else {
+            assert!(self.segments.iter().all(|s| s.first.is_none()), "a base was chosen that the log does not reach");
+            return Ok(());
+        };
+        let joined = self.read_log(start, base.zxid, state, outcome)?;
+        self.check_end(base, joined, outcome.summary.last)
+    }
+
+    /// Whether the log was given up for a snapshot after that segment.
+    fn restarted_after(&self, sequence: u64) -> bool {
+        let mut later = self.segments.iter().filter(|s| s.sequence() > sequence);
+        later.any(|s| s.first.as_ref().is_some_and(|b| b.kind == BatchKind::Restart))
+    }
+
+    /// An installed snapshot makes everything before it void. The end of the log is still looked for: what comes next
+    /// goes behind it.
+    fn void_log(&self, base: Base, outcome: &mut Outcome) -> Result<(), OpenError> {
+        if let Some(last) = self.segments.iter().rposition(|s| s.first.is_some()) {
+            self.read_log(last, Zxid::ZERO, &mut Ignore, outcome)?;
+        }
+        outcome.restart_at = Some(base.zxid);
+        outcome.summary.last = base.zxid;
+        (outcome.summary.frames, outcome.summary.bytes) = (0, 0);
+        Ok(())
+    }
+
+    /// Reads the log from the segment of this index to its end. Whether the base was found to be a part of it.
+    fn read_log(
+        &self,
+        start: usize,
+        base: Zxid,
+        state: &mut impl Rebuild,
+        outcome: &mut Outcome,
+    ) -> Result<bool, OpenError> {
+        let first = self.segments[start].first.as_ref().expect("a segment to start in has a first batch");
+        let mut run = Run {
+            recovery: self,
+            base,
+            joined: base == Zxid::ZERO || first.prev == base,
+            expected: Expected { offset: BLOCK as u64, sequence: first.sequence, last: first.prev },
+            sealed: true,
+            frames: 0,
+            bytes: 0,
+            state,
+        };
+        let mut index = start;
+        let torn = loop {
+            match run.segment(index)? {
+                SegmentEnd::Next(next) => {
+                    index = next;
+                    run.expected.offset = BLOCK as u64;
+                }
+                SegmentEnd::Log { torn } => break torn,
+            }
+        };
+        outcome.sealed = run.sealed;
+        outcome.end = Some((index, run.expected));
+        let summary = &mut outcome.summary;
+        (summary.frames, summary.bytes, summary.last) = (run.frames, run.bytes, run.expected.last);
+        summary.torn = torn.then(|| (self.segments[index].name.clone(), run.expected.offset));
+        Ok(run.joined)
+    }
+
+    /// The log was read to its end: does it fit the snapshot?
+    fn check_end(&self, base: Base, joined: bool, last: Zxid) -> Result<(), OpenError> {
+        if last < base.zxid {
+            return Err(OpenError::Incomplete(format!(
+                "the snapshot is of {} but the log ends at {last}: segments are missing",
+                base.zxid
+            )));
+        }
+        if !joined && last != base.zxid {
+            return Err(OpenError::Incomplete(format!("the snapshot's {} is not a transaction of the log", base.zxid)));
+        }
+        if let Some(newest) = self.snapshots.iter().map(|s| s.zxid).max()
+            && last < newest
+        {
+            return Err(OpenError::Incomplete(format!(
+                "there is a snapshot of {newest}, which cannot be used, and the log ends at {last}"
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// The state that the log is replayed onto.
+#[derive(Clone, Copy, Debug)]
+struct Base {
+    zxid: Zxid,
+    /// It came from the leader as a whole.
+    installed: bool,
+    /// Segment that was being written when it was made.
+    log_segment: u64,
+}
+
+enum SegmentEnd {
+    /// The log goes on in the segment of this index.
+    Next(usize),
+    /// The log ends at the place expected.
+    Log { torn: bool },
+}
+
+/// What was found behind the place of the next batch.
+struct Evidence {
+    behind: Behind,
+    /// End of the chain that it speaks of.
+    until: Option<Zxid>,
+    /// Index of the segment it was found in, or that the log continues in.
+    index: usize,
+}
+
+/// One pass over the log.
+struct Run<'a, S> {
+    recovery: &'a Recovery,
+    base: Zxid,
+    /// A transaction that follows the base directly has been seen, or the base itself.
+    joined: bool,
+    expected: Expected,
+    sealed: bool,
+    frames: u64,
+    bytes: u64,
+    state: &'a mut S,
+}
+
+impl<S: Rebuild> Run<'_, S> {
+    /// Reads one segment to its end.
+    fn segment(&mut self, index: usize) -> Result<SegmentEnd, OpenError> {
+        let segment = &self.recovery.segments[index];
+        let limit = self.recovery.limit(index);
+        let mut scanner = Scanner::new(segment, self.recovery.log_config.defects);
+        loop {
+            let (slot, detail) = match scanner.read(self.expected) {
+                Found::Batch(header, payload) => {
+                    self.batch(segment, &header, payload, limit)?;
+                    continue;
+                }
+                Found::Else(slot, detail) => (slot, detail),
+            };
+            let evidence = self.behind(index, &mut scanner);
+            match decide(slot, evidence.behind) {
+                Verdict::Take => unreachable!("a good batch was taken above"),
+                Verdict::NextSegment => return Ok(SegmentEnd::Next(evidence.index)),
+                Verdict::End => return Ok(SegmentEnd::Log { torn: false }),
+                Verdict::CutAndWipe => return Ok(SegmentEnd::Log { torn: true }),
+                Verdict::Corrupt(why) => {
+                    return Err(self.corruption(index, &evidence, why, &detail).into());
+                }
+            }
+        }
+    }
+
+    /// Evidence from behind the expected place.
+    fn behind(&self, index: usize, scanner: &mut Scanner<'_>) -> Evidence {
+        let segments = &self.recovery.segments;
+        let place = |i: usize, behind, until| Evidence { behind, until, index: i };
+        let later = segments.iter().enumerate().skip(index + 1).find_map(|(i, s)| s.first.as_ref().map(|b| (i, b)));
+        let mut evidence = match later {
+            Some((i, first)) => match scan::judge_later(first, self.expected) {
+                Behind::Continues => place(i, Behind::Continues, None),
+                // If segments in between have lost their first batch, the damage is there.
+                behind => place(index + usize::from(i > index + 1), behind, Some(first.prev)),
+            },
+            None => {
+                let (behind, until) = scanner.search(self.expected, self.expected.offset + BLOCK as u64);
+                place(index, behind, until)
+            }
+        };
+        if later.is_none() {
+            // The first batch of a segment may be damaged and others behind it intact.
+            for (i, segment) in segments.iter().enumerate().skip(index + 1) {
+                let mut scanner = Scanner::new(segment, self.recovery.log_config.defects);
+                let (behind, until) = scanner.search(self.expected, BLOCK as u64);
+                if behind != Behind::Nothing && matches!(evidence.behind, Behind::Nothing | Behind::Unproven) {
+                    evidence = place(i, behind, until);
+                }
+            }
+        }
+        let defects = self.recovery.log_config.defects;
+        if evidence.behind == Behind::Proven && planted!(defects, CutAnywhere) {
+            evidence.behind = Behind::Unproven;
+        }
+        evidence
+    }
+
+    fn batch(&mut self, segment: &Segment, header: &BatchHeader, payload: &[u8], limit: Zxid) -> Result<(), OpenError> {
+        let defects = self.recovery.log_config.defects;
+        let trusting = planted!(defects, NoChecksum) || planted!(defects, ChainNotChecked);
+        let mut last = header.prev;
+        let mut rest = payload;
+        let mut count = 0;
+        while !rest.is_empty() {
+            let frame = match Frame::parse(rest) {
+                Ok(frame) => frame,
+                Err(FrameError::Checksum { .. }) if trusting => Frame::trusted(rest),
+                Err(_) if trusting => break,
+                Err(e) => return Err(self.bad_frame(segment, header, last, &e.to_string())),
+            };
+            if frame.prev_zxid() != last && !trusting {
+                let why = format!("frame {} follows {}, not {last}", frame.zxid(), frame.prev_zxid());
+                return Err(self.bad_frame(segment, header, last, &why));
+            }
+            last = frame.zxid();
+            count += 1;
+            rest = &rest[frame.as_bytes().len()..];
+            if last <= limit {
+                self.frame(&frame)?;
+            }
+        }
+        if (last != header.last || count != header.frames) && !trusting {
+            return Err(self.bad_frame(segment, header, last, "the frames are not those that the header states"));
+        }
+        if header.prev == self.base || header.last == self.base {
+            self.joined = true;
+        }
+        self.sealed = header.kind == BatchKind::Seal;
+        self.expected.offset += header.padded_len();
+        self.expected.sequence = header.sequence + 1;
+        self.expected.last = last;
+        Ok(())
+    }
+
+    fn corruption(&self, index: usize, evidence: &Evidence, why: &str, detail: &str) -> Corruption {
+        // What is missing stood here, or at the start of the segment where its successor was found.
+        let (file, offset) = match evidence.index {
+            later if later > index => (&self.recovery.segments[later].name, BLOCK as u64),
+            _ => (&self.recovery.segments[index].name, self.expected.offset),
+        };
+        let what = if detail.is_empty() { why.into() } else { format!("{why}: {detail}") };
+        Corruption::new(file, offset, what).between(Some(self.expected.last), evidence.until)
+    }
+
+    fn frame(&mut self, frame: &Frame<'_>) -> Result<(), OpenError> {
+        if frame.zxid() <= self.base {
+            return Ok(());
+        }
+        if !self.joined && frame.prev_zxid() != self.base {
+            return Err(OpenError::Incomplete(format!(
+                "the snapshot's {} is not a transaction of the log: {} follows {} there",
+                self.base,
+                frame.zxid(),
+                frame.prev_zxid()
+            )));
+        }
+        self.joined = true;
+        self.frames += 1;
+        self.bytes += frame.as_bytes().len() as u64;
+        self.state.frame(frame).map_err(|e| OpenError::Refused(format!("transaction {}: {e}", frame.zxid())))
+    }
+
+    fn bad_frame(&self, segment: &Segment, header: &BatchHeader, last: Zxid, why: &str) -> OpenError {
+        let what = format!("batch with a valid checksum holds bad frames: {why}");
+        Corruption::new(&segment.name, self.expected.offset, what).between(Some(last), Some(header.last)).into()
+    }
+}
+
+/// Reads without building anything.
+struct Ignore;
+
+impl Rebuild for Ignore {
+    fn begin(&mut self, _: &SnapshotHead) {}
+    fn chunk(&mut self, _: &[u8]) -> Result<(), String> {
+        Ok(())
+    }
+    fn end(&mut self) -> Result<(), String> {
+        Ok(())
+    }
+    fn empty(&mut self) {}
+    fn frame(&mut self, _: &Frame<'_>) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+fn open_segments(disk: &dyn Disk) -> Result<Vec<Segment>, OpenError> {
+    let entries = disk.list().attempt(|| format!("listing {}", disk.describe("")))?;
+    let mut segments: Vec<Segment> = Vec::new();
+    for entry in entries {
+        let Some(sequence) = segment_sequence(&entry.name) else { continue };
+        let segment = Segment::open(disk, sequence, entry.len)?;
+        if let Some(before) = segments.last()
+            && before.sequence() + 1 != sequence
+        {
+            return Err(OpenError::Incomplete(format!(
+                "log segments {:016x} to {:016x} are missing between {} and {}",
+                before.sequence() + 1,
+                sequence - 1,
+                before.name,
+                segment.name
+            )));
+        }
+        segments.push(segment);
+    }
+    Ok(segments)
+}
