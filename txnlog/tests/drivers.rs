@@ -1,5 +1,7 @@
 //! The real drivers on a real directory: write, restart, read back; rotation, snapshots, reuse of segments.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use ringkeeper_core::frame::{Frame, FrameBatch, FrameBuf, FrameHeader, encode};
 use ringkeeper_core::ids::{Epoch, Instant, SessionId, WallMs, Zxid};
 use ringkeeper_txnlog::config::{DriverKind, Durability, LogConfig, SnapshotConfig};

@@ -1,7 +1,7 @@
 //! Taking up what is stored: the newest usable snapshot, then the log. Reading only; [`Recovery::repair`] then makes
 //! the directories ready to be written.
 //!
-//! A torn tail is cut. Everything else that fails a check is [`Corruption`](crate::error::Corruption): nothing that
+//! A torn tail is cut. Everything else that fails a check is [`Corruption`]: nothing that
 //! was acknowledged is ever dropped silently.
 
 mod repair;
