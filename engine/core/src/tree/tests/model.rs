@@ -436,6 +436,7 @@ fn random_histories_agree_with_the_reference() {
 /// More of the same: `SEED=n` begins elsewhere.
 #[test]
 #[ignore = "runs for minutes"]
+#[allow(clippy::disallowed_methods, reason = "whoever runs it says where to begin")]
 fn many_random_histories_agree_with_the_reference() {
     let first = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1_000_u64);
     for seed in first..first + 2_000 {
