@@ -20,7 +20,16 @@ pub struct Rules {
     /// Longest accepted payload, bytes (`jute.maxbuffer`).
     pub max_frame: u32,
     /// The words that are recognised as the first four bytes.
-    pub words: Box<[[u8; PREFIX]]>,
+    pub words: Box<[Word]>,
+}
+
+/// A four-letter word of the operator.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Word {
+    /// As it is sent.
+    pub name: [u8; PREFIX],
+    /// Bytes that belong to it and follow it.
+    pub argument_bytes: usize,
 }
 
 /// Why a connection is closed without a reply.
@@ -42,7 +51,7 @@ pub enum Fault {
 pub enum Outcome {
     /// Nothing special: go on reading.
     More,
-    /// The connection began with this word; what follows it is in [`Framer::held`].
+    /// The connection began with this word; its argument, and whatever else came, is in [`Framer::held`].
     Word([u8; PREFIX]),
     /// The connection has to be closed.
     Fault(Fault),
@@ -125,10 +134,12 @@ impl Frames<'_> {
     }
 
     fn next_in_place(&mut self) -> Option<&[u8]> {
-        let prefix = *self.chunk.first_chunk::<PREFIX>()?;
-        let Some(len) = self.judge(prefix) else {
-            self.chunk = &self.chunk[PREFIX..];
-            return None;
+        let len = match self.judge(self.chunk)? {
+            Judged::Frame(len) => len,
+            Judged::End => {
+                self.chunk = &self.chunk[PREFIX..];
+                return None;
+            }
         };
         if self.chunk.len() - PREFIX < len {
             return None;
@@ -141,10 +152,19 @@ impl Frames<'_> {
     /// The frame at the front of `held`, completed from the chunk as far as it goes.
     fn next_held(&mut self) -> Option<&[u8]> {
         self.complete(PREFIX);
-        let prefix = *self.framer.held().first_chunk::<PREFIX>()?;
-        let Some(len) = self.judge(prefix) else {
-            self.framer.start += PREFIX;
-            return None;
+        if !self.framer.begun {
+            // A word may want all there is.
+            self.complete(usize::MAX);
+        }
+        let held = std::mem::take(&mut self.framer.held);
+        let judged = self.judge(&held[self.framer.start..]);
+        self.framer.held = held;
+        let len = match judged? {
+            Judged::Frame(len) => len,
+            Judged::End => {
+                self.framer.start += PREFIX;
+                return None;
+            }
         };
         self.complete(PREFIX + len);
         if self.framer.held().len() < PREFIX + len {
@@ -163,27 +183,37 @@ impl Frames<'_> {
         self.chunk = rest;
     }
 
-    /// The payload length that a prefix stands for; `None`, with the outcome set, if it ends the framing.
-    fn judge(&mut self, prefix: [u8; PREFIX]) -> Option<usize> {
+    /// What the bytes at the front are; `None` if too few are there to tell.
+    fn judge(&mut self, bytes: &[u8]) -> Option<Judged> {
+        let (prefix, rest) = bytes.split_first_chunk::<PREFIX>()?;
         if !self.framer.begun {
+            let word = self.rules.words.iter().find(|word| word.name == *prefix);
+            self.outcome = match word {
+                Some(word) if rest.len() < word.argument_bytes => return None,
+                Some(word) => Outcome::Word(word.name),
+                None if *prefix == TELNET_INTERRUPT => Outcome::Fault(Fault::Interrupt),
+                None => Outcome::More,
+            };
             self.framer.begun = true;
-            if prefix == TELNET_INTERRUPT {
-                self.outcome = Outcome::Fault(Fault::Interrupt);
-                return None;
-            }
-            if self.rules.words.contains(&prefix) {
-                self.outcome = Outcome::Word(prefix);
-                return None;
-            }
         }
-        let len = i32::from_be_bytes(prefix);
-        match u32::try_from(len) {
-            Err(_) => self.outcome = Outcome::Fault(Fault::Negative(len)),
-            Ok(len) if len > self.rules.max_frame => self.outcome = Outcome::Fault(Fault::TooLong(len)),
-            Ok(len) => return Some(len as usize),
+        let len = i32::from_be_bytes(*prefix);
+        if self.outcome == Outcome::More {
+            self.outcome = match u32::try_from(len) {
+                Err(_) => Outcome::Fault(Fault::Negative(len)),
+                Ok(len) if len > self.rules.max_frame => Outcome::Fault(Fault::TooLong(len)),
+                Ok(len) => return Some(Judged::Frame(len as usize)),
+            };
         }
-        None
+        Some(Judged::End)
     }
+}
+
+/// What a prefix turned out to be.
+enum Judged {
+    /// The length of a payload.
+    Frame(usize),
+    /// Something that ends the framing; the outcome says what.
+    End,
 }
 
 #[cfg(test)]
@@ -191,7 +221,11 @@ mod tests {
     use super::*;
 
     fn rules() -> Rules {
-        Rules { max_frame: 100, words: Box::new([*b"ruok", *b"srvr"]) }
+        Rules { max_frame: 100, words: Box::new([word(b"ruok", 0), word(b"stmk", 8)]) }
+    }
+
+    fn word(name: &[u8; 4], argument_bytes: usize) -> Word {
+        Word { name: *name, argument_bytes }
     }
 
     fn frame(payload: &[u8]) -> Vec<u8> {
@@ -283,6 +317,13 @@ mod tests {
         let mut framer = Framer::default();
         assert_eq!(take(&mut framer, b"ruok\nx", 9).1, Outcome::Word(*b"ruok"));
         assert_eq!(framer.held(), b"\nx");
+        let mask = *b"stmk12345678x";
+        for step in 1..mask.len() + 1 {
+            let mut framer = Framer::default();
+            let word = mask.chunks(step).position(|c| take(&mut framer, c, 9).1 == Outcome::Word(*b"stmk"));
+            assert_eq!(word, Some(11 / step), "when the argument is whole");
+            assert!(framer.held().starts_with(b"12345678"), "{:?}", framer.held());
+        }
         let later = [frame(b"a"), b"ruok".to_vec()].concat();
         let ruok = u32::from_be_bytes(*b"ruok");
         assert_eq!(take(&mut Framer::default(), &later, 9).1, Outcome::Fault(Fault::TooLong(ruok)));

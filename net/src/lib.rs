@@ -17,7 +17,7 @@ mod sockets;
 mod table;
 
 pub use admission::ConnectionLimits;
-pub use framer::{Fault, Framer, Frames, Outcome, Rules};
+pub use framer::{Fault, Framer, Frames, Outcome, Rules, Word};
 pub use listener::{DEFAULT_BACKLOG, SocketOptions, listen, raise_fd_limit};
 pub use service::Service;
 pub use signal::Signal;

@@ -14,6 +14,7 @@ use std::future::poll_fn;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 /// Most events that are taken at once; the set stays ready while there are more.
@@ -113,12 +114,20 @@ impl Readiness {
 
 /// Waits until any kind of descriptor is readable.
 ///
-/// glommio has no call for that, but a `TcpStream` polls its descriptor once when it is made, whatever it is; what its
-/// first read then says (`ENOTSOCK`) does not matter. It owns its descriptor, hence the duplicate.
+/// glommio has no call for that, but a `TcpStream` polls its descriptor once, when it is made, whatever it is; being
+/// woken means that it has become readable. (Asked again, the stream would try to receive, and fail.) It owns its
+/// descriptor, hence the duplicate.
 async fn readable(fd: BorrowedFd<'_>) -> io::Result<()> {
     let duplicate = fd.try_clone_to_owned()?;
     // SAFETY: the duplicate is open, and its ownership passes to the stream.
     let mut stream = unsafe { TcpStream::from_raw_fd(duplicate.into_raw_fd()) };
-    poll_fn(|cx| Pin::new(&mut stream).poll_read(cx, &mut [0]).map(|_| ())).await;
+    let mut waiting = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut waiting, true) {
+            return Poll::Ready(());
+        }
+        Pin::new(&mut stream).poll_read(cx, &mut [0]).map(|_| ())
+    })
+    .await;
     Ok(())
 }

@@ -5,6 +5,10 @@
 pub mod cli;
 pub mod config;
 mod date;
+mod executor;
 pub mod four_letter;
 pub mod logging;
+mod start;
+mod storage;
+mod turn;
 pub mod version;

@@ -1,7 +1,9 @@
 //! A service that sends every frame back, on an executor of its own: what net's tests and its benchmark talk to.
 
 use ringkeeper_core::ids::ConnId;
-use ringkeeper_net::{ConnectionLimits, Frames, Rules, Service, Signal, SocketOptions, Sockets, SocketsConfig, listen};
+use ringkeeper_net::{
+    ConnectionLimits, Frames, Rules, Service, Signal, SocketOptions, Sockets, SocketsConfig, Word, listen,
+};
 use std::cell::{Cell, RefCell};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
@@ -38,7 +40,7 @@ impl Server {
 
 pub fn config() -> SocketsConfig {
     SocketsConfig {
-        rules: Rules { max_frame: 0xFFFFF, words: Box::new([*b"ruok"]) },
+        rules: Rules { max_frame: 0xFFFFF, words: Box::new([Word { name: *b"ruok", argument_bytes: 0 }]) },
         limits: ConnectionLimits::default(),
         options: SocketOptions::default(),
         max_unsent: 32 << 20,

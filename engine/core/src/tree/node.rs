@@ -263,6 +263,7 @@ fn join(name: &[u8], data: &[u8]) -> Box<[u8]> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::config::{Config, Inputs, Problems, document};
-use crate::{logging, version};
+use crate::{logging, start, version};
 
 /// The server failed, or could not start.
 const FAILED: u8 = 1;
@@ -89,17 +89,13 @@ fn serve(arguments: &ArgMatches) -> ExitCode {
         tracing::warn!("{warning}");
     }
     tracing::info!("ringkeeper {}: {}", version::long(), config.announcement());
-    match run(config) {
+    match start::run(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("{error:#}");
+            tracing::error!("{error}");
             ExitCode::from(FAILED)
         }
     }
-}
-
-fn run(_config: Config) -> anyhow::Result<()> {
-    anyhow::bail!("this build has no executors")
 }
 
 fn config(arguments: &ArgMatches) -> ExitCode {

@@ -1,4 +1,5 @@
 //! What needs a whole tree.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod model;
 mod quotas;

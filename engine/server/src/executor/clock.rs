@@ -1,0 +1,36 @@
+//! The only clock of the server: the core is told the time.
+
+use ringkeeper_core::ids::{Instant, WallMs};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The origin lies this far before the start, so that "never" and "at start" are different instants.
+const HEAD_START: Instant = Instant(1_000_000_000);
+
+/// Readings of the monotonic clock, from an origin shortly before the start, and of the wall clock.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    start: std::time::Instant,
+}
+
+impl Clock {
+    /// A clock that starts now.
+    pub(crate) fn start() -> Clock {
+        Clock { start: std::time::Instant::now() }
+    }
+
+    /// When it started.
+    pub(crate) fn started(&self) -> Instant {
+        HEAD_START
+    }
+
+    /// The monotonic time.
+    pub(crate) fn now(&self) -> Instant {
+        HEAD_START.plus(self.start.elapsed())
+    }
+
+    /// The wall clock. Before 1970 it is 1970.
+    pub(crate) fn wall(&self) -> WallMs {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        WallMs(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+}

@@ -1,0 +1,174 @@
+//! Executors: what the machine must offer, how they are started, and how they stop.
+//!
+//! All that is particular to glommio's runtime is here (its sockets are in `ringkeeper-net`, its files in the log's
+//! drivers). Rules for version 0.9, each learnt from a measurement or its source:
+//! - no task queue with `Latency::Matters`, and the default preempt timer: a shorter one can put an executor to sleep
+//!   with tasks that are ready to run;
+//! - a short tick per executor bounds any such stall;
+//! - no spinning, no pinning by default: servers share small machines, and a spinning executor starves the kernel
+//!   threads that complete its own writes.
+
+pub(crate) mod clock;
+mod probe;
+mod signals;
+
+use crate::storage::{self, StorageSettings};
+use crate::turn::{Halted, Turn, Words};
+use clock::Clock;
+use glommio::{LocalExecutorBuilder, Placement};
+use ringkeeper_core::frontend::FrontendConfig;
+use ringkeeper_core::replica::{Replica, ReplicaConfig};
+use ringkeeper_net::{Service, Sockets, SocketsConfig};
+use ringkeeper_txnlog::error::{LogFailed, OpenError};
+use signals::StopRequest;
+use std::future::poll_fn;
+use std::io;
+use std::net::TcpListener;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+use thiserror::Error;
+
+pub use probe::{Unfit, check};
+
+/// Submission entries of a ring. Little is armed at a time: sockets are waited for through one epoll set.
+const RING_DEPTH: usize = 256;
+/// Registered buffer memory of an executor; glommio's default of 10 MiB does not fit usual memlock limits.
+const IO_MEMORY: usize = 512 << 10;
+/// Time between ticks.
+const TICK: Duration = Duration::from_millis(10);
+/// Exit status of a process that must not go on.
+const HALTED_STATUS: i32 = 1;
+/// What is in flight when the server is asked to stop has this long to end.
+const STOP_GRACE: Duration = Duration::from_secs(5);
+
+/// Everything that a server is started with.
+pub(crate) struct Plan {
+    pub(crate) replica: ReplicaConfig,
+    pub(crate) frontend: FrontendConfig,
+    pub(crate) sockets: SocketsConfig,
+    pub(crate) storage: StorageSettings,
+    pub(crate) words: Words,
+    pub(crate) listener: TcpListener,
+}
+
+/// Why the server ended, other than by being asked to.
+#[derive(Debug, Error)]
+pub enum ServerFailed {
+    /// The machine does not offer what is needed.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
+    /// The client address cannot be listened on.
+    #[error("cannot listen for clients on {address}: {source}")]
+    Listen {
+        /// As configured.
+        address: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// Something else could not be set up.
+    #[error("cannot start: {what}: {source}")]
+    Start {
+        /// What.
+        what: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// What is stored cannot be taken up.
+    #[error(transparent)]
+    Storage(#[from] OpenError),
+    /// glommio failed.
+    #[error("the executor failed: {0}")]
+    Executor(String),
+    /// The log could not be closed in order; everything acknowledged is in it.
+    #[error(transparent)]
+    Close(#[from] LogFailed),
+}
+
+/// Runs a server until it is asked to stop.
+///
+/// # Errors
+/// [`ServerFailed`]
+pub(crate) fn run(plan: Plan) -> Result<(), ServerFailed> {
+    let start = |what| move |source| ServerFailed::Start { what, source };
+    let stop = StopRequest::install().map_err(start("signal handlers"))?;
+    let executor = LocalExecutorBuilder::new(Placement::Unbound)
+        .name("replica")
+        .ring_depth(RING_DEPTH)
+        .io_memory(IO_MEMORY)
+        .spawn(move || serve(plan, stop))
+        .map_err(|error| ServerFailed::Executor(error.to_string()))?;
+    executor.join().map_err(|error| ServerFailed::Executor(error.to_string()))?
+}
+
+async fn serve(plan: Plan, stop: StopRequest) -> Result<(), ServerFailed> {
+    let start = |what| move |source| ServerFailed::Start { what, source };
+    let clock = Clock::start();
+    let recovered = storage::recover(plan.storage, clock).await?;
+    let replica = Replica::new(plan.replica, recovered.epochs, &recovered.tree, recovered.replayed);
+    let turn = Turn::new(plan.frontend, replica, recovered.tree, recovered.log, plan.words, clock);
+    let turn = Rc::new(turn);
+    let sockets = Sockets::new(plan.sockets, Rc::clone(&turn) as Rc<dyn Service>).map_err(start("an epoll set"))?;
+    sockets.accept_from(plan.listener).map_err(start("the listening socket"))?;
+
+    let turns = glommio::spawn_local(Rc::clone(&turn).run(Rc::clone(&sockets)));
+    let log = glommio::spawn_local(Rc::clone(&turn).watch_log());
+    let reading = glommio::spawn_local(Rc::clone(&sockets).run());
+    tracing::info!("serving");
+    match until_first(turns, until_stopped(&turn, &sockets, stop)).await {
+        First::Left(Halted(reason)) => halt(&reason),
+        First::Right(()) => {}
+    }
+    log.cancel().await;
+    reading.cancel().await;
+    let log = turn.take_log().expect("the log is closed once");
+    log.close(|| clock.now()).await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Ends the process without another word to anyone: nothing can be promised any more.
+fn halt(reason: &str) -> ! {
+    tracing::error!(reason, "halted");
+    std::process::exit(HALTED_STATUS)
+}
+
+/// Ticks until the server was asked to stop and has.
+async fn until_stopped(turn: &Turn, sockets: &Sockets, stop: StopRequest) {
+    let mut deadline = None;
+    loop {
+        glommio::timer::sleep(TICK).await;
+        turn.tick(sockets);
+        match deadline {
+            None if stop.is_raised() => {
+                tracing::info!("stopping");
+                turn.begin_stop(sockets);
+                deadline = Some(Instant::now() + STOP_GRACE);
+            }
+            Some(_) if turn.has_stopped(sockets) => return,
+            Some(deadline) if Instant::now() >= deadline => {
+                tracing::warn!("stopping although some clients have not taken their replies");
+                return;
+            }
+            _ => {}
+        }
+    }
+}
+
+enum First<A, B> {
+    Left(A),
+    Right(B),
+}
+
+/// The result of whichever ends first; the other is dropped.
+async fn until_first<A, B>(left: impl Future<Output = A>, right: impl Future<Output = B>) -> First<A, B> {
+    let (mut left, mut right) = (pin!(left), pin!(right));
+    poll_fn(|cx| {
+        if let Poll::Ready(a) = left.as_mut().poll(cx) {
+            return Poll::Ready(First::Left(a));
+        }
+        right.as_mut().poll(cx).map(First::Right)
+    })
+    .await
+}

@@ -1,0 +1,118 @@
+//! From the configuration to a running server.
+
+use crate::config::{self, Config};
+use crate::executor::{self, Plan, ServerFailed};
+use crate::four_letter::{Environment, Word};
+use crate::storage::StorageSettings;
+use crate::turn::Words;
+use ringkeeper_core::frontend::FrontendConfig;
+use ringkeeper_core::ids::ServerId;
+use ringkeeper_core::prepare::PrepareConfig;
+use ringkeeper_core::replica::ReplicaConfig;
+use ringkeeper_net::{ConnectionLimits, DEFAULT_BACKLOG, Rules, SocketOptions, SocketsConfig, listen, raise_fd_limit};
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// File descriptors that are kept for the log, snapshots and the executor itself.
+const RESERVED_DESCRIPTORS: u64 = 128;
+/// A client that leaves so many bytes of replies unread is disconnected.
+const MAX_UNSENT: usize = 32 << 20;
+
+/// Runs the server until it is asked to stop.
+///
+/// # Errors
+/// [`ServerFailed`]
+pub fn run(config: Config) -> Result<(), ServerFailed> {
+    executor::check()?;
+    let start = |what| move |source| ServerFailed::Start { what, source };
+    let descriptors = raise_fd_limit().map_err(start("raising the limit of open files"))?;
+    let listener = bind(&config.clients)?;
+    let port = listener.local_addr().map_err(start("the listening socket"))?.port();
+    tracing::info!(port, "listening");
+    executor::run(Plan {
+        replica: replica(&config),
+        frontend: frontend(&config),
+        sockets: sockets(&config, descriptors),
+        storage: StorageSettings::of(&config),
+        words: Words {
+            admitted: config.words,
+            environment: Environment::gather(),
+            settings: Arc::new(config.settings),
+            data: config.data,
+            client_port: port,
+        },
+        listener,
+    })
+}
+
+fn bind(clients: &config::Clients) -> Result<TcpListener, ServerFailed> {
+    let start = |source| ServerFailed::Listen { address: clients.display(), source };
+    let backlog = clients.backlog.and_then(|n| i32::try_from(n).ok()).unwrap_or(DEFAULT_BACKLOG);
+    let mut refused = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for address in clients.resolve().map_err(start)? {
+        match listen(address, backlog) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => refused = error,
+        }
+    }
+    Err(start(refused))
+}
+
+fn replica(config: &Config) -> ReplicaConfig {
+    let (sessions, tree, snapshots) = (&config.sessions, &config.tree, &config.snapshots);
+    ReplicaConfig {
+        id: ServerId(1),
+        tick: sessions.tick,
+        min_session_timeout_ms: millis(sessions.min_timeout),
+        max_session_timeout_ms: millis(sessions.max_timeout),
+        prepare: PrepareConfig {
+            extended_types: tree.extended_types,
+            enforce_quota: tree.enforce_quota,
+            skip_acl: config.access.skip_acl,
+        },
+        snap_count: u64::from(snapshots.every_transactions),
+        snap_bytes: snapshots.every_log_bytes.unwrap_or(u64::MAX),
+        reap_interval: tree.container_check_interval,
+        reap_per_minute: tree.container_max_per_minute,
+        reap_never_used_ms: tree.container_max_never_used.map_or(0, |age| i64::from(millis(age))),
+        ..ReplicaConfig::default()
+    }
+}
+
+fn frontend(config: &Config) -> FrontendConfig {
+    let access = &config.access;
+    FrontendConfig {
+        max_pending: config.clients.max_outstanding as usize,
+        sessionless_timeout: config.clients.sessionless_timeout,
+        super_digest: access.super_digest.clone(),
+        skip_acl: access.skip_acl,
+        required_schemes: access.required_schemes.clone().unwrap_or_default(),
+        ..FrontendConfig::default()
+    }
+}
+
+fn sockets(config: &Config, descriptors: u64) -> SocketsConfig {
+    let clients = &config.clients;
+    let room = u32::try_from(descriptors.saturating_sub(RESERVED_DESCRIPTORS)).unwrap_or(u32::MAX);
+    let words = Word::ALL.into_iter();
+    SocketsConfig {
+        rules: Rules {
+            max_frame: clients.max_frame,
+            words: words
+                .map(|word| ringkeeper_net::Word { name: word.bytes(), argument_bytes: word.argument_bytes() })
+                .collect(),
+        },
+        limits: ConnectionLimits {
+            per_address: clients.max_per_address.unwrap_or(0),
+            total: clients.max_total.unwrap_or(u32::MAX).min(room.max(1)),
+        },
+        options: SocketOptions::default(),
+        max_unsent: MAX_UNSENT,
+    }
+}
+
+fn millis(duration: Duration) -> i32 {
+    i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
+}

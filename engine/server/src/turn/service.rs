@@ -1,0 +1,51 @@
+//! What the sockets bring goes straight into the frontend; what comes of it goes out with the turn.
+
+use super::Turn;
+use ringkeeper_core::frontend::Frontend;
+use ringkeeper_core::ids::ConnId;
+use ringkeeper_net::{Frames, Service};
+use std::net::SocketAddr;
+
+impl Turn {
+    pub(super) fn accepts(&self, frontend: &Frontend, conn: ConnId) -> bool {
+        !self.stopping.get() && frontend.accepts_input(conn)
+    }
+}
+
+impl Service for Turn {
+    fn opened(&self, peer: SocketAddr) -> ConnId {
+        self.core.borrow_mut().frontend.open(self.clock.now(), peer)
+    }
+
+    fn receive(&self, conn: ConnId, frames: &mut Frames<'_>) {
+        let core = &mut *self.core.borrow_mut();
+        let now = self.clock.now();
+        while let Some(frame) = frames.next() {
+            core.frontend.receive(now, conn, frame, &core.tree);
+            if !self.accepts(&core.frontend, conn) {
+                break;
+            }
+        }
+        self.due.raise();
+    }
+
+    fn accepts_input(&self, conn: ConnId) -> bool {
+        self.accepts(&self.core.borrow().frontend, conn)
+    }
+
+    fn word(&self, conn: ConnId, word: [u8; 4], rest: &[u8]) {
+        let mut answer = self.answer_word(word, rest).into_bytes();
+        let sockets = self.sockets.get().expect("connections are read only while turns run");
+        sockets.send(conn, &mut answer, true);
+    }
+
+    fn unsent(&self, conn: ConnId, bytes: usize) {
+        self.core.borrow_mut().frontend.unsent(conn, bytes);
+        self.due.raise();
+    }
+
+    fn gone(&self, conn: ConnId) {
+        self.core.borrow_mut().frontend.gone(self.clock.now(), conn);
+        self.due.raise();
+    }
+}

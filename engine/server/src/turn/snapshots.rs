@@ -1,0 +1,99 @@
+//! Snapshots are taken in slices between turns: the tree keeps the state of one transaction together while later ones
+//! change it, and a thread of the log's writes it.
+
+use super::Core;
+use crate::executor::clock::Clock;
+use ringkeeper_core::replica::Input;
+use ringkeeper_txnlog::snapshot::{Origin, SnapshotHead};
+use std::time::{Duration, Instant};
+
+/// What one slice may take: every reply of the next turn waits so long.
+const SLICE_TIME: Duration = Duration::from_micros(200);
+/// Nodes in the first slice, and bounds of what it grows or shrinks to.
+const SLICE_NODES: usize = 256;
+const SLICE_NODES_MIN: usize = 32;
+const SLICE_NODES_MAX: usize = 4096;
+
+/// The snapshot that is being taken.
+#[derive(Debug)]
+pub(super) struct Progress {
+    began: Instant,
+    slice_nodes: usize,
+    longest: Duration,
+    bytes: u64,
+    head: SnapshotHead,
+    walked: bool,
+}
+
+impl Core {
+    /// Begins a snapshot of the tree as it is now.
+    pub(super) fn begin_snapshot(&mut self, clock: Clock) {
+        let head = self.tree.snapshot_begin();
+        let head = SnapshotHead {
+            zxid: head.zxid,
+            digest: head.digest,
+            nodes: head.node_count,
+            sessions: head.session_count,
+            wall: clock.wall(),
+        };
+        if let Err(error) = self.log().begin_snapshot(head, Origin::Local) {
+            tracing::error!(zxid = %head.zxid, %error, "no snapshot could be begun");
+            self.tree.snapshot_abort();
+            self.inputs.push(Input::SnapshotEnded { done: false });
+            return;
+        }
+        tracing::debug!(zxid = %head.zxid, nodes = head.nodes, "snapshot begun");
+        self.snapshot = Some(Progress {
+            began: Instant::now(),
+            slice_nodes: SLICE_NODES,
+            longest: Duration::ZERO,
+            bytes: 0,
+            head,
+            walked: false,
+        });
+    }
+
+    /// Takes the next slice if the thread that writes has room for it. The thread asks for another turn when it has.
+    pub(super) fn continue_snapshot(&mut self) {
+        let Some(progress) = &mut self.snapshot else { return };
+        let log = self.log.as_mut().expect("turns end before the log is closed");
+        if progress.walked || !log.snapshot_wants_more() {
+            return;
+        }
+        let began = Instant::now();
+        let mut bytes = log.snapshot_buffer();
+        let last = self.tree.snapshot_slice(progress.slice_nodes, &mut bytes);
+        progress.sliced(began.elapsed(), bytes.len());
+        progress.walked = last;
+        log.snapshot_chunk(bytes, last);
+    }
+
+    /// The snapshot is durable, or there is none (then the log still has everything).
+    pub(super) fn snapshot_ended(&mut self, failure: Option<&str>) {
+        let Some(progress) = self.snapshot.take() else { return };
+        let (zxid, ms) = (progress.head.zxid, progress.began.elapsed().as_millis() as u64);
+        match failure {
+            None => {
+                let longest_slice_us = progress.longest.as_micros() as u64;
+                let (nodes, bytes) = (progress.head.nodes, progress.bytes);
+                tracing::info!(%zxid, nodes, bytes, ms, longest_slice_us, "snapshot taken");
+            }
+            Some(reason) => {
+                tracing::error!(%zxid, ms, reason, "snapshot failed; the log keeps what it would have held")
+            }
+        }
+        if !progress.walked {
+            self.tree.snapshot_abort();
+        }
+    }
+}
+
+impl Progress {
+    /// Notes what the last slice took, and fits the next one to that.
+    fn sliced(&mut self, took: Duration, bytes: usize) {
+        self.longest = self.longest.max(took);
+        self.bytes += bytes as u64;
+        let nodes = if took > SLICE_TIME { self.slice_nodes / 2 } else { self.slice_nodes + self.slice_nodes / 8 };
+        self.slice_nodes = nodes.clamp(SLICE_NODES_MIN, SLICE_NODES_MAX);
+    }
+}

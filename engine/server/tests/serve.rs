@@ -1,0 +1,211 @@
+//! The whole server as a process: start, durable writes, restart, stop, and refusals in plain words.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod process;
+
+use process::{Client, Server, check, command, scratch, set};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, Output};
+
+const DRIVERS: [&str; 3] = ["thread", "uring-dsync", "uring-fdatasync"];
+const EPHEMERAL: i32 = 1;
+
+fn with_driver(driver: &str) -> [String; 2] {
+    ["--set".to_owned(), format!("log.driver={driver}")]
+}
+
+fn start(dir: &std::path::Path, flags: &[String]) -> Server {
+    Server::start(dir, &flags.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// Runs a server that is expected not to start; returns its exit status and what it said.
+fn refused(mut command: Command) -> (Option<i32>, String) {
+    let Output { status, stderr, .. } = command.output().unwrap();
+    (status.code(), String::from_utf8(stderr).unwrap())
+}
+
+#[test]
+fn writes_survive_an_orderly_restart() {
+    for driver in DRIVERS {
+        let dir = scratch();
+        let mut server = start(dir.path(), &with_driver(driver));
+        let mut client = Client::new(&server);
+        client.create("/a", b"one", 0).unwrap();
+        client.call(&set("/a", b"two")).unwrap();
+        server.signal(libc::SIGTERM);
+        server.wait_for("stopped");
+        assert_eq!(server.wait().code(), Some(0), "{driver}");
+
+        let server = start(dir.path(), &with_driver(driver));
+        assert_eq!(Client::new(&server).get("/a"), Some((b"two".to_vec(), 1)), "{driver}");
+    }
+}
+
+#[test]
+fn acknowledged_writes_survive_kill_9_under_load() {
+    const WINDOW: i32 = 64;
+    for driver in DRIVERS {
+        let dir = scratch();
+        let mut acknowledged = 0;
+        for round in 0..3 {
+            let server = start(dir.path(), &with_driver(driver));
+            let mut client = Client::new(&server);
+            match client.get("/a") {
+                None => assert_eq!((round, client.create("/a", b"0", 0)), (0, Ok(()))),
+                Some((data, version)) => {
+                    assert_eq!(data, version.to_string().into_bytes(), "a version and its data belong together");
+                    assert!(version >= acknowledged, "{driver}: {acknowledged} acknowledged, {version} there");
+                    acknowledged = version;
+                }
+            }
+            let base = acknowledged;
+            for sent in 1..WINDOW {
+                client.send(&set("/a", (base + sent).to_string().as_bytes())).unwrap();
+            }
+            for sent in WINDOW..2000 {
+                assert_eq!(client.reply().unwrap().0.err, 0);
+                acknowledged += 1;
+                client.send(&set("/a", (base + sent).to_string().as_bytes())).unwrap();
+            }
+            server.kill();
+            while client.reply().is_ok_and(|(header, _)| header.err == 0) {
+                acknowledged += 1;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_session_outlives_the_server_with_its_ephemerals() {
+    let dir = scratch();
+    let server = start(dir.path(), &[]);
+    let mut client = Client::new(&server);
+    client.create("/mine", b"", EPHEMERAL).unwrap();
+    server.kill();
+    let server = start(dir.path(), &[]);
+    let mut again = Client::attach(&server, client.session).expect("the session lives on");
+    assert!(again.get("/mine").is_some());
+    let stranger = (client.session.0, [0; 16]);
+    assert!(Client::attach(&server, stranger).is_none(), "a wrong password proves nothing");
+    again.call(&ringkeeper_core::jute::Request::CloseSession).unwrap();
+    assert_eq!(Client::new(&server).get("/mine"), None);
+}
+
+#[test]
+fn snapshots_are_taken_and_used() {
+    let dir = scratch();
+    let flags = ["--set".to_owned(), "snapCount=500".to_owned()];
+    let mut server = start(dir.path(), &flags);
+    let mut client = Client::new(&server);
+    for n in 0..1200 {
+        client.create(&format!("/n{n}"), n.to_string().as_bytes(), 0).unwrap();
+    }
+    server.wait_for("snapshot taken");
+    server.kill();
+    let server = Server::spawn(dir.path(), &["--set", "snapCount=500"]);
+    let (recovered, server) = server.wait_for_recovery();
+    assert!(!recovered.contains("snapshot=\"none\""), "{recovered}");
+    let mut client = Client::new(&server);
+    for n in 0..1200 {
+        assert_eq!(client.get(&format!("/n{n}")), Some((n.to_string().into_bytes(), 0)));
+    }
+}
+
+#[test]
+fn words_are_answered_as_the_whitelist_says() {
+    let dir = scratch();
+    let server = start(dir.path(), &["--set".to_owned(), "4lw.commands.whitelist=ruok,mntr".to_owned()]);
+    assert_eq!(server.word(b"ruok"), "imok");
+    assert!(server.word(b"mntr").contains("zk_server_state\tstandalone\n"));
+    assert_eq!(server.word(b"cons"), "cons is not executed because it is not in the whitelist.\n");
+}
+
+#[test]
+fn a_request_over_the_limit_closes_the_connection() {
+    let dir = scratch();
+    let server = start(dir.path(), &[]);
+    for (len, closed) in [(0xF_FFFFu32, false), (0x10_0000, true)] {
+        let mut stream = TcpStream::connect(server.addr).unwrap();
+        stream.write_all(&len.to_be_bytes()).unwrap();
+        // The longest frame is accepted; as a connect request of zeros it is a valid one, and gets a session.
+        let _ = stream.write_all(&vec![0; len as usize]);
+        let mut answer = [0; 4];
+        assert_eq!(stream.read_exact(&mut answer).is_err(), closed, "{len}");
+    }
+}
+
+#[test]
+fn a_port_in_use_is_said_in_a_sentence() {
+    let dir = scratch();
+    let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ringkeeper"));
+    command.args(["serve", "--client-port-address", "127.0.0.1", "--client-port", &port, "--data-dir"]).arg(dir.path());
+    let (status, said) = refused(command);
+    assert_eq!(status, Some(1));
+    assert!(said.contains(&format!("cannot listen for clients on 127.0.0.1:{port}")), "{said}");
+}
+
+#[test]
+fn a_directory_in_use_is_refused() {
+    let dir = scratch();
+    let _first = start(dir.path(), &[]);
+    let (status, said) = refused(command(dir.path(), &[]));
+    assert_eq!(status, Some(1));
+    assert!(said.contains("in use by another process"), "{said}");
+}
+
+#[test]
+fn a_kernel_without_io_uring_gets_a_message_and_not_a_panic() {
+    let dir = scratch();
+    for errno in [libc::EPERM, libc::ENOSYS] {
+        let mut command = command(dir.path(), &[]);
+        // SAFETY: system calls only between fork and exec.
+        unsafe { command.pre_exec(move || refuse_io_uring(errno)) };
+        let (status, said) = refused(command);
+        assert_eq!(status, Some(1));
+        assert!(said.contains("the kernel refuses io_uring") && !said.contains("panicked"), "{said}");
+    }
+}
+
+/// Has the kernel answer `errno` to io_uring_setup, as the seccomp profiles of containers do.
+fn refuse_io_uring(errno: i32) -> std::io::Result<()> {
+    let statement = |code: u32, k: u32| libc::sock_filter { code: code as u16, jt: 0, jf: 0, k };
+    let mut filter = [
+        // The number of the system call is the first field of seccomp_data.
+        statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0),
+        libc::sock_filter {
+            jf: 1,
+            ..statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, libc::SYS_io_uring_setup as u32)
+        },
+        statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ERRNO | errno as u32),
+        statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW),
+    ];
+    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
+    // SAFETY: `program` and the filter that it points to live through the call.
+    unsafe {
+        check(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))?;
+        check(libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program))
+    }
+}
+
+#[test]
+fn a_second_signal_ends_the_process_at_once() {
+    let dir = scratch();
+    let mut server = start(dir.path(), &[]);
+    // A client that does not take its replies would hold the stop up for a while.
+    let mut greedy = Client::new(&server);
+    greedy.create("/big", &vec![7; 1 << 19], 0).unwrap();
+    for _ in 0..40 {
+        greedy.send(&ringkeeper_core::jute::Request::GetData { path: "/big".into(), watch: false }).unwrap();
+    }
+    Client::new(&server).get("/");
+    server.signal(libc::SIGTERM);
+    server.wait_for("stopping");
+    server.signal(libc::SIGTERM);
+    let status = server.wait();
+    assert!(status.code() == Some(130) && status.signal().is_none(), "{status:?}");
+}
