@@ -1,0 +1,296 @@
+//! The command line.
+
+use crate::engine::Arrival;
+use crate::units::{parse_count, parse_duration, parse_size};
+use crate::workload::Mix;
+use clap::{Args, Parser, Subcommand};
+use serde::{Serialize, Serializer};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Measures a coordination cluster from the client's side of the wire.
+///
+/// It speaks the ZooKeeper client protocol and nothing else, so that it measures Ringkeeper, ZooKeeper and ClickHouse
+/// Keeper alike. Every command ends with a summary on standard output; progress goes to standard error.
+///
+/// Exit status: 0 all went well; 1 it failed (no server, a lost connection, a breach of the protocol); 2 the command
+/// line is wrong; 3 it went through, but some operations were answered with an error code; 130 interrupted (what was
+/// measured until then is reported).
+#[derive(Debug, Parser)]
+#[command(name = "loadgen", version, max_term_width = 110)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Run(RunArgs),
+    Fill(FillArgs),
+    Idle(IdleArgs),
+}
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  A first look: 16 connections, one operation in flight on each, half reads, half writes, for ten seconds:
+      loadgen run -s 127.0.0.1:2181
+
+  The most writes that the server can do: 64 connections, 64 operations in flight on each:
+      loadgen run -s 127.0.0.1:2181 -c 64 -d 64 --read-ratio 0 --warmup 10s
+
+  The latency of one lone client:
+      loadgen run -s 127.0.0.1:2181 -c 1 -d 1 --read-ratio 0
+
+  Latency under a load of 5,000 operations per second that does not wait for the server (an open loop). Latency
+  counts from the time at which an operation was meant to start, so a stall of the server shows in full:
+      loadgen run -s 10.0.0.1,10.0.0.2,10.0.0.3 -c 30 -d 16 --rate 5000 --mix set=20,get=75,create=2,delete=3
+
+  What an operation costs the server, with all figures in a file for later:
+      loadgen run -s 127.0.0.1:2181 -c 64 -d 64 --server-pid $(pidof ringkeeper) --json result.json --cleanup
+
+What is measured: latency of every operation that is meant to start within the window (after the warm-up), however
+late its reply comes; throughput counts replies that arrive within the window. Replies with an error code count as
+errors and not in the latencies. A lost connection ends the run.";
+
+/// Puts a load on servers and measures throughput, latency and cost
+///
+/// Keys are created under the prefix first; connections go to the servers in turn.
+#[derive(Clone, Debug, Args, Serialize)]
+#[command(after_long_help = RUN_EXAMPLES, after_help = "See `loadgen run --help` for examples.")]
+pub struct RunArgs {
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub target: TargetArgs,
+    /// Sessions, each with a connection of its own.
+    #[arg(short, long, default_value_t = 16, value_parser = connections)]
+    pub connections: usize,
+    /// Operations in flight on each connection (pipelining); with --rate, at most.
+    #[arg(short, long, default_value_t = 1, value_parser = depth)]
+    pub depth: usize,
+    /// Bytes of each value; 4k is 4096.
+    #[arg(short, long, default_value = "100", value_parser = value_size)]
+    pub value_size: usize,
+    /// Share of gets, 0 to 1; the others are sets. [default: 0.5]
+    #[arg(long, conflicts_with = "mix", value_name = "0..1")]
+    #[serde(skip)]
+    pub read_ratio: Option<f64>,
+    /// Operations by weight: set, get, create, delete, exists, children. Deletes remove what this run's creates made;
+    /// while there is nothing to delete, a create is sent in place of a delete.
+    #[arg(long, value_name = "KIND=WEIGHT,...")]
+    #[serde(skip)]
+    pub mix: Option<Mix>,
+    /// Number of keys that sets, gets and exists choose from, all alike; 100k is 100,000.
+    #[arg(short, long, default_value = "10000", value_parser = parse_count)]
+    pub keys: u64,
+    /// Keys that share a parent: the length of the lists that `children` gets.
+    #[arg(long, default_value = "100", value_parser = parse_count)]
+    pub keys_per_parent: u64,
+    /// Path under which all nodes are made.
+    #[arg(long, default_value = "/loadgen")]
+    pub prefix: String,
+    /// Remove what was made under the prefix afterwards.
+    #[arg(long)]
+    pub cleanup: bool,
+    /// Open loop: start this many operations per second, whatever the server does. Without it, each reply starts
+    /// the next operation (closed loop).
+    #[arg(short, long, value_name = "PER_SECOND", value_parser = rate)]
+    pub rate: Option<f64>,
+    /// How an open loop's operations are spread in time.
+    #[arg(long, value_enum, default_value_t = Arrival::Poisson, requires = "rate")]
+    pub arrival: Arrival,
+    /// Length of the measured window.
+    #[arg(short = 't', long, default_value = "10s", value_parser = parse_duration)]
+    #[serde(serialize_with = "seconds")]
+    pub duration: Duration,
+    /// Measure this many operations instead of a time.
+    #[arg(short = 'n', long, conflicts_with = "duration", value_parser = positive_count)]
+    pub ops: Option<u64>,
+    /// Load before the measured window.
+    #[arg(short, long, default_value = "3s", value_parser = parse_duration)]
+    #[serde(serialize_with = "seconds")]
+    pub warmup: Duration,
+    /// Threads that share the connections. One makes some 500,000 operations per second pipelined.
+    #[arg(long, default_value_t = 1, value_parser = threads)]
+    pub threads: usize,
+    /// Seed of the choice of operations, keys and arrival times. [default: from the clock, reported]
+    #[arg(long)]
+    #[serde(skip)]
+    pub seed: Option<u64>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub output: OutputArgs,
+}
+
+const FILL_EXAMPLES: &str = "\
+Examples:
+  A million nodes of 100 bytes, and what they take of the server's memory:
+      loadgen fill -s 127.0.0.1:2181 --count 1m --value-size 100 --server-pid $(pidof ringkeeper)
+
+  Measure on the tree that was filled:
+      loadgen run -s 127.0.0.1:2181 --prefix /fill --keys 1m --keys-per-parent 1000
+
+  Remove it again:
+      loadgen fill -s 127.0.0.1:2181 --remove
+
+A fill that was interrupted can be repeated: nodes that exist already are left as they are.";
+
+/// Creates a large number of nodes quickly
+///
+/// The nodes are those that `run` uses with the same prefix, keys and keys per parent.
+#[derive(Clone, Debug, Args, Serialize)]
+#[command(after_long_help = FILL_EXAMPLES, after_help = "See `loadgen fill --help` for examples.")]
+pub struct FillArgs {
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub target: TargetArgs,
+    /// Nodes to create; 1m is a million.
+    #[arg(short = 'n', long, default_value = "100k", value_parser = positive_count)]
+    pub count: u64,
+    /// Bytes of each value; 4k is 4096.
+    #[arg(short, long, default_value = "100", value_parser = value_size)]
+    pub value_size: usize,
+    /// Nodes that share a parent.
+    #[arg(long, default_value = "1000", value_parser = positive_count)]
+    pub keys_per_parent: u64,
+    /// Path under which all nodes are made.
+    #[arg(long, default_value = "/fill")]
+    pub prefix: String,
+    /// Remove what earlier fills and runs made under the prefix, and create nothing.
+    #[arg(long)]
+    pub remove: bool,
+    /// Sessions.
+    #[arg(short, long, default_value_t = 8, value_parser = connections)]
+    pub connections: usize,
+    /// Creates in flight on each connection.
+    #[arg(short, long, default_value_t = 64, value_parser = depth)]
+    pub depth: usize,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub output: OutputArgs,
+}
+
+const IDLE_EXAMPLES: &str = "\
+Examples:
+  What 10,000 idle sessions cost the server in memory and processor time:
+      loadgen idle -s 127.0.0.1:2181 --sessions 10k --duration 60s --server-pid $(pidof ringkeeper)
+
+  ZooKeeper limits the connections of one address (maxClientCnxns=60): set it to 0 for this. From one address to one
+  address there are at most some 28,000 local ports; a server that listens on several addresses can be named by them:
+      loadgen idle -s 127.0.0.1,127.0.0.2,127.0.0.3 --sessions 80k
+
+Sessions are kept as a client must keep them: a ping after a third of the session timeout in which nothing was sent.
+A session that is lost is counted, and ends in exit status 1.";
+
+/// Opens many sessions, keeps them alive, and reports what that costs the server
+#[derive(Clone, Debug, Args, Serialize)]
+#[command(after_long_help = IDLE_EXAMPLES, after_help = "See `loadgen idle --help` for examples.")]
+pub struct IdleArgs {
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub target: TargetArgs,
+    /// Sessions to open; 10k is 10,000.
+    #[arg(short = 'n', long, default_value = "1000", value_parser = positive_count)]
+    pub sessions: u64,
+    /// How long to hold them once all are open.
+    #[arg(short = 't', long, default_value = "30s", value_parser = parse_duration)]
+    #[serde(serialize_with = "seconds")]
+    pub duration: Duration,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Where the servers are.
+#[derive(Clone, Debug, Args, Serialize)]
+pub struct TargetArgs {
+    /// Servers, HOST or HOST:PORT; the port is 2181 unless given.
+    #[arg(short, long, value_name = "HOST:PORT,...", default_value = "127.0.0.1:2181", value_delimiter = ',')]
+    pub servers: Vec<String>,
+    /// Session timeout to ask for; the server may grant another.
+    #[arg(long, default_value = "30s", value_parser = parse_duration)]
+    #[serde(serialize_with = "seconds")]
+    pub session_timeout: Duration,
+    /// Limit for establishing a session.
+    #[arg(long, default_value = "10s", value_parser = parse_duration)]
+    #[serde(serialize_with = "seconds")]
+    pub connect_timeout: Duration,
+}
+
+/// What is reported, and where.
+#[derive(Clone, Debug, Args, Serialize)]
+pub struct OutputArgs {
+    /// Process ids of servers on this machine: their processor time per operation and their memory are reported.
+    #[arg(long, value_name = "PID,...", value_delimiter = ',')]
+    pub server_pid: Vec<u32>,
+    /// Write settings, environment and results to this file as JSON; `-` is standard output, without the summary.
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
+    pub json: Option<PathBuf>,
+    /// Seconds between progress lines. [default: 1 on a terminal, 5 elsewhere]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    #[serde(skip)]
+    pub report_every: Option<u64>,
+    /// No progress, only the summary.
+    #[arg(short, long)]
+    #[serde(skip)]
+    pub quiet: bool,
+}
+
+fn seconds<S: Serializer>(d: &Duration, s: S) -> Result<S::Ok, S::Error> {
+    s.serialize_f64(d.as_secs_f64())
+}
+
+fn connections(text: &str) -> Result<usize, String> {
+    within(text, 1, 1_000_000)
+}
+
+fn depth(text: &str) -> Result<usize, String> {
+    within(text, 1, 100_000)
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    within(text, 1, 1_024)
+}
+
+fn within(text: &str, low: u64, high: u64) -> Result<usize, String> {
+    let n = parse_count(text)?;
+    if (low..=high).contains(&n) { Ok(n as usize) } else { Err(format!("it must be within {low} and {high}")) }
+}
+
+fn positive_count(text: &str) -> Result<u64, String> {
+    match parse_count(text)? {
+        0 => Err("it must be at least 1".into()),
+        n => Ok(n),
+    }
+}
+
+/// Servers refuse frames of a mebibyte.
+const LARGEST_VALUE: usize = 1 << 20;
+
+fn value_size(text: &str) -> Result<usize, String> {
+    match parse_size(text)? {
+        n if n > LARGEST_VALUE => Err(format!("servers take at most {LARGEST_VALUE} bytes")),
+        n => Ok(n),
+    }
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate: f64 = match parse_count(text) {
+        Ok(n) => n as f64,
+        Err(_) => text.parse().map_err(|_| format!("{text:?} is no number"))?,
+    };
+    if rate.is_finite() && rate > 0.0 { Ok(rate) } else { Err("it must be above 0".into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cli;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}
