@@ -1,9 +1,11 @@
 //! The command line.
 
 use crate::engine::Arrival;
+use crate::keyspace::check_prefix;
 use crate::units::{parse_count, parse_duration, parse_size};
 use crate::workload::Mix;
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use serde::{Serialize, Serializer};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -22,6 +24,21 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// Reads the command line; ends the process if it is wrong, or asks for help.
+    pub fn read() -> Cli {
+        let cli = Cli::parse();
+        if let Command::Run(args) = &cli.command
+            && args.threads > args.connections
+        {
+            let (threads, connections) = (args.threads, args.connections);
+            let what = format!("{threads} threads for {connections} connections: each thread needs one at least");
+            Cli::command().error(ErrorKind::ArgumentConflict, what).exit();
+        }
+        cli
+    }
 }
 
 /// The commands.
@@ -73,7 +90,7 @@ pub struct RunArgs {
     #[arg(short, long, default_value = "100", value_parser = value_size)]
     pub value_size: usize,
     /// Share of gets, 0 to 1; the others are sets. [default: 0.5]
-    #[arg(long, conflicts_with = "mix", value_name = "0..1")]
+    #[arg(long, conflicts_with = "mix", value_name = "0..1", value_parser = ratio)]
     #[serde(skip)]
     pub read_ratio: Option<f64>,
     /// Operations by weight: set, get, create, delete, exists, children. Deletes remove what this run's creates made;
@@ -82,13 +99,13 @@ pub struct RunArgs {
     #[serde(skip)]
     pub mix: Option<Mix>,
     /// Number of keys that sets, gets and exists choose from, all alike; 100k is 100,000.
-    #[arg(short, long, default_value = "10000", value_parser = parse_count)]
+    #[arg(short, long, default_value = "10000", value_parser = positive_count)]
     pub keys: u64,
     /// Keys that share a parent: the length of the lists that `children` gets.
-    #[arg(long, default_value = "100", value_parser = parse_count)]
+    #[arg(long, default_value = "100", value_parser = positive_count)]
     pub keys_per_parent: u64,
     /// Path under which all nodes are made.
-    #[arg(long, default_value = "/loadgen")]
+    #[arg(long, default_value = "/loadgen", value_parser = prefix)]
     pub prefix: String,
     /// Remove what was made under the prefix afterwards.
     #[arg(long)]
@@ -155,7 +172,7 @@ pub struct FillArgs {
     #[arg(long, default_value = "1000", value_parser = positive_count)]
     pub keys_per_parent: u64,
     /// Path under which all nodes are made.
-    #[arg(long, default_value = "/fill")]
+    #[arg(long, default_value = "/fill", value_parser = prefix)]
     pub prefix: String,
     /// Remove what earlier fills and runs made under the prefix, and create nothing.
     #[arg(long)]
@@ -274,6 +291,15 @@ fn value_size(text: &str) -> Result<usize, String> {
         n if n > LARGEST_VALUE => Err(format!("servers take at most {LARGEST_VALUE} bytes")),
         n => Ok(n),
     }
+}
+
+fn ratio(text: &str) -> Result<f64, String> {
+    let ratio: f64 = text.parse().map_err(|_| format!("{text:?} is no number"))?;
+    if (0.0..=1.0).contains(&ratio) { Ok(ratio) } else { Err("it must be within 0 and 1".into()) }
+}
+
+fn prefix(text: &str) -> Result<String, String> {
+    check_prefix(text).map(|()| text.to_owned())
 }
 
 fn rate(text: &str) -> Result<f64, String> {

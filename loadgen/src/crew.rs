@@ -143,7 +143,7 @@ impl Campaign {
         let mut engine = Engine::open(servers, self.options.clone(), self.clock, self.stop.clone(), opened)?;
         if let Some(path) = &self.catch_up {
             let mut job = CatchUp::new(servers.len(), path);
-            engine.drive(Drive { job: &mut job, pacer: None, length: Length::Until(Nanos::MAX), hold: false }, None)?;
+            engine.drive(Drive { job: &mut job, pacer: None, length: Length::Job, hold: false }, None)?;
         }
         let mut job = job(number, mine);
         let _ = out.send(Message::Ready);

@@ -27,7 +27,7 @@ impl KeySpace {
     /// # Errors
     /// If the prefix is no path that nodes can be made under.
     pub fn new(prefix: &str, keys: u64, per_parent: u64) -> Result<KeySpace> {
-        check_prefix(prefix)?;
+        check_prefix(prefix).map_err(anyhow::Error::msg)?;
         if keys == 0 || per_parent == 0 {
             bail!("a key space needs at least one key, and at least one key per parent");
         }
@@ -129,16 +129,20 @@ impl Fresh {
     }
 }
 
-fn check_prefix(prefix: &str) -> Result<()> {
+/// Whether nodes can be made under a path.
+///
+/// # Errors
+/// Why not.
+pub fn check_prefix(prefix: &str) -> Result<(), String> {
     if !prefix.starts_with('/') || prefix.len() < 2 {
-        bail!("prefix {prefix:?}: it must be an absolute path below the root, like /loadgen");
+        return Err("it must be an absolute path below the root, like /loadgen".into());
     }
     let bad = |part: &str| part.is_empty() || part == "." || part == ".." || part.contains('\0');
     if prefix[1..].split('/').any(bad) {
-        bail!("prefix {prefix:?}: it has an empty or relative part");
+        return Err("it has an empty or relative part".into());
     }
     if prefix == "/zookeeper" || prefix.starts_with("/zookeeper/") {
-        bail!("prefix {prefix:?}: /zookeeper belongs to the server");
+        return Err("/zookeeper belongs to the server".into());
     }
     Ok(())
 }

@@ -25,7 +25,6 @@ mod totals;
 mod units;
 mod workload;
 
-use clap::Parser;
 use cli::{Cli, Command};
 use engine::Stop;
 use run::Exit;
@@ -36,7 +35,7 @@ use std::process::ExitCode;
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::read();
     let stop = Stop::default();
     for signal in [SIGINT, SIGTERM] {
         // The first asks to end and report, the second ends. In this order: the condition is read before it is set.

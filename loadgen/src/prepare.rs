@@ -1,6 +1,6 @@
 //! What is done to the tree before and after a measurement: keys are made, leftovers removed.
 
-use crate::engine::{Drive, Engine, Failure, Job, Length, Nanos, Next, Verdict};
+use crate::engine::{Drive, Engine, Failure, Job, Length, Next, Verdict};
 use crate::keyspace::KeySpace;
 use crate::live::Progress;
 use crate::op::{OpKind, error_name};
@@ -87,7 +87,7 @@ impl<'e> Preparation<'e> {
     ) -> Result<(), Failure> {
         let mut progress = Progress::new(title, total, self.quiet);
         let mut batch = Batch { kind, total, asked: 0, ask, judge, progress: &mut progress, refused: None };
-        let drive = Drive { job: &mut batch, pacer: None, length: Length::Until(Nanos::MAX), hold: false };
+        let drive = Drive { job: &mut batch, pacer: None, length: Length::Job, hold: false };
         self.engine.drive(drive, None)?;
         let refused = batch.refused.take();
         progress.finish();

@@ -10,7 +10,7 @@ use crate::random::Random;
 use crate::results::{Document, Measured, Status};
 use crate::workload::{Mix, Workload};
 use crate::{cpu, report, target};
-use anyhow::{Result, bail};
+use anyhow::Result;
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::time::SystemTime;
@@ -47,11 +47,8 @@ pub fn run(args: &RunArgs, stop: &Stop) -> Result<Exit> {
     let started = SystemTime::now();
     let mix = match (&args.mix, args.read_ratio) {
         (Some(mix), _) => mix.clone(),
-        (None, ratio) => Mix::reads(ratio.unwrap_or(0.5)).map_err(anyhow::Error::msg)?,
+        (None, ratio) => Mix::reads(ratio.unwrap_or(0.5)),
     };
-    if args.threads > args.connections {
-        bail!("{} threads for {} connections: a thread needs at least one", args.threads, args.connections);
-    }
     let keys = KeySpace::new(&args.prefix, args.keys, args.keys_per_parent)?;
     let servers = target::resolve(&args.target.servers)?;
     check_means(args.connections, &args.output)?;

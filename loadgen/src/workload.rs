@@ -19,16 +19,10 @@ pub struct Mix {
 }
 
 impl Mix {
-    /// `ratio` gets, the rest sets.
-    ///
-    /// # Errors
-    /// If the ratio is not within 0 and 1.
-    pub fn reads(ratio: f64) -> Result<Mix, String> {
-        if !(0.0..=1.0).contains(&ratio) {
-            return Err(format!("read ratio {ratio}: it must be within 0 and 1"));
-        }
-        let weights = [(OpKind::Get, ratio), (OpKind::Set, 1.0 - ratio)];
-        Ok(Mix { weights: weights.into_iter().filter(|(_, weight)| *weight > 0.0).collect() })
+    /// `ratio` (0 to 1) gets, the rest sets.
+    pub fn reads(ratio: f64) -> Mix {
+        let weights = [(OpKind::Get, ratio * 100.0), (OpKind::Set, 100.0 - ratio * 100.0)];
+        Mix { weights: weights.into_iter().filter(|(_, weight)| *weight > 0.0).collect() }
     }
 
     /// The kinds that are drawn, and those that may stand in for them.
@@ -218,7 +212,7 @@ mod tests {
     fn mixes_are_read_and_written() {
         let mix: Mix = "set=50,get=40,create=5,delete=5,children=0".parse().unwrap();
         assert_eq!(mix.to_string(), "set=50,get=40,create=5,delete=5");
-        assert_eq!(Mix::reads(1.0).unwrap().to_string(), "get=1");
+        assert_eq!(Mix::reads(1.0).to_string(), "get=100");
         for (bad, why) in [
             ("set", "KIND=WEIGHT"),
             ("sat=1", "no operation"),
@@ -230,7 +224,6 @@ mod tests {
             let error = bad.parse::<Mix>().unwrap_err();
             assert!(error.contains(why), "{bad}: {error}");
         }
-        assert!(Mix::reads(1.5).is_err());
     }
 
     fn drawn(work: &mut Workload) -> OpKind {

@@ -10,9 +10,11 @@ const OVERTIME: Nanos = 10 * SECOND;
 /// How long an interrupted load waits for replies.
 const PATIENCE: Nanos = SECOND;
 
-/// What ends a load, if the job has no end of its own.
+/// What ends a load.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Length {
+    /// The job: when it has no more to ask.
+    Job,
     /// A time; operations are sent until then.
     Until(Nanos),
     /// A number of operations meant to start at `from` or later.
@@ -53,6 +55,7 @@ impl Gate {
     fn admits(&self, intended: Nanos) -> bool {
         !self.dry
             && match self.length {
+                Length::Job => true,
                 Length::Until(end) => intended < end,
                 Length::Operations { count, .. } => self.counted < count,
             }
@@ -202,6 +205,7 @@ impl Load {
         let interrupted = self.interrupted_at.is_some();
         let impatient = self.interrupted_at.is_some_and(|at| now > at + PATIENCE);
         let reached = match self.gate.length {
+            Length::Job => false,
             Length::Until(end) => now >= end,
             Length::Operations { count, .. } => self.gate.counted >= count,
         };

@@ -1,0 +1,116 @@
+//! What goes wrong, and what loadgen says then.
+#![allow(clippy::unwrap_used, reason = "failing here is what a test is for")]
+
+mod support;
+
+use std::net::TcpListener;
+use support::null_server::{Conduct, NullServer, Trouble, Welcome};
+use support::{Ran, loadgen, number};
+
+fn troubled(trouble: Trouble) -> Ran {
+    let server = NullServer::start(Conduct { trouble: Some((200, trouble)), ..Conduct::default() });
+    loadgen(&format!("run -s {} -c 2 -d 4 --read-ratio 0 --keys 9 -w 0s -t 1h --session-timeout 3s", server.address))
+        .expect(1)
+}
+
+#[test]
+fn a_server_that_breaks_off_or_breaks_the_protocol_ends_the_run_with_its_figures_kept() {
+    for (trouble, says) in [
+        (Trouble::Close, "lost the connection"),
+        (Trouble::Silence, "silent"),
+        (Trouble::WrongXid, "broke the protocol: reply to xid"),
+        (Trouble::Notification, "broke the protocol: reply to xid -1"),
+        (Trouble::ShortBody, "broke the protocol: reply to a set with a body of"),
+        (Trouble::Garbage, "broke the protocol: frame of"),
+        (Trouble::Error(-112), "has expired"),
+    ] {
+        let ran = troubled(trouble);
+        let result = ran.result();
+        assert_eq!(result["status"], "failed", "{trouble:?}");
+        let failure = result["failures"][0].as_str().unwrap();
+        assert!(failure.contains(says), "{trouble:?}: {failure}");
+        assert!(ran.stdout.contains("FAILED: ") && ran.stdout.contains(says), "{trouble:?}: {}", ran.stdout);
+        assert!(number(result, "operations") >= 100.0, "{trouble:?}: {result:#}");
+    }
+    let lost = troubled(Trouble::Close);
+    assert!(number(lost.result(), "unanswered") >= 1.0, "the outcome of what was in flight is unknown");
+}
+
+#[test]
+fn servers_that_give_no_session_are_told_apart() {
+    for (welcome, says) in [
+        (Welcome::Close, "maxClientCnxns"),
+        (Welcome::Silence, "did not establish a session within 1 s"),
+        (Welcome::Expired, "has expired"),
+    ] {
+        let server = NullServer::start(Conduct { welcome, ..Conduct::default() });
+        for command in ["run", "fill", "idle"] {
+            let ran = loadgen(&format!("{command} -s {} --connect-timeout 1s", server.address)).expect(1);
+            assert!(format!("{}{}", ran.stdout, ran.stderr).contains(says), "{command} {welcome:?}: {ran:#?}");
+        }
+    }
+}
+
+#[test]
+fn an_address_where_nothing_listens_is_named() {
+    // Bound and given back: nobody listens there.
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let ran = loadgen(&format!("run -s {address}")).expect(1);
+    assert!(ran.stderr.contains(&format!("cannot connect to {address}")), "{}", ran.stderr);
+    assert!(ran.stderr.contains("nothing listens there"), "{}", ran.stderr);
+    assert!(ran.json.is_none(), "nothing was measured");
+}
+
+#[test]
+fn a_name_that_does_not_resolve_is_named() {
+    let ran = loadgen("run -s no-such-host.invalid:2181").expect(1);
+    assert!(ran.stderr.contains("no-such-host.invalid"), "{}", ran.stderr);
+    let ran = loadgen("run -s 127.0.0.1:2181/chroot").expect(1);
+    assert!(ran.stderr.contains("--prefix"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_process_that_is_not_there_is_said_before_anything_is_sent() {
+    let server = NullServer::start(Conduct::default());
+    let ran = loadgen(&format!("run -s {} --server-pid 2147483647", server.address)).expect(1);
+    assert!(ran.stderr.contains("no process 2147483647"), "{}", ran.stderr);
+    assert_eq!(server.counts.sessions.load(std::sync::atomic::Ordering::Relaxed), 0);
+}
+
+#[test]
+fn wrong_command_lines_end_with_status_2_and_name_the_flag() {
+    for (line, says) in [
+        ("run --connections 0", "--connections"),
+        ("run --depth x", "--depth"),
+        ("run --read-ratio 1.5", "--read-ratio"),
+        ("run --read-ratio 0.5 --mix set=1", "--mix"),
+        ("run --mix sat=1", "no operation"),
+        ("run --mix set=0", "nothing to do"),
+        ("run --value-size 2m", "--value-size"),
+        ("run --rate 0", "--rate"),
+        ("run --arrival fixed", "--rate"),
+        ("run --duration 5x", "--duration"),
+        ("run --duration 5s --ops 5", "--ops"),
+        ("run --ops 0", "--ops"),
+        ("run --keys 0", "--keys"),
+        ("run --prefix loadgen", "--prefix"),
+        ("run --prefix /zookeeper/x", "--prefix"),
+        ("run --threads 5 --connections 4", "threads"),
+        ("fill --count 1x", "--count"),
+        ("idle --sessions many", "--sessions"),
+        ("run --nonsense", "--nonsense"),
+        ("dance", "dance"),
+    ] {
+        let ran = loadgen(line).expect(2);
+        assert!(ran.stderr.contains(says), "{line}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn the_help_of_each_command_teaches_with_examples() {
+    for command in ["run", "fill", "idle"] {
+        let help = loadgen(&format!("help {command}")).expect(0).stdout;
+        assert!(help.contains("Examples:") && help.contains(&format!("loadgen {command} -s ")), "{help}");
+    }
+    assert!(loadgen("--help").expect(0).stdout.contains("Exit status"));
+}

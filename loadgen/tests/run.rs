@@ -1,0 +1,250 @@
+//! `loadgen run` against the null server: counts, latencies, the document.
+#![allow(clippy::unwrap_used, reason = "failing here is what a test is for")]
+
+mod support;
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use support::null_server::{Conduct, NullServer, Trouble};
+use support::{await_that, finish, loadgen, number, signal, start};
+
+#[test]
+fn as_many_latencies_as_operations_in_a_closed_loop() {
+    let server = NullServer::start(Conduct::default());
+    for (connections, depth, threads) in [(1, 1, 1), (8, 16, 1), (7, 3, 3)] {
+        let before = server.sets();
+        let ran = loadgen(&format!(
+            "run -s {} -c {connections} -d {depth} --threads {threads} --read-ratio 0 --keys 50 -w 0s --ops 20_001",
+            server.address
+        ))
+        .expect(0);
+        let result = ran.result();
+        assert_eq!(number(result, "operations"), 20_001.0, "{ran:#?}");
+        assert_eq!(number(result, "kinds/set/operations"), 20_001.0);
+        assert_eq!(number(result, "completed"), 20_001.0);
+        assert_eq!(server.sets() - before, 20_001, "what the server counted");
+        assert!(result["kinds"]["set"]["service_us"].is_null(), "a closed loop has one latency");
+    }
+    let (sessions, closes) = (&server.counts.sessions, &server.counts.closes);
+    assert_eq!(sessions.load(Ordering::Relaxed), closes.load(Ordering::Relaxed), "every session was closed");
+}
+
+#[test]
+fn operations_of_the_warmup_are_sent_but_not_measured() {
+    let server = NullServer::start(Conduct::default());
+    let ran =
+        loadgen(&format!("run -s {} -c 2 -d 4 --read-ratio 0 --keys 9 -w 300ms -n 1000", server.address)).expect(0);
+    assert_eq!(number(ran.result(), "operations"), 1_000.0);
+    assert!(server.sets() > 1_000, "{} sets: some of a warm-up", server.sets());
+}
+
+#[test]
+fn an_open_loop_sends_what_its_schedule_says() {
+    let server = NullServer::start(Conduct::default());
+    for threads in [1, 2] {
+        let before = server.sets();
+        let ran = loadgen(&format!(
+            "run -s {} -c 4 -d 8 --threads {threads} --read-ratio 0 --keys 9 -w 200ms -t 1s --rate 2000 --arrival fixed",
+            server.address
+        ))
+        .expect(0);
+        let result = ran.result();
+        assert_eq!(number(result, "operations"), 2_000.0, "{ran:#?}");
+        assert_eq!(number(result, "unsent"), 0.0);
+        assert_eq!(server.sets() - before, 2_400, "warm-up and window");
+        assert_eq!(number(result, "offered_rate"), 2_000.0);
+    }
+    let ran = loadgen(&format!("run -s {} -c 4 --rate 1000 -w 0s -n 500 --keys 9", server.address)).expect(0);
+    assert_eq!(number(ran.result(), "operations"), 500.0, "Poisson, by number");
+}
+
+/// All bounds are lower bounds that hold on any machine: the stall is no shorter than it is, and latency counts from
+/// a schedule that the server cannot move.
+#[test]
+fn a_stall_shows_in_full_because_latency_counts_from_the_intended_time() {
+    let stall = Trouble::Stall(Duration::from_millis(200));
+    let server = NullServer::start(Conduct { trouble: Some((500, stall)), ..Conduct::default() });
+    let ran = loadgen(&format!(
+        "run -s {} -c 1 -d 1 --read-ratio 0 --keys 9 -w 0s -t 2s --rate 1000 --arrival fixed",
+        server.address
+    ))
+    .expect(0);
+    let set = &ran.result()["kinds"]["set"];
+    assert_eq!(number(set, "operations"), 2_000.0);
+    assert!(number(set, "latency_us/max") >= 199_000.0, "{set:#}");
+    // 50 of 2,000 operations were meant to start in the first 50 ms of the stall.
+    assert!(number(set, "latency_us/p99") >= 148_000.0, "{set:#}");
+    // Only the operation that was being served knows of the stall; the others' waiting is not in their service time.
+    assert!(number(set, "service_us/max") >= 199_000.0, "{set:#}");
+    let waiting = number(set, "latency_us/mean") - number(set, "service_us/mean");
+    assert!(waiting >= 8_000.0, "200 operations waited 100 ms on average: {waiting} µs over 2,000\n{set:#}");
+}
+
+#[test]
+fn a_server_that_cannot_keep_up_is_said_so() {
+    // Longer than the time in which overdue operations are still sent.
+    let stall = Trouble::Stall(Duration::from_secs(12));
+    let server = NullServer::start(Conduct { trouble: Some((50, stall)), ..Conduct::default() });
+    let ran = loadgen(&format!(
+        "run -s {} -c 1 -d 1 --read-ratio 0 --keys 9 -w 0s -t 500ms --rate 1000 --arrival fixed --session-timeout 60s",
+        server.address
+    ))
+    .expect(0);
+    let (answered, unsent) = (number(ran.result(), "operations"), number(ran.result(), "unsent"));
+    assert!(unsent >= 400.0, "{ran:#?}");
+    assert_eq!(answered + unsent, 500.0, "nothing is lost between them");
+    assert!(ran.stdout.contains("did not keep up"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_mix_is_counted_by_kind() {
+    let server = NullServer::start(Conduct::default());
+    let mix = "set=3,get=3,create=2,delete=2,exists=1,children=1";
+    let ran = loadgen(&format!("run -s {} -c 3 -d 5 --mix {mix} --keys 500 -w 0s -n 12000 --seed 5", server.address))
+        .expect(0);
+    let result = ran.result();
+    let kinds = result["kinds"].as_object().unwrap();
+    assert_eq!(kinds.len(), 6);
+    let sum: f64 = kinds.values().map(|kind| number(kind, "operations")).sum();
+    assert_eq!(sum, 12_000.0);
+    let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed) as f64;
+    assert_eq!(number(result, "kinds/set/operations"), count(&server.counts.sets));
+    assert_eq!(number(result, "kinds/get/operations"), count(&server.counts.gets));
+    assert_eq!(number(result, "kinds/delete/operations"), count(&server.counts.deletes));
+    assert!(number(result, "kinds/create/operations") >= number(result, "kinds/delete/operations"));
+    assert!((2_500.0..3_500.0).contains(&number(result, "kinds/get/operations")), "seed 5: {result:#}");
+}
+
+#[test]
+fn error_replies_are_counted_by_code_and_change_the_exit_status() {
+    let server = NullServer::start(Conduct { trouble: Some((10, Trouble::Error(-101))), ..Conduct::default() });
+    let ran = loadgen(&format!("run -s {} -c 1 -d 4 --read-ratio 0 --keys 9 -w 0s -n 100", server.address)).expect(3);
+    let set = &ran.result()["kinds"]["set"];
+    assert_eq!(number(set, "errors/NoNode (-101)"), 1.0);
+    assert_eq!(number(set, "operations"), 100.0, "the failed one was answered, too");
+    assert!(ran.stdout.contains("NoNode (-101): 1"), "{}", ran.stdout);
+}
+
+#[test]
+fn an_interrupt_ends_the_run_and_keeps_what_there_is() {
+    let server = NullServer::start(Conduct::default());
+    let running = start(&format!("run -s {} -c 2 -d 2 --read-ratio 0 --keys 9 -w 0s -t 1h", server.address));
+    await_that("a thousand sets", || server.sets() > 1_000);
+    signal(&running.0, libc::SIGINT);
+    let ran = finish(running).expect(130);
+    assert_eq!(ran.result()["status"], "interrupted");
+    assert!(number(ran.result(), "operations") > 500.0, "{ran:#?}");
+    assert!(ran.stdout.contains("Interrupted"), "{}", ran.stdout);
+}
+
+#[test]
+fn processes_are_accounted_for() {
+    let server = NullServer::start(Conduct::default());
+    let me = std::process::id();
+    let ran = loadgen(&format!(
+        "run -s {} -c 4 -d 16 --read-ratio 0 --keys 9 -w 100ms -t 1s --server-pid {me}",
+        server.address
+    ))
+    .expect(0);
+    let cost = &ran.result()["server"];
+    assert_eq!(cost["pids"][0], me);
+    assert!(number(cost, "cpu_us_per_op") > 0.0 && number(cost, "rss_bytes_after") > 1e5, "{cost:#}");
+    assert!(number(ran.result(), "loadgen/cpu_us_per_op") > 0.0);
+}
+
+#[test]
+fn progress_goes_to_standard_error_in_plain_lines_where_there_is_no_terminal() {
+    let server = NullServer::start(Conduct::default());
+    let ran = loadgen(&format!("run -s {} --keys 9 -w 1s -t 1100ms --report-every 1", server.address)).expect(0);
+    let lines: Vec<&str> = ran.stderr.lines().collect();
+    assert!(lines.len() >= 2, "{}", ran.stderr);
+    assert!(
+        lines[0].contains("/s  p50 ") && lines[0].contains("no errors") && lines[0].contains("warming up"),
+        "{lines:?}"
+    );
+    assert!(!ran.stderr.contains('\x1b') && !ran.stderr.contains('\r'));
+    assert!(!lines[1].contains("warming up"), "{lines:?}");
+}
+
+/// Fields that programs rely on, with their types: n number, s string, a array, o object, N number or null.
+const SCHEMA: &[(&str, char)] = &[
+    ("schema", 'n'),
+    ("command", 's'),
+    ("started_ms", 'n'),
+    ("settings/servers", 'a'),
+    ("settings/connections", 'n'),
+    ("settings/depth", 'n'),
+    ("settings/value_size", 'n'),
+    ("settings/mix", 's'),
+    ("settings/seed", 'n'),
+    ("settings/duration", 'n'),
+    ("settings/warmup", 'n'),
+    ("settings/rate", 'N'),
+    ("environment/loadgen", 's'),
+    ("environment/kernel", 's'),
+    ("environment/cpu", 's'),
+    ("environment/cores", 'n'),
+    ("environment/memory_bytes", 'n'),
+    ("result/status", 's'),
+    ("result/failures", 'a'),
+    ("result/seconds", 'n'),
+    ("result/operations", 'n'),
+    ("result/completed", 'n'),
+    ("result/rate", 'n'),
+    ("result/offered_rate", 'N'),
+    ("result/unsent", 'n'),
+    ("result/unanswered", 'n'),
+    ("result/all/operations", 'n'),
+    ("result/all/errors", 'o'),
+    ("result/kinds/set/operations", 'n'),
+    ("result/kinds/set/latency_us/mean", 'n'),
+    ("result/kinds/set/latency_us/min", 'n'),
+    ("result/kinds/set/latency_us/p50", 'n'),
+    ("result/kinds/set/latency_us/p90", 'n'),
+    ("result/kinds/set/latency_us/p99", 'n'),
+    ("result/kinds/set/latency_us/p99_9", 'n'),
+    ("result/kinds/set/latency_us/p99_99", 'n'),
+    ("result/kinds/set/latency_us/max", 'n'),
+    ("result/kinds/get/service_us/p50", 'n'),
+    ("result/lost_connections", 'o'),
+    ("result/server/pids", 'a'),
+    ("result/server/cpu_us_per_op", 'n'),
+    ("result/server/user_us_per_op", 'n'),
+    ("result/server/system_us_per_op", 'n'),
+    ("result/server/cores", 'n'),
+    ("result/server/rss_bytes_before", 'n'),
+    ("result/server/rss_bytes_after", 'n'),
+    ("result/server/threads", 'n'),
+    ("result/loadgen/cpu_us_per_op", 'n'),
+    ("result/loadgen/cores", 'n'),
+    ("result/course", 'a'),
+];
+
+#[test]
+fn the_document_has_the_fields_that_programs_rely_on() {
+    let server = NullServer::start(Conduct::default());
+    let ran = loadgen(&format!(
+        "run -s {} --keys 9 -w 100ms -t 2100ms --rate 500 --server-pid {}",
+        server.address,
+        std::process::id()
+    ))
+    .expect(0);
+    let document = ran.json.as_ref().unwrap();
+    for (path, kind) in SCHEMA {
+        let value = path.split('/').fold(document, |value, key| &value[key]);
+        let right = match kind {
+            'n' => value.is_number(),
+            's' => value.is_string(),
+            'a' => value.is_array(),
+            'o' => value.is_object(),
+            _ => value.is_number() || value.is_null(),
+        };
+        assert!(right, "{path} is {value}\n{document:#}");
+    }
+    let course = ran.result()["course"].as_array().unwrap();
+    for key in ["phase", "at_s", "rate", "p50_us", "p99_us", "max_us", "errors"] {
+        assert!(course.iter().all(|point| point.get(key).is_some()), "{key}: {course:#?}");
+    }
+    let measured = course.iter().filter(|point| point["phase"] == "measure").count();
+    assert!(measured >= 2, "{course:#?}");
+}

@@ -1,0 +1,95 @@
+//! What the tests share: a server that answers with canned replies, and loadgen as a child process.
+#![allow(dead_code, missing_docs, clippy::unwrap_used, reason = "each test uses a part; failing is what a test is for")]
+
+pub mod null_server;
+
+use serde_json::Value;
+use std::io::Write;
+use std::process::{Child, Command, Stdio};
+
+/// What loadgen left behind.
+#[derive(Debug)]
+pub struct Ran {
+    pub status: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+    /// The JSON document, if it wrote one.
+    pub json: Option<Value>,
+}
+
+impl Ran {
+    /// The document's result.
+    pub fn result(&self) -> &Value {
+        &self.json.as_ref().unwrap_or_else(|| panic!("no JSON: {self:#?}"))["result"]
+    }
+
+    /// Panics unless it ended so.
+    pub fn expect(self, status: i32) -> Ran {
+        assert_eq!(self.status, Some(status), "{self:#?}");
+        self
+    }
+}
+
+/// Starts loadgen with these arguments (split at blanks) and a file for the JSON.
+pub fn start(arguments: &str) -> (Child, tempfile::NamedTempFile) {
+    let json = tempfile::NamedTempFile::new().unwrap();
+    let child = Command::new(env!("CARGO_BIN_EXE_loadgen"))
+        .args(arguments.split_whitespace())
+        .args(if arguments.starts_with("run") || arguments.starts_with("fill") || arguments.starts_with("idle") {
+            vec!["--json".to_owned(), json.path().display().to_string()]
+        } else {
+            Vec::new()
+        })
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    (child, json)
+}
+
+/// Waits for it.
+pub fn finish((child, json): (Child, tempfile::NamedTempFile)) -> Ran {
+    let output = child.wait_with_output().unwrap();
+    let text = std::fs::read_to_string(json.path()).unwrap();
+    Ran {
+        status: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+        json: (!text.is_empty()).then(|| serde_json::from_str(&text).unwrap()),
+    }
+}
+
+/// Runs loadgen to its end.
+pub fn loadgen(arguments: &str) -> Ran {
+    finish(start(arguments))
+}
+
+/// Sends a signal to a child of ours.
+pub fn signal(child: &Child, signal: i32) {
+    let pid = i32::try_from(child.id()).unwrap();
+    // SAFETY: kill takes no pointers; the child has not been waited for, so its id is still its own.
+    assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
+}
+
+/// Waits until something is so. The only limit is the test runner's patience: a minute.
+pub fn await_that(what: &str, mut so: impl FnMut() -> bool) {
+    for _ in 0..6_000 {
+        if so() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    panic!("in vain: {what}");
+}
+
+/// Says why a test is skipped, past the test harness's capture of output.
+pub fn skipped(reason: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {reason}");
+}
+
+/// A number of the result, by dotted path.
+pub fn number(result: &Value, path: &str) -> f64 {
+    let found = path.split('/').fold(result, |value, key| &value[key]);
+    found.as_f64().unwrap_or_else(|| panic!("{path} is {found}"))
+}

@@ -1,0 +1,332 @@
+//! A server that answers every request at once with a canned reply: what loadgen costs and counts by itself.
+//!
+//! It writes its bytes by hand, so that it does not share a mistake with the codec that loadgen uses.
+
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Interest, Poll, Token, Waker};
+use std::collections::HashMap;
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+pub const CREATE: i32 = 1;
+pub const DELETE: i32 = 2;
+pub const EXISTS: i32 = 3;
+pub const GET_DATA: i32 = 4;
+pub const SET_DATA: i32 = 5;
+pub const GET_CHILDREN: i32 = 8;
+pub const SYNC: i32 = 9;
+pub const PING: i32 = 11;
+pub const CLOSE: i32 = -11;
+
+const LISTENER: Token = Token(usize::MAX);
+const WAKER: Token = Token(usize::MAX - 1);
+
+/// How it behaves.
+#[derive(Clone, Debug)]
+pub struct Conduct {
+    /// Bytes of the data that gets return, and that stats tell.
+    pub value_size: usize,
+    /// What it does with a connect request.
+    pub welcome: Welcome,
+    /// What it does at the setData with this number, from 1.
+    pub trouble: Option<(u64, Trouble)>,
+}
+
+impl Default for Conduct {
+    fn default() -> Conduct {
+        Conduct { value_size: 100, welcome: Welcome::Session, trouble: None }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Welcome {
+    Session,
+    /// Closes the connection.
+    Close,
+    /// Never answers.
+    Silence,
+    /// Answers that the session is gone.
+    Expired,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Trouble {
+    /// Answers nobody for a while, then goes on.
+    Stall(Duration),
+    /// Answers with an error code, this once.
+    Error(i32),
+    /// Answers with the wrong xid.
+    WrongXid,
+    /// Answers with a body that is too short.
+    ShortBody,
+    /// Sends a notification nobody asked for.
+    Notification,
+    /// Sends a frame of an impossible length.
+    Garbage,
+    /// Closes the connection.
+    Close,
+    /// Answers nothing any more, pings included.
+    Silence,
+}
+
+/// What it was asked.
+#[derive(Debug, Default)]
+pub struct Counts {
+    pub sessions: AtomicU64,
+    pub sets: AtomicU64,
+    pub gets: AtomicU64,
+    pub creates: AtomicU64,
+    pub deletes: AtomicU64,
+    pub pings: AtomicU64,
+    pub closes: AtomicU64,
+}
+
+/// The server, in a thread of its own until it is dropped.
+#[derive(Debug)]
+pub struct NullServer {
+    pub address: SocketAddr,
+    pub counts: Arc<Counts>,
+    stop: Arc<AtomicBool>,
+    waker: Waker,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl NullServer {
+    pub fn start(conduct: Conduct) -> NullServer {
+        let poll = Poll::new().unwrap();
+        let waker = Waker::new(poll.registry(), WAKER).unwrap();
+        let mut listener = TcpListener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        poll.registry().register(&mut listener, LISTENER, Interest::READABLE).unwrap();
+        let counts = Arc::new(Counts::default());
+        let stop = Arc::new(AtomicBool::new(false));
+        let replies = Replies::new(conduct.value_size);
+        let served =
+            Served { conduct, replies, counts: Arc::clone(&counts), mute: false, connections: HashMap::new(), next: 0 };
+        let thread = {
+            let stop = Arc::clone(&stop);
+            std::thread::spawn(move || served.serve(poll, &listener, &stop))
+        };
+        NullServer { address, counts, stop, waker, thread: Some(thread) }
+    }
+
+    /// So many setData have come so far.
+    pub fn sets(&self) -> u64 {
+        self.counts.sets.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for NullServer {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        let _ = self.waker.wake();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Client {
+    stream: TcpStream,
+    greeted: bool,
+    input: Vec<u8>,
+    output: Vec<u8>,
+}
+
+/// Canned replies: everything behind the xid.
+struct Replies {
+    stat: Vec<u8>,
+    data: Vec<u8>,
+    children: Vec<u8>,
+    empty: Vec<u8>,
+}
+
+impl Replies {
+    fn new(value_size: usize) -> Replies {
+        let ok = [0u8; 12];
+        let mut stat = vec![0; 68];
+        stat[52..56].copy_from_slice(&(value_size as i32).to_be_bytes());
+        let mut data = ok.to_vec();
+        data.extend_from_slice(&(value_size as i32).to_be_bytes());
+        data.resize(data.len() + value_size, 7);
+        data.extend_from_slice(&stat);
+        let children = [&ok[..], &1i32.to_be_bytes(), &1i32.to_be_bytes(), b"x"].concat();
+        Replies { stat: [&ok[..], &stat].concat(), data, children, empty: ok.to_vec() }
+    }
+}
+
+struct Served {
+    conduct: Conduct,
+    replies: Replies,
+    counts: Arc<Counts>,
+    mute: bool,
+    connections: HashMap<usize, Client>,
+    next: usize,
+}
+
+impl Served {
+    fn serve(mut self, mut poll: Poll, listener: &TcpListener, stop: &AtomicBool) {
+        let mut events = Events::with_capacity(1024);
+        let mut scratch = vec![0; 256 << 10];
+        while !stop.load(Ordering::Relaxed) {
+            match poll.poll(&mut events, None) {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                other => other.unwrap(),
+            }
+            for event in &events {
+                match event.token() {
+                    LISTENER => self.accept(&poll, listener),
+                    WAKER => {}
+                    Token(number) => {
+                        if let Some(mut client) = self.connections.remove(&number)
+                            && self.pass(&mut client, &mut scratch, event.is_read_closed())
+                        {
+                            self.connections.insert(number, client);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn accept(&mut self, poll: &Poll, listener: &TcpListener) {
+        while let Ok((mut stream, _)) = listener.accept() {
+            stream.set_nodelay(true).unwrap();
+            poll.registry().register(&mut stream, Token(self.next), Interest::READABLE | Interest::WRITABLE).unwrap();
+            let client = Client { stream, greeted: false, input: Vec::new(), output: Vec::new() };
+            self.connections.insert(self.next, client);
+            self.next += 1;
+        }
+    }
+
+    /// Reads, answers, writes once; tells whether the connection is to be kept.
+    fn pass(&mut self, client: &mut Client, scratch: &mut [u8], closed: bool) -> bool {
+        loop {
+            match client.stream.read(scratch) {
+                Ok(0) => return false,
+                Ok(n) => {
+                    client.input.extend_from_slice(&scratch[..n]);
+                    if n < scratch.len() && !closed {
+                        break;
+                    }
+                }
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
+                Err(_) => return false,
+            }
+        }
+        let input = std::mem::take(&mut client.input);
+        let mut rest = &input[..];
+        let mut keep = true;
+        while keep && rest.len() >= 4 {
+            let len = i32::from_be_bytes(rest[..4].try_into().unwrap()) as usize;
+            let Some(payload) = rest[4..].get(..len) else { break };
+            keep = self.request(client, payload);
+            rest = &rest[4 + len..];
+        }
+        client.input = rest.to_vec();
+        while !client.output.is_empty() {
+            match client.stream.write(&client.output) {
+                Ok(n) => drop(client.output.drain(..n)),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
+                Err(_) => return false,
+            }
+        }
+        keep
+    }
+
+    fn request(&mut self, client: &mut Client, payload: &[u8]) -> bool {
+        if !client.greeted {
+            client.greeted = true;
+            return self.greet(client, payload);
+        }
+        if self.mute {
+            return true;
+        }
+        let xid = i32::from_be_bytes(payload[..4].try_into().unwrap());
+        let op = i32::from_be_bytes(payload[4..8].try_into().unwrap());
+        let counts = &self.counts;
+        let count = |counter: &AtomicU64| counter.fetch_add(1, Ordering::Relaxed) + 1;
+        match op {
+            SET_DATA => {
+                let number = count(&counts.sets);
+                if let Some((at, trouble)) = self.conduct.trouble
+                    && at == number
+                {
+                    return self.trouble(client, xid, trouble);
+                }
+                reply(client, xid, &self.replies.stat);
+            }
+            EXISTS => reply(client, xid, &self.replies.stat),
+            GET_DATA => {
+                count(&counts.gets);
+                reply(client, xid, &self.replies.data);
+            }
+            CREATE | SYNC => {
+                if op == CREATE {
+                    count(&counts.creates);
+                }
+                let len = i32::from_be_bytes(payload[8..12].try_into().unwrap()) as usize;
+                let path = &payload[8..12 + len];
+                reply(client, xid, &[&[0; 12], path].concat());
+            }
+            DELETE => {
+                count(&counts.deletes);
+                reply(client, xid, &self.replies.empty);
+            }
+            GET_CHILDREN => reply(client, xid, &self.replies.children),
+            PING => {
+                count(&counts.pings);
+                reply(client, -2, &self.replies.empty);
+            }
+            CLOSE => {
+                count(&counts.closes);
+                reply(client, xid, &self.replies.empty);
+            }
+            other => panic!("loadgen sent operation {other}"),
+        }
+        true
+    }
+
+    fn greet(&mut self, client: &mut Client, payload: &[u8]) -> bool {
+        assert_eq!(payload.len(), 45, "connect request with read-only byte and a password of 16 bytes");
+        let timeout = &payload[12..16];
+        let number = self.counts.sessions.fetch_add(1, Ordering::Relaxed) + 1;
+        let (timeout, session) = match self.conduct.welcome {
+            Welcome::Session => (timeout.to_vec(), number),
+            Welcome::Expired => (vec![0; 4], 0),
+            Welcome::Close => return false,
+            Welcome::Silence => return true,
+        };
+        let response = [&[0; 4], &timeout[..], &session.to_be_bytes(), &16i32.to_be_bytes(), &[9; 16], &[0]].concat();
+        client.output.extend_from_slice(&(response.len() as i32).to_be_bytes());
+        client.output.extend_from_slice(&response);
+        true
+    }
+
+    fn trouble(&mut self, client: &mut Client, xid: i32, trouble: Trouble) -> bool {
+        match trouble {
+            Trouble::Stall(time) => {
+                std::thread::sleep(time);
+                reply(client, xid, &self.replies.stat);
+            }
+            Trouble::Error(code) => reply(client, xid, &[&[0; 8], &code.to_be_bytes()[..]].concat()),
+            Trouble::WrongXid => reply(client, xid + 1, &self.replies.stat),
+            Trouble::ShortBody => reply(client, xid, &self.replies.stat[..40]),
+            Trouble::Notification => reply(client, -1, &self.replies.empty),
+            Trouble::Garbage => client.output.extend_from_slice(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+            Trouble::Close => return false,
+            Trouble::Silence => self.mute = true,
+        }
+        true
+    }
+}
+
+fn reply(client: &mut Client, xid: i32, rest: &[u8]) {
+    client.output.extend_from_slice(&(rest.len() as i32 + 4).to_be_bytes());
+    client.output.extend_from_slice(&xid.to_be_bytes());
+    client.output.extend_from_slice(rest);
+}
