@@ -6,6 +6,7 @@ pub mod null_server;
 use serde_json::Value;
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// What loadgen left behind.
 #[derive(Debug)]
@@ -74,13 +75,11 @@ pub fn signal(child: &Child, signal: i32) {
 
 /// Waits until something is so. The only limit is the test runner's patience: a minute.
 pub fn await_that(what: &str, mut so: impl FnMut() -> bool) {
-    for _ in 0..6_000 {
-        if so() {
-            return;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(10));
+    let began = Instant::now();
+    while !so() {
+        assert!(began.elapsed() < Duration::from_secs(60), "in vain: {what}");
+        std::thread::sleep(Duration::from_millis(10));
     }
-    panic!("in vain: {what}");
 }
 
 /// Says why a test is skipped, past the test harness's capture of output.
