@@ -68,6 +68,8 @@ fn main() {
     }
     deleted.print("delete");
     println!("left       {} MiB resident", resident().saturating_sub(before) >> 20);
+    bench.create_all(&order, &path_of, &data, &mut Timing::default());
+    println!("once more  {} MiB resident", resident().saturating_sub(before) >> 20);
 }
 
 /// Takes a snapshot, then another one between batches of writes.

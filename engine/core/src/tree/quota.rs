@@ -16,6 +16,9 @@ const QUOTA: &str = "/zookeeper/quota";
 const LIMITS: &str = "zookeeper_limits";
 const STATS: &str = "zookeeper_stats";
 
+/// Larger numbers in a text say nothing: counting on from them must not overflow.
+const NUMBER_MAX: u64 = 1 << 62;
+
 /// Limits and usage of the deepest quota above a node. Of limits, -1 means none.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct QuotaUse<'a> {
@@ -60,7 +63,8 @@ impl Track {
                 Some("byteHardLimit") => &mut track.bytes_hard,
                 _ => continue,
             };
-            *field = parts.next().and_then(|number| number.parse().ok()).unwrap_or(-1);
+            let number: Option<i64> = parts.next().and_then(|number| number.parse().ok());
+            *field = number.filter(|number| number.unsigned_abs() <= NUMBER_MAX).unwrap_or(-1);
         }
         track
     }
@@ -234,6 +238,7 @@ mod tests {
         assert_eq!(read("count=4,bytes=5=;byteHardLimit=7;countHardLimit=6"), some(4, 5, 6, 7));
         assert_eq!(read("count=,bytes=-1"), some(-1, -1, -1, -1));
         assert_eq!(read("bytes=9;;,count=x"), some(-1, 9, -1, -1));
+        assert_eq!(read(&format!("count={},bytes={}", i64::MAX, i64::MIN)), Track::NOTHING);
         assert_eq!(Track::parse(None), Track::NOTHING);
         assert_eq!(Track::parse(Some(b"\xff")), Track::NOTHING);
     }

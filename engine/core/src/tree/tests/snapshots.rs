@@ -139,6 +139,22 @@ fn no_flipped_bit_under_a_fitting_end_makes_other_nodes() {
 }
 
 #[test]
+fn a_head_that_counts_otherwise_is_refused() {
+    let mut w = some_tree();
+    let bytes = take(&mut w.tree, 100);
+    let borders = borders(&bytes);
+    let records: Vec<&[u8]> = borders.windows(2).map(|ends| &bytes[ends[0]..ends[1]]).collect();
+    for (off, what, found) in [(25, "number of nodes", 8), (33, "number of sessions", 2)] {
+        let mut head = records[0].to_vec();
+        head[off] += 1;
+        let mut other = records.clone();
+        (other[0], _) = (&head, other.pop());
+        let expected = LoadError::Mismatch { what, stated: found + 1, found };
+        assert_eq!(load(&sealed(&other), 64).unwrap_err(), expected);
+    }
+}
+
+#[test]
 fn records_lost_doubled_or_swapped_are_noticed_unless_their_order_does_not_matter() {
     let mut w = some_tree();
     let bytes = take(&mut w.tree, 100);
