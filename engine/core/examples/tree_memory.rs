@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run --release -p ringkeeper-core --example tree_memory [-- NODES [DATA_BYTES]]
 //! ```
+#![allow(clippy::disallowed_types, reason = "what measures reads the clock")]
 
 use ringkeeper_core::frame::{self, FrameBuf, FrameHeader, Frames};
 use ringkeeper_core::ids::{SessionId, WallMs, Zxid};
@@ -18,25 +19,27 @@ fn main() {
     let mut args = std::env::args().skip(1).map(|arg| arg.parse().expect("numbers"));
     let nodes: usize = args.next().unwrap_or(1_000_000);
     let data = vec![b'x'; args.next().unwrap_or(100)];
-    let mut bench = Bench { tree: Tree::new(), out: Applied::new(), buf: FrameBuf::new(), zxid: 0 };
-    bench.create(&["/app".to_owned()], &data);
     let dirs: Vec<String> = (0..nodes.div_ceil(FANOUT)).map(|dir| format!("/app/d{dir:05}")).collect();
-    bench.create(&dirs, b"");
+    let mut bench = Bench::new(&dirs);
     let path_of = |n: usize| format!("/app/d{:05}/n{:08}", n / FANOUT, n);
 
     let order: Vec<usize> = (0..nodes).collect();
     let mut created = Timing { each: vec![1; nodes] };
     created.each.clear();
     let before = resident();
-    for batch in order.chunks(BATCH) {
-        // Fills one directory after the other, as clients do that make a queue.
-        let paths: Vec<String> = batch.iter().map(|n| path_of(*n)).collect();
-        created.add(bench.create(&paths, &data));
-    }
+    bench.create_all(&order, &path_of, &data, &mut created);
     let resident_bytes = resident().saturating_sub(before);
     println!("{nodes} nodes of {} bytes of path and {} of data", path_of(0).len(), data.len());
     println!("resident   {:.1} bytes a node", resident_bytes as f64 / nodes as f64);
-    created.print("create");
+    // What the machine adds to one operation it does not add to the same one again; what the tree adds, it does.
+    for _ in 0..4 {
+        let (mut again, mut timing) = (Bench::new(&dirs), Timing::default());
+        again.create_all(&order, &path_of, &data, &mut timing);
+        for (least, took) in created.each.iter_mut().zip(timing.each) {
+            *least = took.min(*least);
+        }
+    }
+    created.print("create (least of 5)");
 
     let mut dice = 88172645463325252_u64;
     let mut random = || {
@@ -59,6 +62,7 @@ fn main() {
         }
         set.print(name);
     }
+    close_session(&mut bench);
     let bytes = snapshot(&mut bench, &path_of, &mut random, &data);
     load(&bytes, &bench.tree);
     drop(bytes);
@@ -70,6 +74,19 @@ fn main() {
     println!("left       {} MiB resident", resident().saturating_sub(before) >> 20);
     bench.create_all(&order, &path_of, &data, &mut Timing::default());
     println!("once more  {} MiB resident", resident().saturating_sub(before) >> 20);
+}
+
+/// Ends a session that owns many nodes.
+fn close_session(bench: &mut Bench) {
+    const OWNED: usize = 100_000;
+    let session = v1::CreateSession { timeout_ms: 4000, passwd: &[0; 16] };
+    bench.zxid =
+        push(&mut bench.buf, bench.zxid, TxnType::CreateSession, |buf| txn::write_create_session(buf, &session));
+    bench.apply();
+    let paths: Vec<String> = (0..OWNED).map(|n| format!("/app/e{n:08}")).collect();
+    bench.create(&paths, b"owned", 1);
+    bench.zxid = push(&mut bench.buf, bench.zxid, TxnType::CloseSession, |_| {});
+    println!("closeSession       {:?} for {OWNED} ephemeral nodes", bench.apply()[0]);
 }
 
 /// Takes a snapshot, then another one between batches of writes.
@@ -137,13 +154,28 @@ struct Bench {
 }
 
 impl Bench {
-    fn create(&mut self, paths: &[String], data: &[u8]) -> Vec<Duration> {
+    fn new(dirs: &[String]) -> Bench {
+        let mut bench = Bench { tree: Tree::new(), out: Applied::new(), buf: FrameBuf::new(), zxid: 0 };
+        bench.create(&["/app".to_owned()], b"", 0);
+        bench.create(dirs, b"", 0);
+        bench
+    }
+
+    /// Fills one directory after the other, as clients do that make a queue.
+    fn create_all(&mut self, order: &[usize], path_of: &impl Fn(usize) -> String, data: &[u8], timing: &mut Timing) {
+        for batch in order.chunks(BATCH) {
+            let paths: Vec<String> = batch.iter().map(|n| path_of(*n)).collect();
+            timing.add(self.create(&paths, data, 0));
+        }
+    }
+
+    fn create(&mut self, paths: &[String], data: &[u8], owner: i64) -> Vec<Duration> {
         let mut counts = std::collections::BTreeMap::new();
         for path in paths {
             let parent = ringkeeper_core::tree::path::parent(path);
             let now = || self.tree.get(parent).expect("made before").create_count();
             let parent_cversion = *counts.entry(parent).and_modify(|n| *n += 1).or_insert_with(|| now() + 1);
-            let txn = v1::Create { path, data: Some(data), acl: &[], owner: 0, parent_cversion };
+            let txn = v1::Create { path, data: Some(data), acl: &[], owner, parent_cversion };
             self.zxid = push(&mut self.buf, self.zxid, TxnType::Create, |buf| txn::write_create(buf, &txn));
         }
         self.apply()
@@ -217,7 +249,7 @@ impl Timing {
         self.each.sort_unstable();
         let at = |share: f64| self.each[((self.each.len() - 1) as f64 * share) as usize];
         let (p50, p99, p9999, worst) = (at(0.5), at(0.99), at(0.9999), at(1.0));
-        println!("{name:<18} typical mean {mean} p50 {p50} p99 {p99} p99.99 {p9999} worst {worst} ns");
+        println!("{name:<19} typical mean {mean} p50 {p50} p99 {p99} p99.99 {p9999} worst {worst} ns");
     }
 }
 

@@ -135,7 +135,6 @@ fn content_hash<'a>(entries: impl Iterator<Item = (i32, &'a str, &'a str)>) -> u
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

@@ -66,7 +66,8 @@ impl Tree {
         out: &mut Applied,
     ) -> Result<(), ApplyError> {
         let path: &str = &txn.path;
-        let (at, parent, kind) = self.check_create(path, txn.owner.to_native(), txn.parent_cversion.to_native())?;
+        let parent_cversion = txn.parent_cversion.to_native();
+        let (at, parent, kind) = self.check_create(path, txn.owner.to_native(), parent_cversion)?;
         let data = txn.data.as_ref().map(|data| &**data);
         let acl = self.acls.acquire(acl_entries(&txn.acl));
 
@@ -74,20 +75,32 @@ impl Tree {
         let mut record = NodeRecord::new(at.name, data, kind, acl);
         (record.czxid, record.mzxid, record.pzxid) = (stamp.zxid, stamp.zxid, stamp.zxid);
         (record.ctime, record.mtime) = (stamp.wall, stamp.wall);
-        let added = digest::of_node(at.hash, &record, kind, &self.acls);
-        let slot = self.slab.insert(record);
-        self.hide_from_snapshot(slot);
-        self.index.insert(at.hash, slot);
-        self.digest = self.digest.wrapping_add(added);
-        self.size += (path.len() + data.map_or(0, <[u8]>::len)) as u64;
+        let slot = self.insert(at.hash, record, kind);
+        self.size += path.len() as u64;
         self.change_children(at.parent_hash, parent, |tree| {
             tree.link(slot, parent);
             let above = &mut tree.slab[parent];
             // At its maximum the count stays, and pzxid with it.
-            if txn.parent_cversion > above.create_count {
-                (above.create_count, above.pzxid) = (txn.parent_cversion.to_native(), stamp.zxid);
+            if parent_cversion > above.create_count {
+                (above.create_count, above.pzxid) = (parent_cversion, stamp.zxid);
             }
         });
+
+        let stat = self.stat_of(slot);
+        self.quota_created(path, slot, data.map_or(0, <[u8]>::len));
+        let path = out.push_path(path);
+        out.results.push(OpResult::Created { path: path.clone(), stat, create2 });
+        self.push_change(ChangeKind::Created, path, acl, Some(parent), out);
+        Ok(())
+    }
+
+    /// Puts a node that has no links yet into everything but its parent's list.
+    fn insert(&mut self, hash: PathHash, record: NodeRecord, kind: Kind) -> Slot {
+        self.digest = self.digest.wrapping_add(digest::of_node(hash, &record, kind, &self.acls));
+        self.size += record.data_len() as u64;
+        let slot = self.slab.insert(record);
+        self.hide_from_snapshot(slot);
+        self.index.insert(hash, slot);
         match kind {
             Kind::Persistent => {}
             Kind::Ephemeral(session) => {
@@ -96,13 +109,7 @@ impl Tree {
             }
             Kind::Container | Kind::Ttl(_) => self.reap.add(slot, kind, &self.slab[slot]),
         }
-
-        let stat = self.stat_of(slot);
-        self.quota_created(path, slot, data.map_or(0, <[u8]>::len));
-        let path = out.push_path(path);
-        out.results.push(OpResult::Created { path: path.clone(), stat, create2 });
-        self.push_change(ChangeKind::Created, path, acl, Some(parent), out);
-        Ok(())
+        slot
     }
 
     /// Whether the node can come into being; where, under which node, and of which kind.
@@ -128,7 +135,8 @@ impl Tree {
             return Err(ApplyError::EphemeralParent(path.into()));
         }
         let count = above.create_count;
-        if parent_cversion != count.wrapping_add(1) {
+        // At the maximum the leader counts on and the tree does not: whatever it states is ignored.
+        if count != i32::MAX && parent_cversion != count + 1 {
             return Err(ApplyError::CreateCount { path: path.into(), stated: parent_cversion, count });
         }
         let kind = Kind::from_owner(owner).ok_or_else(|| ApplyError::Owner { path: path.into(), owner })?;

@@ -263,7 +263,6 @@ fn join(name: &[u8], data: &[u8]) -> Box<[u8]> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

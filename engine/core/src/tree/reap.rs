@@ -5,6 +5,16 @@ use super::{Kind, Tree};
 use crate::ids::WallMs;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// What a childless node that may be reaped waits for.
+enum Wait {
+    /// A TTL node: this time.
+    Expiry(i64),
+    /// A container that has had children: nothing.
+    None,
+    /// A container that never had a child, since this time.
+    Use(i64),
+}
+
 /// The childless containers and TTL nodes, and the TTLs.
 #[derive(Clone, Default)]
 pub(super) struct Reapable {
@@ -47,32 +57,35 @@ impl Reapable {
 
     /// Children or mtime are about to change.
     pub fn leave(&mut self, slot: Slot, node: &NodeRecord) {
-        if node.child_count() > 0 {
-        } else if node.is_ttl() {
-            self.expiring.remove(&(self.expiry(slot, node), slot));
-        } else if !node.is_container() {
-        } else if node.create_count > 0 {
-            self.emptied.remove(&slot);
-        } else {
-            self.unused.remove(&(node.mtime, slot));
+        match self.wait_of(slot, node) {
+            Some(Wait::Expiry(at)) => drop(self.expiring.remove(&(at, slot))),
+            Some(Wait::None) => drop(self.emptied.remove(&slot)),
+            Some(Wait::Use(since)) => drop(self.unused.remove(&(since, slot))),
+            None => {}
         }
     }
 
     /// Children or mtime have changed.
     pub fn enter(&mut self, slot: Slot, node: &NodeRecord) {
-        if node.child_count() > 0 {
-        } else if node.is_ttl() {
-            self.expiring.insert((self.expiry(slot, node), slot));
-        } else if !node.is_container() {
-        } else if node.create_count > 0 {
-            self.emptied.insert(slot);
-        } else {
-            self.unused.insert((node.mtime, slot));
+        match self.wait_of(slot, node) {
+            Some(Wait::Expiry(at)) => drop(self.expiring.insert((at, slot))),
+            Some(Wait::None) => drop(self.emptied.insert(slot)),
+            Some(Wait::Use(since)) => drop(self.unused.insert((since, slot))),
+            None => {}
         }
     }
 
-    fn expiry(&self, slot: Slot, node: &NodeRecord) -> i64 {
-        node.mtime.saturating_add(self.ttl(slot) as i64)
+    /// `None` for nodes that nobody reaps, or not as they are.
+    fn wait_of(&self, slot: Slot, node: &NodeRecord) -> Option<Wait> {
+        if node.child_count() > 0 {
+            None
+        } else if node.is_ttl() {
+            Some(Wait::Expiry(node.mtime.saturating_add(self.ttl(slot) as i64)))
+        } else if node.is_container() {
+            Some(if node.create_count > 0 { Wait::None } else { Wait::Use(node.mtime) })
+        } else {
+            None
+        }
     }
 
     fn due(&self, now: i64, max_never_used_ms: i64) -> impl Iterator<Item = Slot> {

@@ -77,7 +77,6 @@ impl IndexMut<Slot> for Slab {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::super::node::Kind;
     use super::*;

@@ -1,5 +1,4 @@
 //! What needs a whole tree.
-#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod model;
 mod quotas;

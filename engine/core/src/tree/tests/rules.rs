@@ -132,10 +132,13 @@ fn the_count_of_creates_stays_at_its_maximum() {
     w.create("/a", b"").unwrap();
     let slot = w.tree.get("/a").unwrap().slot;
     w.tree.slab[slot].create_count = i32::MAX;
-    let before = w.tree.get("/a").unwrap().stat();
-    w.create("/a/b", b"").unwrap();
+    let pzxid = w.tree.get("/a").unwrap().stat().pzxid;
+    for (path, parent_cversion) in [("/a/b", i32::MIN), ("/a/c", i32::MIN + 1), ("/a/d", i32::MAX)] {
+        let txn = v1::Create { parent_cversion, ..w.next_create(path, None) };
+        w.apply(TxnType::Create, |buf| txn::write_create(buf, &txn)).unwrap();
+    }
     let a = w.tree.get("/a").unwrap();
-    assert_eq!((a.create_count(), a.stat().pzxid, a.stat().cversion), (i32::MAX, before.pzxid, -3));
+    assert_eq!((a.create_count(), a.stat().pzxid, a.stat().cversion), (i32::MAX, pzxid, -5));
 }
 
 #[test]
@@ -171,4 +174,68 @@ fn contradictions_are_named() {
     assert_eq!(w.open_session(0), Err(ApplyError::SessionExists(SessionId(0))));
     assert_eq!(w.apply(TxnType::Create, |_| {}), Err(ApplyError::Body(txn::BadBody)));
     assert_eq!((w.zxid(), w.tree.digest()), (zxid, w.tree.recomputed_digest()));
+}
+
+#[test]
+fn a_gap_or_a_repetition_in_the_order_is_refused() {
+    let mut w = Writer::new();
+    w.create("/a", b"").unwrap();
+    let again = w.last_frame().as_bytes().to_vec();
+    let mut aligned = crate::frame::FrameBuf::new();
+    aligned.extend_from_slice(&again);
+    let again = crate::frame::Frame::parse(&aligned).unwrap();
+    let (zxid, prev, last) = (Zxid(1), Zxid(0), Zxid(1));
+    assert_eq!(w.tree.apply(&again, &mut w.out), Err(ApplyError::Chain { zxid, prev, last }));
+    let mut behind = Tree::new();
+    w.create("/b", b"").unwrap();
+    let result = behind.apply(&w.last_frame(), &mut Applied::new());
+    assert_eq!(result, Err(ApplyError::Chain { zxid: Zxid(2), prev: Zxid(1), last: Zxid(0) }));
+    assert_eq!((behind.last_zxid(), behind.node_count()), (Zxid(0), 4));
+}
+
+#[test]
+fn passwords_have_sixteen_bytes() {
+    let mut w = Writer::new();
+    w.session = 3;
+    for len in [0, 15, 17] {
+        let txn = v1::CreateSession { timeout_ms: 4000, passwd: &vec![1; len] };
+        let result = w.apply(TxnType::CreateSession, |buf| txn::write_create_session(buf, &txn));
+        assert_eq!(result, Err(ApplyError::Password(len)));
+    }
+}
+
+/// Each pair of histories differs in one thing that a client could see, or that decides what it will see.
+#[test]
+fn the_digest_tells_trees_apart() {
+    let tree_of = |history: &dyn Fn(&mut Writer)| {
+        let mut w = Writer::new();
+        w.open_session(6).unwrap();
+        w.create("/a", b"").unwrap();
+        history(&mut w);
+        assert_eq!(w.tree.digest(), w.tree.recomputed_digest());
+        w.tree.digest()
+    };
+    let digests = [
+        tree_of(&|_| {}),
+        tree_of(&|w| w.set("/a", None).unwrap()),
+        tree_of(&|w| w.set("/a", Some(b"")).unwrap()),
+        tree_of(&|w| w.set("/a", Some(b"\0")).unwrap()),
+        tree_of(&|w| w.set("/", Some(b"")).unwrap()),
+        tree_of(&|w| {
+            w.wall += 1;
+            w.set("/a", Some(b"")).unwrap();
+        }),
+        tree_of(&|w| w.set_acl("/a", &[]).unwrap()),
+        tree_of(&|w| w.set_acl("/a", READ_ONLY).unwrap()),
+        tree_of(&|w| w.set_acl("/a", &[READ_ONLY[0], READ_ONLY[0]]).unwrap()),
+        tree_of(&|w| w.create("/a/b", b"").unwrap()),
+        tree_of(&|w| w.create("/b", b"").unwrap()),
+        tree_of(&|w| w.create_owned("/b", b"", 6).unwrap()),
+        tree_of(&|w| w.create_owned("/b", b"", i64::MIN).unwrap()),
+        tree_of(&|w| w.delete("/a").unwrap()),
+        tree_of(&|w| w.open_session(7).unwrap()),
+        tree_of(&|w| w.close_session(6).unwrap()),
+    ];
+    let different: BTreeSet<u64> = digests.into_iter().collect();
+    assert_eq!(different.len(), digests.len());
 }

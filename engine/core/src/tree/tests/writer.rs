@@ -47,6 +47,11 @@ impl Writer {
         self.tree.apply(&Frame::parse(&self.buf).unwrap(), &mut self.out)
     }
 
+    /// The frame that was applied last.
+    pub fn last_frame(&self) -> Frame<'_> {
+        Frame::parse(&self.buf).unwrap()
+    }
+
     pub fn next_create<'a>(&self, path: &'a str, data: Option<&'a [u8]>) -> v1::Create<'a> {
         let parent = self.tree.get(super::super::path::parent(path));
         let parent_cversion = parent.map_or(0, |parent| parent.create_count()).wrapping_add(1);
