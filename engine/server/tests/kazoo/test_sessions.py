@@ -1,0 +1,115 @@
+"""Sessions as kazoo sees them: lost connections, other servers' restarts, expiry."""
+
+import queue
+import socket
+import struct
+
+from conftest import PATIENCE
+from kazoo.client import KazooClient, KazooState
+
+
+def states_of(client):
+    """A queue of the states that the client goes through."""
+    states = queue.Queue()
+    client.add_listener(states.put)
+    return states
+
+
+def until(states, wanted):
+    while True:
+        state = states.get(timeout=PATIENCE)
+        if state == wanted:
+            return
+
+
+def break_connection(client):
+    client._connection._socket.shutdown(socket.SHUT_RDWR)
+
+
+def test_session_outlives_its_connection(zk, another):
+    client = another()
+    client.create("/e", ephemeral=True)
+    session, states = client.client_id, states_of(client)
+    break_connection(client)
+    until(states, KazooState.SUSPENDED)
+    until(states, KazooState.CONNECTED)
+    assert client.client_id == session
+    assert client.exists("/e").ephemeralOwner == session[0]
+    assert zk.exists("/e")
+
+
+def test_session_closed_by_a_twin_is_lost(zk, root, server, another):
+    client = another()
+    client.create("/e", ephemeral=True)
+    states = states_of(client)
+    twin = KazooClient(hosts=server.hosts, client_id=client.client_id, timeout=10)
+    twin.start(PATIENCE)
+    twin.stop()
+    until(states, KazooState.LOST)
+    until(states, KazooState.CONNECTED)
+    assert zk.exists("/e") is None
+    client.create("/again", ephemeral=True)
+
+
+def text(value):
+    return struct.pack(">i", len(value)) + value
+
+
+def exchange(connection, payload):
+    """Sends a frame; returns the answer without its length."""
+    connection.sendall(text(payload))
+    stream = connection.makefile("rb")
+    (length,) = struct.unpack(">i", stream.read(4))
+    return stream.read(length)
+
+
+def test_silent_session_expires(own_server, connect):
+    witness = connect(own_server)
+    gone = queue.Queue()
+    # A client that goes without a word, written by hand: kazoo's would say goodbye.
+    with socket.create_connection(("127.0.0.1", own_server.port)) as connection:
+        answer = exchange(connection, struct.pack(">iqiq", 0, 0, 4000, 0) + text(bytes(16)) + b"\0")
+        timeout, session = struct.unpack(">iq", answer[4:16])
+        identity = (session, answer[20:36])
+        everybody = struct.pack(">ii", 1, 31) + text(b"world") + text(b"anyone")
+        create = struct.pack(">ii", 1, 1) + text(b"/e") + text(b"") + everybody + struct.pack(">i", 1)
+        assert struct.unpack(">iqi", exchange(connection, create)[:16])[2] == 0
+        assert timeout == 4000
+        assert witness.exists("/e", watch=gone.put).ephemeralOwner == session
+    assert gone.get(timeout=PATIENCE).type == "DELETED"
+    # Its id is good for nothing now.
+    late = KazooClient(hosts=own_server.hosts, client_id=identity, timeout=4)
+    late.start(PATIENCE)
+    assert late.client_id[0] != session
+    late.stop()
+
+
+def test_sessions_outlive_the_server(own_server, connect):
+    client = connect(own_server, timeout=30)
+    client.create("/kept", b"data")
+    client.create("/e", ephemeral=True)
+    client.create("/s-", sequence=True)
+    session, states = client.client_id, states_of(client)
+    own_server.stop()
+    until(states, KazooState.SUSPENDED)
+    own_server.start()
+    until(states, KazooState.CONNECTED)
+    assert client.client_id == session
+    assert client.get("/kept")[0] == b"data"
+    assert client.exists("/e").ephemeralOwner == session[0]
+    # /zookeeper was there before the counting began.
+    assert client.create("/s-", sequence=True) == "/s-0000000003"
+
+
+def test_session_moves_to_another_client_object(zk, another, server, root):
+    # The first client must not come back for its session.
+    first = another(connection_retry={"max_tries": 0})
+    first.create("/e", ephemeral=True)
+    identity, states = first.client_id, states_of(first)
+    second = KazooClient(hosts=server.hosts + root, client_id=identity, timeout=10)
+    second.start(PATIENCE)
+    assert second.client_id == identity
+    until(states, KazooState.SUSPENDED)
+    assert second.exists("/e").ephemeralOwner == identity[0]
+    second.stop()
+    assert zk.exists("/e") is None
