@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Limits on open connections; 0 means no limit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -21,26 +22,41 @@ pub enum Refusal {
     Total,
 }
 
-/// Counts open connections against the limits.
+/// Counts the open connections of a server against its limits, over all its executors.
+#[derive(Clone, Debug, Default)]
+pub struct Door(Arc<Mutex<Admission>>);
+
+impl Door {
+    /// Nobody is connected yet.
+    #[must_use]
+    pub fn new(limits: ConnectionLimits) -> Door {
+        Door(Arc::new(Mutex::new(Admission::new(limits))))
+    }
+
+    /// Counts a connection from `address`, if it is within the limits.
+    pub(crate) fn enter(&self, address: IpAddr) -> Result<(), Refusal> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).enter(address)
+    }
+
+    /// A connection from `address` that had entered is closed.
+    pub(crate) fn leave(&self, address: IpAddr) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).leave(address);
+    }
+}
+
 #[derive(Debug, Default)]
-pub struct Admission {
+struct Admission {
     limits: ConnectionLimits,
     by_address: HashMap<IpAddr, u32>,
     total: u32,
 }
 
 impl Admission {
-    /// Nobody is connected yet.
-    #[must_use]
-    pub fn new(limits: ConnectionLimits) -> Admission {
+    fn new(limits: ConnectionLimits) -> Admission {
         Admission { limits, by_address: HashMap::new(), total: 0 }
     }
 
-    /// Counts a connection from `address`, if it is within the limits.
-    ///
-    /// # Errors
-    /// The limit that it would exceed.
-    pub fn enter(&mut self, address: IpAddr) -> Result<(), Refusal> {
+    fn enter(&mut self, address: IpAddr) -> Result<(), Refusal> {
         let ConnectionLimits { per_address, total } = self.limits;
         if total != 0 && self.total >= total {
             return Err(Refusal::Total);
@@ -54,11 +70,7 @@ impl Admission {
         Ok(())
     }
 
-    /// A connection from `address` that had entered is closed.
-    ///
-    /// # Panics
-    /// If none had entered.
-    pub fn leave(&mut self, address: IpAddr) {
+    fn leave(&mut self, address: IpAddr) {
         let address = address.to_canonical();
         let count = self.by_address.get_mut(&address).expect("leave follows enter");
         *count -= 1;
@@ -66,12 +78,6 @@ impl Admission {
             self.by_address.remove(&address);
         }
         self.total -= 1;
-    }
-
-    /// Open connections.
-    #[must_use]
-    pub fn total(&self) -> u32 {
-        self.total
     }
 }
 
@@ -100,7 +106,7 @@ mod tests {
     fn zero_is_no_limit() {
         let mut admission = Admission::new(ConnectionLimits::default());
         (0..10_000).for_each(|_| assert_eq!(admission.enter(A), Ok(())));
-        assert_eq!(admission.total(), 10_000);
+        assert_eq!(admission.total, 10_000);
     }
 
     #[test]

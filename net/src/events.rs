@@ -153,7 +153,7 @@ impl Sockets {
 
     fn admit(&self, peer: SocketAddr, fd: OwnedFd) {
         self.count(|stats| stats.accepted += 1);
-        let entered = self.admission.borrow_mut().enter(peer.ip());
+        let entered = self.config.door.enter(peer.ip());
         if let Err(refusal) = entered {
             self.count(|stats| stats.refused += 1);
             return self.complaints.borrow_mut().refused(peer, refusal);

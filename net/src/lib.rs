@@ -16,7 +16,7 @@ mod signal;
 mod sockets;
 mod table;
 
-pub use admission::ConnectionLimits;
+pub use admission::{ConnectionLimits, Door};
 pub use framer::{Fault, Framer, Frames, Outcome, Rules, Word};
 pub use listener::{DEFAULT_BACKLOG, SocketOptions, listen, raise_fd_limit};
 pub use service::Service;

@@ -1,7 +1,7 @@
 //! All client connections of one executor, as the turn sees them: send, resume, tick, stop.
 
 use crate::accept::{Complaints, EXHAUSTED_PAUSE};
-use crate::admission::{Admission, ConnectionLimits};
+use crate::admission::Door;
 use crate::connection::{Connection, Phase};
 use crate::framer::Rules;
 use crate::listener::SocketOptions;
@@ -31,8 +31,8 @@ pub(crate) const LISTENER_TOKEN: u64 = u64::MAX;
 pub struct SocketsConfig {
     /// Framing.
     pub rules: Rules,
-    /// How many connections.
-    pub limits: ConnectionLimits,
+    /// Who may connect; shared by all executors of a server.
+    pub door: Door,
     /// Options of accepted sockets.
     pub options: SocketOptions,
     /// A connection whose unsent output exceeds this is closed: its peer does not read.
@@ -44,7 +44,7 @@ pub struct SocketsConfig {
 pub struct SocketStats {
     /// Connections accepted, refused ones included.
     pub accepted: u64,
-    /// Connections closed at once because of [`ConnectionLimits`].
+    /// Connections closed at once because of [`crate::ConnectionLimits`].
     pub refused: u64,
     /// Connections closed because their peer did not read.
     pub too_slow: u64,
@@ -58,7 +58,6 @@ pub struct Sockets {
     pub(crate) service: Rc<dyn Service>,
     pub(crate) readiness: Readiness,
     pub(crate) scratch: RefCell<Box<[u8]>>,
-    pub(crate) admission: RefCell<Admission>,
     pub(crate) complaints: RefCell<Complaints>,
     pub(crate) listener: RefCell<Option<TcpListener>>,
     pub(crate) table: RefCell<Table>,
@@ -76,7 +75,6 @@ impl Sockets {
     /// The system call's error: out of file descriptors or memory.
     pub fn new(config: SocketsConfig, service: Rc<dyn Service>) -> io::Result<Rc<Sockets>> {
         Ok(Rc::new(Sockets {
-            admission: RefCell::new(Admission::new(config.limits)),
             config,
             service,
             readiness: Readiness::new()?,
@@ -160,12 +158,6 @@ impl Sockets {
         }
     }
 
-    /// Open connections.
-    #[must_use]
-    pub fn connections(&self) -> u32 {
-        self.admission.borrow().total()
-    }
-
     /// Counters since start.
     #[must_use]
     pub fn stats(&self) -> SocketStats {
@@ -222,7 +214,7 @@ impl Sockets {
 
     pub(crate) fn uncount(&self, conn: &Connection) {
         if conn.counted.replace(false) {
-            self.admission.borrow_mut().leave(conn.peer.ip());
+            self.config.door.leave(conn.peer.ip());
         }
     }
 

@@ -114,7 +114,7 @@ fn a_connection_that_is_held_back_loses_nothing() {
 #[test]
 fn connections_over_the_limit_are_closed_and_room_returns() {
     let limits = ConnectionLimits { per_address: 2, total: 0 };
-    let server = start(ringkeeper_net::SocketsConfig { limits, ..config() });
+    let server = start(ringkeeper_net::SocketsConfig { door: ringkeeper_net::Door::new(limits), ..config() });
     let mut two = [connect(&server), connect(&server)];
     for stream in &mut two {
         stream.write_all(&frame(b"in")).unwrap();

@@ -8,6 +8,7 @@ mod date;
 mod executor;
 pub mod four_letter;
 pub mod logging;
+mod spread;
 mod start;
 mod storage;
 mod turn;

@@ -9,7 +9,9 @@ use ringkeeper_core::frontend::FrontendConfig;
 use ringkeeper_core::ids::ServerId;
 use ringkeeper_core::prepare::PrepareConfig;
 use ringkeeper_core::replica::ReplicaConfig;
-use ringkeeper_net::{ConnectionLimits, DEFAULT_BACKLOG, Rules, SocketOptions, SocketsConfig, listen, raise_fd_limit};
+use ringkeeper_net::{
+    ConnectionLimits, DEFAULT_BACKLOG, Door, Rules, SocketOptions, SocketsConfig, listen, raise_fd_limit,
+};
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -36,13 +38,14 @@ pub fn run(config: Config) -> Result<(), ServerFailed> {
         frontend: frontend(&config),
         sockets: sockets(&config, descriptors),
         storage: StorageSettings::of(&config),
-        words: Words {
+        client_cores: config.executors.client_cores,
+        words: Arc::new(Words {
             admitted: config.words,
             environment: Environment::gather(),
             settings: Arc::new(config.settings),
             data: config.data,
             client_port: port,
-        },
+        }),
         listener,
     })
 }
@@ -104,10 +107,10 @@ fn sockets(config: &Config, descriptors: u64) -> SocketsConfig {
                 .map(|word| ringkeeper_net::Word { name: word.bytes(), argument_bytes: word.argument_bytes() })
                 .collect(),
         },
-        limits: ConnectionLimits {
+        door: Door::new(ConnectionLimits {
             per_address: clients.max_per_address.unwrap_or(0),
             total: clients.max_total.unwrap_or(u32::MAX).min(room.max(1)),
-        },
+        }),
         options: SocketOptions::default(),
         max_unsent: MAX_UNSENT,
     }

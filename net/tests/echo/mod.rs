@@ -1,9 +1,7 @@
 //! A service that sends every frame back, on an executor of its own: what net's tests and its benchmark talk to.
 
 use ringkeeper_core::ids::ConnId;
-use ringkeeper_net::{
-    ConnectionLimits, Frames, Rules, Service, Signal, SocketOptions, Sockets, SocketsConfig, Word, listen,
-};
+use ringkeeper_net::{Door, Frames, Rules, Service, Signal, SocketOptions, Sockets, SocketsConfig, Word, listen};
 use std::cell::{Cell, RefCell};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
@@ -41,7 +39,7 @@ impl Server {
 pub fn config() -> SocketsConfig {
     SocketsConfig {
         rules: Rules { max_frame: 0xFFFFF, words: Box::new([Word { name: *b"ruok", argument_bytes: 0 }]) },
-        limits: ConnectionLimits::default(),
+        door: Door::default(),
         options: SocketOptions::default(),
         max_unsent: 32 << 20,
     }

@@ -198,6 +198,11 @@ impl Frontend {
         }
     }
 
+    /// A turn begins: latencies of what it answers count to here.
+    pub fn begin_turn(&mut self, now: Instant) {
+        self.now = now;
+    }
+
     /// Moves what only the replica can decide into `inbox`, behind what is there.
     pub fn take_asks(&mut self, inbox: &mut Inbox) {
         if !self.asks.is_empty() {

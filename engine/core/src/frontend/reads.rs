@@ -27,7 +27,7 @@ impl Frontend {
         let Some(conn) = self.conn(id) else { return };
         let (session, auth) = (conn.session, conn.auth.clone());
         let reader = Reader { conn: id, session, auth: &auth };
-        let zxid = tree.last_zxid().wire();
+        let zxid = if op == OpCode::Sasl { 0 } else { tree.last_zxid().wire() };
         let xid = if op == OpCode::Ping { ReplyHeader::PING } else { xid };
         let mut out = self.out(id).map(core::mem::take).unwrap_or_default();
         let mut close = false;
@@ -120,7 +120,7 @@ impl Frontend {
                 let count = tree.descendant_count(path).ok_or(ErrorCode::NoNode)?;
                 reply.body(&crate::jute::Response::Count(i32::try_from(count).unwrap_or(i32::MAX)));
             }
-            Request::WhoAmI => reply.vector(reader.auth.iter().filter_map(client_info)),
+            Request::WhoAmI => reply.vector(reader.auth.iter().map(client_info)),
             // Nobody has configured SASL: ZooKeeper answers the token with none, and leaves the client as it is.
             Request::Sasl { .. } => reply.body(&crate::jute::Response::Token(None)),
             _ => return Err(ErrorCode::MarshallingError),
@@ -216,12 +216,8 @@ impl Frontend {
     }
 }
 
-/// An identity as `whoAmI` tells it; the digest scheme shows the user alone. `super` belongs to no scheme of its own.
-fn client_info(who: &Id) -> Option<ClientInfo<'_>> {
-    let user = match &*who.scheme {
-        "super" => return None,
-        "digest" => who.id.split(':').next().unwrap_or_default(),
-        _ => &*who.id,
-    };
-    Some(ClientInfo { scheme: Cow::Borrowed(&who.scheme), user: Cow::Borrowed(user) })
+/// An identity as `whoAmI` tells it; the digest scheme shows the user alone.
+fn client_info(who: &Id) -> ClientInfo<'_> {
+    let user = if &*who.scheme == "digest" { who.id.split(':').next().unwrap_or_default() } else { &*who.id };
+    ClientInfo { scheme: Cow::Borrowed(&who.scheme), user: Cow::Borrowed(user) }
 }

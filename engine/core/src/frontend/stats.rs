@@ -57,6 +57,18 @@ pub struct FrontendStats {
     pub(super) sessionless_checked: Instant,
 }
 
+impl FrontendStats {
+    /// Puts the totals of two frontends together.
+    pub fn merge(&mut self, other: &FrontendStats) {
+        self.connections += other.connections;
+        self.packets_received += other.packets_received;
+        self.packets_sent += other.packets_sent;
+        self.outstanding += other.outstanding;
+        self.auth_failed += other.auth_failed;
+        self.latency.merge(&other.latency);
+    }
+}
+
 /// Counters of one connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Traffic {

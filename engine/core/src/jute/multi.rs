@@ -16,18 +16,22 @@ use std::borrow::Cow;
 
 const HEADER_LEN: usize = 9;
 
-/// Reads operations or results up to the header that says "done", whatever its type.
+/// Reads operations or results up to the header that says "done", whatever its type. That one of them lacks its path is
+/// told only if nothing worse is wrong: ZooKeeper notices it when all are decoded.
 pub(super) fn read<'a, T: Item<'a>>(r: &mut Reader<'a>) -> Result<List<'a, T>, ReadError> {
     let start = r.rest();
-    let mut count = 0;
+    let (mut count, mut pathless) = (0, false);
     loop {
         let mut ahead = *r;
         if read_header(&mut ahead)?.1 {
             let items = &start[..start.len() - r.rest().len()];
             *r = ahead;
-            return Ok(List::checked(count, items));
+            return if pathless { Err(ReadError::Null) } else { Ok(List::checked(count, items)) };
         }
-        T::skip(r)?;
+        match T::skip(r) {
+            Err(ReadError::Null) => pathless = true,
+            other => other?,
+        }
         count += 1;
     }
 }
@@ -103,9 +107,12 @@ impl<'a> Item<'a> for MultiOp<'a> {
             Some(op @ (OpCode::Create | OpCode::Create2 | OpCode::CreateContainer | OpCode::CreateTtl)) => {
                 MultiOp::Create(Create::read(op, r)?)
             }
-            Some(OpCode::Delete) => MultiOp::Delete { path: r.required_string()?, version: r.i32()? },
             Some(OpCode::SetData) => MultiOp::SetData(SetData::read(r)?),
-            Some(OpCode::Check) => MultiOp::Check { path: r.required_string()?, version: r.i32()? },
+            Some(op @ (OpCode::Delete | OpCode::Check)) => {
+                let (path, version) = (r.string()?, r.i32()?);
+                let path = path.ok_or(ReadError::Null)?;
+                if op == OpCode::Delete { MultiOp::Delete { path, version } } else { MultiOp::Check { path, version } }
+            }
             _ => return Err(ReadError::BadOp(op)),
         })
     }
@@ -140,8 +147,15 @@ impl<'a> Item<'a> for MultiRead<'a> {
     fn read(r: &mut Reader<'a>) -> Result<Self, ReadError> {
         let (op, _) = read_header(r)?;
         Ok(match OpCode::from_wire(op) {
-            Some(OpCode::GetData) => MultiRead::GetData { path: r.required_string()?, watch: r.bool()? },
-            Some(OpCode::GetChildren) => MultiRead::GetChildren { path: r.required_string()?, watch: r.bool()? },
+            Some(op @ (OpCode::GetData | OpCode::GetChildren)) => {
+                let (path, watch) = (r.string()?, r.bool()?);
+                let path = path.ok_or(ReadError::Null)?;
+                if op == OpCode::GetData {
+                    MultiRead::GetData { path, watch }
+                } else {
+                    MultiRead::GetChildren { path, watch }
+                }
+            }
             _ => return Err(ReadError::BadOp(op)),
         })
     }

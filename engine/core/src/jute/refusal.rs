@@ -70,7 +70,10 @@ mod tests {
     #[test]
     fn multis() {
         let delete_of_null = [0, 0, 0, 2, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0];
-        assert_eq!(refusal(OpCode::Multi, &delete_of_null), stays_open(ErrorCode::MarshallingError, true));
+        let end = [0xFF, 0xFF, 0xFF, 0xFF, 1, 0xFF, 0xFF, 0xFF, 0xFF];
+        let whole = [&delete_of_null[..], &end].concat();
+        assert_eq!(refusal(OpCode::Multi, &whole), stays_open(ErrorCode::MarshallingError, true));
+        assert_eq!(refusal(OpCode::Multi, &delete_of_null), stays_open(ErrorCode::MarshallingError, false));
         assert_eq!(refusal(OpCode::MultiRead, &delete_of_null), stays_open(ErrorCode::MarshallingError, true));
         assert_eq!(refusal(OpCode::Multi, &[0; 9]), stays_open(ErrorCode::MarshallingError, false));
         assert_eq!(refusal(OpCode::MultiRead, &[0; 8]), stays_open(ErrorCode::MarshallingError, false));

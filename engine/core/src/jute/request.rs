@@ -121,14 +121,9 @@ pub struct Create<'a> {
 
 impl<'a> Create<'a> {
     pub(super) fn read(op: OpCode, r: &mut Reader<'a>) -> Result<Create<'a>, ReadError> {
-        Ok(Create {
-            op,
-            path: r.required_string()?,
-            data: r.buffer()?,
-            acl: List::read(r)?,
-            flags: r.i32()?,
-            ttl: if op == OpCode::CreateTtl { Some(r.i64()?) } else { None },
-        })
+        let (path, data, acl, flags) = (r.string()?, r.buffer()?, List::read(r)?, r.i32()?);
+        let ttl = if op == OpCode::CreateTtl { Some(r.i64()?) } else { None };
+        Ok(Create { op, path: path.ok_or(ReadError::Null)?, data, acl, flags, ttl })
     }
 
     pub(super) fn write(&self, w: &mut Writer<'_>) {
@@ -155,7 +150,9 @@ pub struct SetData<'a> {
 
 impl<'a> SetData<'a> {
     pub(super) fn read(r: &mut Reader<'a>) -> Result<SetData<'a>, ReadError> {
-        Ok(SetData { path: r.required_string()?, data: r.buffer()?, version: r.i32()? })
+        // A body that ends too early is that first, whatever else is wrong with it.
+        let (path, data, version) = (r.string()?, r.buffer()?, r.i32()?);
+        Ok(SetData { path: path.ok_or(ReadError::Null)?, data, version })
     }
 
     pub(super) fn write(&self, w: &mut Writer<'_>) {
@@ -243,7 +240,10 @@ impl<'a> Request<'a> {
             OpCode::GetData => Request::GetData { path: r.required_string()?, watch: r.bool()? },
             OpCode::SetData => Request::SetData(SetData::read(r)?),
             OpCode::GetAcl => Request::GetAcl { path: r.required_string()? },
-            OpCode::SetAcl => Request::SetAcl { path: r.required_string()?, acl: List::read(r)?, version: r.i32()? },
+            OpCode::SetAcl => {
+                let (path, acl, version) = (r.string()?, List::read(r)?, r.i32()?);
+                Request::SetAcl { path: path.ok_or(ReadError::Null)?, acl, version }
+            }
             OpCode::GetChildren => Request::GetChildren { path: r.required_string()?, watch: r.bool()? },
             OpCode::GetChildren2 => Request::GetChildren2 { path: r.required_string()?, watch: r.bool()? },
             OpCode::Sync => Request::Sync { path: r.string()? },

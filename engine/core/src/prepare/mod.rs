@@ -99,6 +99,11 @@ impl<'a> Prepare<'a> {
         for (failed, op) in ops.iter().enumerate() {
             match self.multi_step(&op, who, header.session) {
                 Ok(step) => steps.push(step),
+                // What should have been noticed when it was decoded concerns the whole.
+                Err(ErrorCode::MarshallingError) => {
+                    self.overlay.roll_back();
+                    return Err(ErrorCode::MarshallingError.into());
+                }
                 Err(error) => {
                     self.overlay.roll_back();
                     return Err(Refusal::Step { steps: ops.len() as u32, failed: failed as u32, error });

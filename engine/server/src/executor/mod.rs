@@ -11,21 +11,23 @@
 pub(crate) mod clock;
 mod probe;
 mod signals;
+mod spread;
+mod together;
 
 use crate::storage::{self, StorageSettings};
-use crate::turn::{Halted, Turn, Words};
+use crate::turn::Words;
 use clock::Clock;
-use glommio::{LocalExecutorBuilder, Placement};
+use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
 use ringkeeper_core::frontend::FrontendConfig;
-use ringkeeper_core::replica::{Replica, ReplicaConfig};
-use ringkeeper_net::{Service, Sockets, SocketsConfig};
+use ringkeeper_core::replica::ReplicaConfig;
+use ringkeeper_net::SocketsConfig;
 use ringkeeper_txnlog::error::{LogFailed, OpenError};
 use signals::StopRequest;
 use std::future::poll_fn;
 use std::io;
 use std::net::TcpListener;
 use std::pin::pin;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 use thiserror::Error;
@@ -49,8 +51,10 @@ pub(crate) struct Plan {
     pub(crate) frontend: FrontendConfig,
     pub(crate) sockets: SocketsConfig,
     pub(crate) storage: StorageSettings,
-    pub(crate) words: Words,
+    pub(crate) words: Arc<Words>,
     pub(crate) listener: TcpListener,
+    /// Client executors beside the replica's; 0: one executor does all.
+    pub(crate) client_cores: u16,
 }
 
 /// Why the server ended, other than by being asked to.
@@ -93,39 +97,41 @@ pub enum ServerFailed {
 pub(crate) fn run(plan: Plan) -> Result<(), ServerFailed> {
     let start = |what| move |source| ServerFailed::Start { what, source };
     let stop = StopRequest::install().map_err(start("signal handlers"))?;
-    let executor = LocalExecutorBuilder::new(Placement::Unbound)
-        .name("replica")
-        .ring_depth(RING_DEPTH)
-        .io_memory(IO_MEMORY)
-        .spawn(move || serve(plan, stop))
-        .map_err(|error| ServerFailed::Executor(error.to_string()))?;
+    end_on_panic();
+    let executor = spawn("replica", move || serve(plan, stop))?;
     executor.join().map_err(|error| ServerFailed::Executor(error.to_string()))?
 }
 
 async fn serve(plan: Plan, stop: StopRequest) -> Result<(), ServerFailed> {
-    let start = |what| move |source| ServerFailed::Start { what, source };
     let clock = Clock::start();
-    let recovered = storage::recover(plan.storage, clock).await?;
-    let replica = Replica::new(plan.replica, recovered.epochs, &recovered.tree, recovered.replayed);
-    let turn = Turn::new(plan.frontend, replica, recovered.tree, recovered.log, plan.words, clock);
-    let turn = Rc::new(turn);
-    let sockets = Sockets::new(plan.sockets, Rc::clone(&turn) as Rc<dyn Service>).map_err(start("an epoll set"))?;
-    sockets.accept_from(plan.listener).map_err(start("the listening socket"))?;
-
-    let turns = glommio::spawn_local(Rc::clone(&turn).run(Rc::clone(&sockets)));
-    let log = glommio::spawn_local(Rc::clone(&turn).watch_log());
-    let reading = glommio::spawn_local(Rc::clone(&sockets).run());
-    tracing::info!("serving");
-    match until_first(turns, until_stopped(&turn, &sockets, stop)).await {
-        First::Left(Halted(reason)) => halt(&reason),
-        First::Right(()) => {}
+    let recovered = storage::recover(plan.storage.clone(), clock).await?;
+    if plan.client_cores == 0 {
+        together::serve(plan, recovered, stop, clock).await
+    } else {
+        spread::serve(plan, recovered, stop, clock).await
     }
-    log.cancel().await;
-    reading.cancel().await;
-    let log = turn.take_log().expect("the log is closed once");
-    log.close(|| clock.now()).await?;
-    tracing::info!("stopped");
-    Ok(())
+}
+
+/// An executor on a thread of its own.
+fn spawn<T: Send + 'static, F: Future<Output = T> + 'static>(
+    name: &str,
+    main: impl FnOnce() -> F + Send + 'static,
+) -> Result<ExecutorJoinHandle<T>, ServerFailed> {
+    LocalExecutorBuilder::new(Placement::Unbound)
+        .name(name)
+        .ring_depth(RING_DEPTH)
+        .io_memory(IO_MEMORY)
+        .spawn(main)
+        .map_err(|error| ServerFailed::Executor(error.to_string()))
+}
+
+/// A broken invariant on any thread ends the process: the others must not go on without it.
+fn end_on_panic() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        usual(info);
+        std::process::abort();
+    }));
 }
 
 /// Ends the process without another word to anyone: nothing can be promised any more.
@@ -134,19 +140,20 @@ fn halt(reason: &str) -> ! {
     std::process::exit(HALTED_STATUS)
 }
 
-/// Ticks until the server was asked to stop and has.
-async fn until_stopped(turn: &Turn, sockets: &Sockets, stop: StopRequest) {
+/// Ticks until the server was asked to stop and has. `tick` is called every few milliseconds, `begin` once, when the
+/// server is asked to stop; then `has_stopped` tells when it has.
+async fn until_stopped(stop: StopRequest, tick: impl Fn(), begin: impl Fn(), has_stopped: impl Fn() -> bool) {
     let mut deadline = None;
     loop {
         glommio::timer::sleep(TICK).await;
-        turn.tick(sockets);
+        tick();
         match deadline {
             None if stop.is_raised() => {
                 tracing::info!("stopping");
-                turn.begin_stop(sockets);
+                begin();
                 deadline = Some(Instant::now() + STOP_GRACE);
             }
-            Some(_) if turn.has_stopped(sockets) => return,
+            Some(_) if has_stopped() => return,
             Some(deadline) if Instant::now() >= deadline => {
                 tracing::warn!("stopping although some clients have not taken their replies");
                 return;

@@ -1,9 +1,10 @@
 //! Snapshots are taken in slices between turns: the tree keeps the state of one transaction together while later ones
 //! change it, and a thread of the log's writes it.
 
-use super::Core;
+use super::Backend;
 use crate::executor::clock::Clock;
 use ringkeeper_core::replica::Input;
+use ringkeeper_core::tree::Tree;
 use ringkeeper_txnlog::snapshot::{Origin, SnapshotHead};
 use std::time::{Duration, Instant};
 
@@ -16,19 +17,21 @@ const SLICE_NODES_MAX: usize = 4096;
 
 /// The snapshot that is being taken.
 #[derive(Debug)]
-pub(super) struct Progress {
+pub(crate) struct Progress {
     began: Instant,
     slice_nodes: usize,
     longest: Duration,
     bytes: u64,
     head: SnapshotHead,
     walked: bool,
+    /// Which copy of the tree is walked.
+    copy: usize,
 }
 
-impl Core {
+impl Backend {
     /// Begins a snapshot of the tree as it is now.
-    pub(super) fn begin_snapshot(&mut self, clock: Clock) {
-        let head = self.tree.snapshot_begin();
+    pub(super) fn begin_snapshot(&mut self, tree: &mut Tree, copy: usize, clock: Clock) {
+        let head = tree.snapshot_begin();
         let head = SnapshotHead {
             zxid: head.zxid,
             digest: head.digest,
@@ -38,7 +41,7 @@ impl Core {
         };
         if let Err(error) = self.log().begin_snapshot(head, Origin::Local) {
             tracing::error!(zxid = %head.zxid, %error, "no snapshot could be begun");
-            self.tree.snapshot_abort();
+            tree.snapshot_abort();
             self.inputs.push(Input::SnapshotEnded { done: false });
             return;
         }
@@ -50,22 +53,35 @@ impl Core {
             bytes: 0,
             head,
             walked: false,
+            copy,
         });
     }
 
-    /// Takes the next slice if the thread that writes has room for it. The thread asks for another turn when it has.
-    pub(super) fn continue_snapshot(&mut self) {
-        let Some(progress) = &mut self.snapshot else { return };
+    /// Takes the next slice if the thread that writes has room for it; the thread asks for another turn when it has.
+    /// Returns whether the slice waits for the other copy of the tree.
+    pub(crate) fn continue_snapshot(&mut self, tree: &mut Tree, copy: usize) -> bool {
+        let Some(progress) = self.snapshot.as_mut().filter(|progress| !progress.walked) else { return false };
         let log = self.log.as_mut().expect("turns end before the log is closed");
-        if progress.walked || !log.snapshot_wants_more() {
-            return;
+        if !log.snapshot_wants_more() {
+            return false;
+        }
+        if copy != progress.copy {
+            return true;
         }
         let began = Instant::now();
         let mut bytes = log.snapshot_buffer();
-        let last = self.tree.snapshot_slice(progress.slice_nodes, &mut bytes);
+        let last = tree.snapshot_slice(progress.slice_nodes, &mut bytes);
         progress.sliced(began.elapsed(), bytes.len());
         progress.walked = last;
         log.snapshot_chunk(bytes, last);
+        false
+    }
+
+    /// Ends the walk of a snapshot that was given up, when the copy that it walked is lent.
+    pub(super) fn drop_abandoned_walk(&mut self, tree: &mut Tree, copy: usize) {
+        if self.abandoned_walk.take_if(|walked| *walked == copy).is_some() {
+            tree.snapshot_abort();
+        }
     }
 
     /// The snapshot is durable, or there is none (then the log still has everything).
@@ -83,7 +99,7 @@ impl Core {
             }
         }
         if !progress.walked {
-            self.tree.snapshot_abort();
+            self.abandoned_walk = Some(progress.copy);
         }
     }
 }

@@ -1,12 +1,14 @@
 //! Four-letter words: collects what a word shows, and has it put into text.
 
-use super::{Core, Turn};
+use super::{Backend, Turn};
 use crate::config::{Data, Settings};
 use crate::four_letter::{
     Clocks, Connection, Deadlines, Descriptors, Directories, Environment, Latency, Mode, Needs, Opening, Reset,
-    Snapshot, Watches, Whitelist, Word, answer,
+    Snapshot, Watches, Whitelist, answer,
 };
-use ringkeeper_core::ids::ConnId;
+use ringkeeper_core::frontend::{Frontend, FrontendStats};
+use ringkeeper_core::ids::{ConnId, Instant, SessionId, WallMs};
+use ringkeeper_core::tree::Tree;
 use std::sync::Arc;
 
 /// What the words are answered with, beside the state of the server.
@@ -19,6 +21,9 @@ pub(crate) struct Words {
     pub(crate) client_port: u16,
 }
 
+/// The clocks' readings, and when the server started.
+pub(crate) type Readings = (Instant, WallMs, Instant);
+
 impl Turn {
     /// The answer to a word; `rest` begins with its argument.
     pub(super) fn answer_word(&self, name: [u8; 4], rest: &[u8]) -> String {
@@ -26,55 +31,51 @@ impl Turn {
             unreachable!("the sockets know the words of the same table")
         };
         let words = &self.words;
-        let mut core = self.core.borrow_mut();
+        let core = &mut *self.core.borrow_mut();
         if words.admitted.admits(word) {
-            core.reset(word);
+            match word.resets() {
+                Some(Reset::Connections) => core.frontend.reset_connection_stats(),
+                Some(Reset::Server) => core.frontend.reset_stats(),
+                None => {}
+            }
         }
-        let serving = core.replica.status(&core.tree).serving && !self.stopping.get();
-        let snapshot = serving.then(|| self.facts(&core, word.needs()));
+        let serving = core.backend.replica.status(&core.tree).serving && !self.stopping.get();
+        let snapshot = serving.then(|| {
+            let (now, wall) = (self.clock.now(), self.clock.wall());
+            let reading = |conn: ConnId| self.accepts(&core.frontend, conn);
+            let clients = ClientFacts::of(&core.frontend, word.needs(), Clocks { now, wall }, reading);
+            clients.add_to(words.of_replica(&core.backend, &core.tree, word.needs(), (now, wall, self.clock.started())))
+        });
         let mask = rest.first_chunk::<8>().map_or(0, |mask| u64::from_be_bytes(*mask));
         answer(word, mask, words.admitted, &words.environment, snapshot.as_ref())
     }
+}
 
-    fn facts(&self, core: &Core, needs: Needs) -> Snapshot {
-        let clocks = Clocks { now: self.clock.now(), wall: self.clock.wall() };
-        let (tree, status, stats) = (&core.tree, core.replica.status(&core.tree), core.frontend.stats());
+impl Words {
+    /// The facts that the replica's executor knows.
+    pub(crate) fn of_replica(&self, backend: &Backend, tree: &Tree, needs: Needs, readings: Readings) -> Snapshot {
+        let (now, wall, started) = readings;
+        let status = backend.replica.status(tree);
         let mut facts = Snapshot {
             mode: Mode::Standalone,
             zxid: status.last_zxid,
-            uptime_ms: clocks.now.millis() - self.clock.started().millis(),
-            latency: Latency::from(&stats.latency),
-            received: stats.packets_received,
-            sent: stats.packets_sent,
-            alive_connections: stats.connections as u64,
-            outstanding: stats.outstanding as u64,
+            uptime_ms: now.millis() - started.millis(),
             node_count: tree.node_count() as u64,
-            watch_count: core.frontend.watch_summary().watches as u64,
             ephemeral_count: tree.ephemeral_count() as u64,
             data_size: tree.approximate_data_size(),
             global_sessions: status.sessions as u64,
-            auth_failed: stats.auth_failed,
             digests: vec![(status.last_zxid, tree.digest())],
-            client_port: self.words.client_port,
-            settings: Arc::clone(&self.words.settings),
+            client_port: self.client_port,
+            settings: Arc::clone(&self.settings),
             ..Snapshot::default()
         };
-        if needs.connections {
-            let reading = |conn: ConnId| self.accepts(&core.frontend, conn);
-            let connections = core.frontend.connections();
-            facts.connections = connections.map(|info| Connection::of(&info, reading(info.id), clocks)).collect();
-        }
-        if needs.watches {
-            facts.watches = Watches::of(core.frontend.watches_by_path());
-        }
         if needs.sessions {
-            facts.sessions = Deadlines::of(core.replica.session_buckets(), clocks);
+            facts.sessions = Deadlines::of(backend.replica.session_buckets(), Clocks { now, wall });
             let owners = tree.sessions_with_ephemerals();
             facts.ephemerals = owners.map(|(session, _)| (session, tree.ephemerals(session))).collect();
         }
         if needs.directories {
-            let data = &self.words.data;
-            facts.directories = Directories::measure(data.dir.clone(), data.log_dir.clone());
+            facts.directories = Directories::measure(self.data.dir.clone(), self.data.log_dir.clone());
         }
         if needs.metrics {
             facts.descriptors = Descriptors::gather();
@@ -83,12 +84,58 @@ impl Turn {
     }
 }
 
-impl Core {
-    fn reset(&mut self, word: Word) {
-        match word.resets() {
-            Some(Reset::Connections) => self.frontend.reset_connection_stats(),
-            Some(Reset::Server) => self.frontend.reset_stats(),
-            None => {}
+/// The facts that client executors know.
+#[derive(Debug, Default)]
+pub(crate) struct ClientFacts {
+    stats: FrontendStats,
+    watches: usize,
+    connections: Vec<Connection>,
+    watched: Vec<(SessionId, Vec<String>)>,
+}
+
+impl ClientFacts {
+    /// Those of one frontend. `reading` tells of which connections more requests are taken.
+    pub(crate) fn of(
+        frontend: &Frontend,
+        needs: Needs,
+        clocks: Clocks,
+        reading: impl Fn(ConnId) -> bool,
+    ) -> ClientFacts {
+        let mut facts = ClientFacts {
+            stats: frontend.stats(),
+            watches: frontend.watch_summary().watches,
+            ..ClientFacts::default()
+        };
+        if needs.connections {
+            let connections = frontend.connections();
+            facts.connections = connections.map(|info| Connection::of(&info, reading(info.id), clocks)).collect();
         }
+        if needs.watches {
+            facts.watched = Watches::of(frontend.watches_by_path()).by_session;
+        }
+        facts
+    }
+
+    /// With those of another client executor.
+    pub(crate) fn joined(mut self, other: ClientFacts) -> ClientFacts {
+        self.stats.merge(&other.stats);
+        self.watches += other.watches;
+        self.connections.extend(other.connections);
+        self.watched.extend(other.watched);
+        self
+    }
+
+    /// Completes the replica's facts.
+    pub(crate) fn add_to(self, mut facts: Snapshot) -> Snapshot {
+        facts.latency = Latency::from(&self.stats.latency);
+        facts.received = self.stats.packets_received;
+        facts.sent = self.stats.packets_sent;
+        facts.alive_connections = self.stats.connections as u64;
+        facts.outstanding = self.stats.outstanding as u64;
+        facts.auth_failed = self.stats.auth_failed;
+        facts.watch_count = self.watches as u64;
+        facts.connections = self.connections;
+        facts.watches.by_session = self.watched;
+        facts
     }
 }

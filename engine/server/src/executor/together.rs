@@ -1,0 +1,40 @@
+//! One executor does all: the way of small machines, where every hop to another thread costs more than it gains.
+
+use super::signals::StopRequest;
+use super::{First, Plan, ServerFailed, halt, until_first, until_stopped};
+use crate::executor::clock::Clock;
+use crate::storage::Recovered;
+use crate::turn::{Halted, Turn};
+use ringkeeper_core::replica::Replica;
+use ringkeeper_net::{Service, Sockets};
+use std::rc::Rc;
+
+pub(super) async fn serve(
+    plan: Plan,
+    recovered: Recovered,
+    stop: StopRequest,
+    clock: Clock,
+) -> Result<(), ServerFailed> {
+    let start = |what| move |source| ServerFailed::Start { what, source };
+    let replica = Replica::new(plan.replica, recovered.epochs, &recovered.tree, recovered.replayed);
+    let turn = Rc::new(Turn::new(plan.frontend, replica, recovered.tree, recovered.log, plan.words, clock));
+    let sockets = Sockets::new(plan.sockets, Rc::clone(&turn) as Rc<dyn Service>).map_err(start("an epoll set"))?;
+    sockets.accept_from(plan.listener).map_err(start("the listening socket"))?;
+
+    let turns = glommio::spawn_local(Rc::clone(&turn).run(Rc::clone(&sockets)));
+    let log = glommio::spawn_local(Rc::clone(&turn).watch_log());
+    let reading = glommio::spawn_local(Rc::clone(&sockets).run());
+    tracing::info!("serving");
+    let stopped =
+        until_stopped(stop, || turn.tick(&sockets), || turn.begin_stop(&sockets), || turn.has_stopped(&sockets));
+    match until_first(turns, stopped).await {
+        First::Left(Halted(reason)) => halt(&reason),
+        First::Right(()) => {}
+    }
+    log.cancel().await;
+    reading.cancel().await;
+    let log = turn.take_log().expect("the log is closed once");
+    log.close(|| clock.now()).await?;
+    tracing::info!("stopped");
+    Ok(())
+}

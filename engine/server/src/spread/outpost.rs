@@ -1,0 +1,242 @@
+//! The turn of a client executor: connections, reads of the published tree, watches.
+
+use super::inquiry::{Inquiry, Part};
+use super::post::{Letter, Post, Request};
+use super::published::Published;
+use super::{Exchange, Posting};
+use crate::executor::clock::Clock;
+use crate::four_letter::{Clocks, Opening, Reset, answer};
+use crate::turn::{ClientFacts, Words, write_replies};
+use ringkeeper_core::bulletin::Bulletin;
+use ringkeeper_core::exchange::Inbox;
+use ringkeeper_core::frontend::{Frontend, FrontendConfig};
+use ringkeeper_core::ids::{ConnId, Zxid};
+use ringkeeper_core::tree::Tree;
+use ringkeeper_net::{Frames, Service, Signal, Sockets};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::net::SocketAddr;
+use std::rc::{Rc, Weak};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, RwLockReadGuard};
+
+/// A client executor's state.
+pub(crate) struct Outpost {
+    index: usize,
+    state: RefCell<State>,
+    exchange: Exchange,
+    published: Published,
+    clock: Clock,
+    due: Signal,
+    sockets: OnceCell<Rc<Sockets>>,
+    words: Arc<Words>,
+    stopping: Cell<bool>,
+    /// For tasks that outlive a call.
+    this: Weak<Outpost>,
+}
+
+struct State {
+    frontend: Frontend,
+    /// All of the replica's work through here has been told to the frontend.
+    delivered: Zxid,
+    asks: Inbox,
+}
+
+impl Outpost {
+    /// As posted.
+    pub(crate) fn new(posting: Posting, config: FrontendConfig, clock: Clock) -> Rc<Outpost> {
+        let Posting { index, exchange, published, words } = posting;
+        let delivered = published.read().last_zxid();
+        let frontend = Frontend::new(FrontendConfig { index, with_replica: false, ..config });
+        let state = State { frontend, delivered, asks: Inbox::new() };
+        Rc::new_cyclic(|this| Outpost {
+            index: usize::from(index),
+            state: RefCell::new(state),
+            exchange,
+            published,
+            clock,
+            due: Signal::default(),
+            sockets: OnceCell::new(),
+            words,
+            stopping: Cell::new(false),
+            this: this.clone(),
+        })
+    }
+
+    fn post(&self) -> &Post {
+        &self.exchange.posts[self.index]
+    }
+
+    /// Turns for ever.
+    pub(crate) async fn run(self: Rc<Self>, sockets: Rc<Sockets>) {
+        assert!(self.sockets.set(Rc::clone(&sockets)).is_ok(), "turns are run once");
+        loop {
+            self.turn(&sockets);
+            self.due.wait().await;
+        }
+    }
+
+    /// Has a turn follow whenever a letter arrives.
+    pub(crate) async fn watch_post(self: Rc<Self>) {
+        loop {
+            self.post().bell.heard().await;
+            self.due.raise();
+        }
+    }
+
+    fn turn(&self, sockets: &Sockets) {
+        let state = &mut *self.state.borrow_mut();
+        state.frontend.begin_turn(self.clock.now());
+        drop(self.up_to_date(state));
+        state.frontend.take_asks(&mut state.asks);
+        if !state.asks.is_empty() {
+            self.exchange.office.send(Request::Asks(std::mem::take(&mut state.asks)));
+        }
+        write_replies(&mut state.frontend, sockets);
+        sockets.resume(|conn| self.accepts(&state.frontend, conn));
+    }
+
+    /// The published tree, after everything that it shows has been told to the frontend.
+    fn up_to_date<'a>(&'a self, state: &mut State) -> RwLockReadGuard<'a, Tree> {
+        loop {
+            let tree = self.published.read();
+            while state.delivered < tree.last_zxid() {
+                let letter = self.post().take().expect("a bulletin is in the mailbox before its tree is published");
+                self.open(state, letter, &tree);
+            }
+            // What is left was sent at the tree's state (answers that change nothing), or is about to be published.
+            let Some(letter) = self.post().take() else {
+                state.frontend.settle(&tree);
+                return tree;
+            };
+            if let Letter::Bulletin(bulletin) = &letter
+                && bulletin.through > tree.last_zxid()
+            {
+                drop(tree);
+                self.deliver_when_published(state, bulletin);
+                continue;
+            }
+            self.open(state, letter, &tree);
+        }
+    }
+
+    /// The replica's executor is between handing out and publishing: a matter of microseconds.
+    fn deliver_when_published(&self, state: &mut State, bulletin: &Bulletin) {
+        let mut tree = self.published.read();
+        while tree.last_zxid() < bulletin.through {
+            drop(tree);
+            std::thread::yield_now();
+            tree = self.published.read();
+        }
+        bulletin.deliver(&tree, &mut state.frontend);
+        state.delivered = bulletin.through;
+    }
+
+    fn open(&self, state: &mut State, letter: Letter, tree: &Tree) {
+        match letter {
+            Letter::Bulletin(bulletin) => {
+                bulletin.deliver(tree, &mut state.frontend);
+                state.delivered = bulletin.through;
+            }
+            Letter::Inquiry(inquiry) => self.contribute(&state.frontend, &inquiry),
+            Letter::Reset(Reset::Connections) => state.frontend.reset_connection_stats(),
+            Letter::Reset(Reset::Server) => state.frontend.reset_stats(),
+        }
+    }
+
+    /// Every few milliseconds: time passes for connections.
+    pub(crate) fn tick(&self, sockets: &Sockets) {
+        self.state.borrow_mut().frontend.tick(self.clock.now());
+        sockets.tick(std::time::Instant::now());
+        self.due.raise();
+    }
+
+    /// Takes no more requests, so that what is in flight ends.
+    pub(crate) fn begin_stop(&self, sockets: &Sockets) {
+        self.stopping.set(true);
+        sockets.stop_accepting();
+    }
+
+    /// Whether everything in flight has ended: nothing undecided, nothing unsent.
+    pub(crate) fn has_stopped(&self, sockets: &Sockets) -> bool {
+        self.stopping.get() && self.state.borrow().frontend.stats().outstanding == 0 && sockets.is_drained()
+    }
+
+    /// It serves no more.
+    pub(crate) fn leave(&self) {
+        self.exchange.serving.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    fn accepts(&self, frontend: &Frontend, conn: ConnId) -> bool {
+        !self.stopping.get() && frontend.accepts_input(conn)
+    }
+
+    fn contribute(&self, frontend: &Frontend, inquiry: &Inquiry) {
+        let clocks = Clocks { now: self.clock.now(), wall: self.clock.wall() };
+        let reading = |conn: ConnId| self.accepts(frontend, conn);
+        inquiry.contribute(Part::Clients(ClientFacts::of(frontend, inquiry.needs, clocks, reading)));
+    }
+
+    /// Asks all executors for what the word shows, then answers.
+    async fn answer_word(self: Rc<Self>, conn: ConnId, name: [u8; 4], mask: u64) {
+        let Opening::Word(word) = Opening::of(name) else {
+            unreachable!("the sockets know the words of the same table")
+        };
+        let words = &self.words;
+        let mut server = None;
+        if words.admitted.admits(word) && !self.stopping.get() {
+            if let Some(reset) = word.resets() {
+                self.exchange.posts.iter().for_each(|post| post.send(Letter::Reset(reset)));
+            }
+            let inquiry = Arc::new(Inquiry::new(word.needs(), self.exchange.posts.len() + 1));
+            self.exchange.office.send(Request::Inquiry(Arc::clone(&inquiry)));
+            for post in &*self.exchange.posts {
+                post.send(Letter::Inquiry(Arc::clone(&inquiry)));
+            }
+            server = inquiry.collected().await;
+        }
+        let mut text = answer(word, mask, words.admitted, &words.environment, server.as_ref()).into_bytes();
+        if let Some(sockets) = self.sockets.get() {
+            sockets.send(conn, &mut text, true);
+        }
+        self.due.raise();
+    }
+}
+
+impl Service for Outpost {
+    fn opened(&self, peer: SocketAddr) -> ConnId {
+        self.state.borrow_mut().frontend.open(self.clock.now(), peer)
+    }
+
+    fn receive(&self, conn: ConnId, frames: &mut Frames<'_>) {
+        let state = &mut *self.state.borrow_mut();
+        let now = self.clock.now();
+        let tree = self.up_to_date(state);
+        while let Some(frame) = frames.next() {
+            state.frontend.receive(now, conn, frame, &tree);
+            if !self.accepts(&state.frontend, conn) {
+                break;
+            }
+        }
+        self.due.raise();
+    }
+
+    fn accepts_input(&self, conn: ConnId) -> bool {
+        self.accepts(&self.state.borrow().frontend, conn)
+    }
+
+    fn word(&self, conn: ConnId, word: [u8; 4], rest: &[u8]) {
+        let mask = rest.first_chunk::<8>().map_or(0, |mask| u64::from_be_bytes(*mask));
+        let this = self.this.upgrade().expect("the executor holds it while sockets are read");
+        glommio::spawn_local(this.answer_word(conn, word, mask)).detach();
+    }
+
+    fn unsent(&self, conn: ConnId, bytes: usize) {
+        self.state.borrow_mut().frontend.unsent(conn, bytes);
+        self.due.raise();
+    }
+
+    fn gone(&self, conn: ConnId) {
+        self.state.borrow_mut().frontend.gone(self.clock.now(), conn);
+        self.due.raise();
+    }
+}

@@ -1,0 +1,69 @@
+//! What goes between the replica's executor and one client executor.
+
+use super::bell::Bell;
+use super::inquiry::Inquiry;
+use crate::four_letter::Reset;
+use crossbeam::queue::SegQueue;
+use ringkeeper_core::bulletin::Bulletin;
+use ringkeeper_core::exchange::Inbox;
+use std::sync::Arc;
+
+/// To a client executor.
+pub(super) enum Letter {
+    /// What the replica has done.
+    Bulletin(Arc<Bulletin>),
+    /// Somebody collects facts for a four-letter word.
+    Inquiry(Arc<Inquiry>),
+    /// Count anew.
+    Reset(Reset),
+}
+
+/// To the replica's executor.
+pub(super) enum Request {
+    /// What only the replica can decide.
+    Asks(Inbox),
+    /// Somebody collects facts for a four-letter word.
+    Inquiry(Arc<Inquiry>),
+}
+
+/// The mailbox of one client executor.
+#[derive(Default)]
+pub(super) struct Post {
+    letters: SegQueue<Letter>,
+    pub(super) bell: Bell,
+}
+
+impl Post {
+    /// Adds a letter; the bell is rung when the turn that sends is over.
+    pub(super) fn add(&self, letter: Letter) {
+        self.letters.push(letter);
+    }
+
+    /// Adds a letter and rings.
+    pub(super) fn send(&self, letter: Letter) {
+        self.add(letter);
+        self.bell.ring();
+    }
+
+    pub(super) fn take(&self) -> Option<Letter> {
+        self.letters.pop()
+    }
+}
+
+/// The mailbox of the replica's executor.
+#[derive(Default)]
+pub(super) struct Office {
+    requests: SegQueue<Request>,
+    pub(super) bell: Bell,
+}
+
+impl Office {
+    pub(super) fn send(&self, request: Request) {
+        self.requests.push(request);
+        self.bell.ring();
+    }
+
+    pub(super) fn take(&self) -> Option<Request> {
+        self.requests.pop()
+    }
+}

@@ -1,0 +1,91 @@
+//! What a turn does behind the frontends: the replica, its log, the snapshot.
+
+use super::Halted;
+use super::snapshots::Progress;
+use crate::executor::clock::Clock;
+use crate::storage;
+use ringkeeper_core::exchange::{Audience, Inbox};
+use ringkeeper_core::ids::{Instant, WallMs};
+use ringkeeper_core::replica::{Effect, Input, Replica};
+use ringkeeper_core::tree::Tree;
+use ringkeeper_txnlog::{Log, LogEvent};
+
+/// The replica and what is on its way between it and the disk. The tree is lent.
+pub(crate) struct Backend {
+    pub(crate) replica: Replica,
+    pub(crate) inbox: Inbox,
+    pub(crate) inputs: Vec<Input>,
+    /// There until it is closed, after the last turn.
+    pub(super) log: Option<Log>,
+    pub(super) snapshot: Option<Progress>,
+    /// Copy of the tree whose walk must be ended: its snapshot was given up.
+    pub(super) abandoned_walk: Option<usize>,
+    effects: Vec<Effect>,
+    events: Vec<LogEvent>,
+}
+
+impl Backend {
+    /// Over a replica that has not been started.
+    pub(crate) fn new(mut replica: Replica, log: Log) -> Backend {
+        let mut effects = Vec::new();
+        replica.start(&mut effects);
+        let (inbox, inputs, events) = (Inbox::new(), Vec::new(), Vec::new());
+        Backend { replica, inbox, inputs, log: Some(log), snapshot: None, abandoned_walk: None, effects, events }
+    }
+
+    pub(super) fn log(&mut self) -> &mut Log {
+        self.log.as_mut().expect("turns end before the log is closed")
+    }
+
+    /// Ready when the log has something to tell.
+    pub(crate) fn log_ready(&mut self) -> impl Future<Output = ()> + use<> {
+        self.log().ready()
+    }
+
+    /// After the last turn: the log, to be closed.
+    pub(crate) fn take_log(&mut self) -> Option<Log> {
+        self.log.take()
+    }
+
+    /// Takes what the log has to tell, and has it start what is due.
+    pub(crate) fn turn_log(&mut self, now: Instant) -> Result<(), Halted> {
+        let mut events = std::mem::take(&mut self.events);
+        self.log().turn(now, &mut events);
+        for event in events.drain(..) {
+            match &event {
+                LogEvent::SnapshotDone { .. } => self.snapshot_ended(None),
+                LogEvent::SnapshotFailed { reason, .. } => self.snapshot_ended(Some(reason)),
+                _ => {}
+            }
+            self.inputs.push(storage::input(event).map_err(Halted)?);
+        }
+        self.events = events;
+        Ok(())
+    }
+
+    /// The replica's step.
+    pub(crate) fn step(&mut self, now: Instant, wall: WallMs, tree: &mut Tree, audience: &mut impl Audience) {
+        self.replica.step(now, wall, tree, &mut self.inbox, &mut self.inputs, audience, &mut self.effects);
+    }
+
+    /// Carries the step's effects out. `copy` tells which copy of the tree is lent.
+    pub(crate) fn act(&mut self, tree: &mut Tree, copy: usize, clock: Clock) -> Result<(), Halted> {
+        self.drop_abandoned_walk(tree, copy);
+        let mut effects = std::mem::take(&mut self.effects);
+        for effect in effects.drain(..) {
+            match effect {
+                Effect::Append(batch) => self.log().append(batch),
+                Effect::SaveEpochs(epochs) => self.log().save_epochs(storage::stored(epochs)),
+                Effect::TakeSnapshot => self.begin_snapshot(tree, copy, clock),
+                Effect::Halt(reason) => return Err(Halted(reason)),
+            }
+        }
+        self.effects = effects;
+        Ok(())
+    }
+
+    /// Whether another turn should follow at once.
+    pub(crate) fn is_due(&self) -> bool {
+        !self.inputs.is_empty()
+    }
+}
