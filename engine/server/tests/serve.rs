@@ -10,11 +10,13 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, Output};
 
-const DRIVERS: [&str; 3] = ["thread", "uring-dsync", "uring-fdatasync"];
+/// Each log driver, and connections on the replica's executor as well as on executors of their own.
+const VARIANTS: [&str; 4] =
+    ["log.driver=thread", "log.driver=uring-dsync", "log.driver=uring-fdatasync", "client.cores=2"];
 const EPHEMERAL: i32 = 1;
 
-fn with_driver(driver: &str) -> [String; 2] {
-    ["--set".to_owned(), format!("log.driver={driver}")]
+fn with(setting: &str) -> [String; 2] {
+    ["--set".to_owned(), setting.to_owned()]
 }
 
 fn start(dir: &std::path::Path, flags: &[String]) -> Server {
@@ -29,35 +31,35 @@ fn refused(mut command: Command) -> (Option<i32>, String) {
 
 #[test]
 fn writes_survive_an_orderly_restart() {
-    for driver in DRIVERS {
+    for variant in VARIANTS {
         let dir = scratch();
-        let mut server = start(dir.path(), &with_driver(driver));
+        let mut server = start(dir.path(), &with(variant));
         let mut client = Client::new(&server);
         client.create("/a", b"one", 0).unwrap();
         client.call(&set("/a", b"two")).unwrap();
         server.signal(libc::SIGTERM);
         server.wait_for("stopped");
-        assert_eq!(server.wait().code(), Some(0), "{driver}");
+        assert_eq!(server.wait().code(), Some(0), "{variant}");
 
-        let server = start(dir.path(), &with_driver(driver));
-        assert_eq!(Client::new(&server).get("/a"), Some((b"two".to_vec(), 1)), "{driver}");
+        let server = start(dir.path(), &with(variant));
+        assert_eq!(Client::new(&server).get("/a"), Some((b"two".to_vec(), 1)), "{variant}");
     }
 }
 
 #[test]
 fn acknowledged_writes_survive_kill_9_under_load() {
     const WINDOW: i32 = 64;
-    for driver in DRIVERS {
+    for variant in VARIANTS {
         let dir = scratch();
         let mut acknowledged = 0;
         for round in 0..3 {
-            let server = start(dir.path(), &with_driver(driver));
+            let server = start(dir.path(), &with(variant));
             let mut client = Client::new(&server);
             match client.get("/a") {
                 None => assert_eq!((round, client.create("/a", b"0", 0)), (0, Ok(()))),
                 Some((data, version)) => {
                     assert_eq!(data, version.to_string().into_bytes(), "a version and its data belong together");
-                    assert!(version >= acknowledged, "{driver}: {acknowledged} acknowledged, {version} there");
+                    assert!(version >= acknowledged, "{variant}: {acknowledged} acknowledged, {version} there");
                     acknowledged = version;
                 }
             }
@@ -96,22 +98,36 @@ fn a_session_outlives_the_server_with_its_ephemerals() {
 
 #[test]
 fn snapshots_are_taken_and_used() {
+    for cores in ["client.cores=0", "client.cores=2"] {
+        let dir = scratch();
+        let flags = ["--set", "snapCount=500", "--set", cores];
+        let mut server = Server::start(dir.path(), &flags);
+        let mut client = Client::new(&server);
+        for n in 0..1200 {
+            client.create(&format!("/n{n}"), n.to_string().as_bytes(), 0).unwrap();
+        }
+        server.wait_for("snapshot taken");
+        server.kill();
+        let server = Server::spawn(dir.path(), &flags);
+        let (recovered, server) = server.wait_for_recovery();
+        assert!(!recovered.contains("snapshot=\"none\""), "{recovered}");
+        let mut client = Client::new(&server);
+        for n in 0..1200 {
+            assert_eq!(client.get(&format!("/n{n}")), Some((n.to_string().into_bytes(), 0)));
+        }
+    }
+}
+
+#[test]
+fn words_show_the_connections_of_all_executors() {
     let dir = scratch();
-    let flags = ["--set".to_owned(), "snapCount=500".to_owned()];
-    let mut server = start(dir.path(), &flags);
-    let mut client = Client::new(&server);
-    for n in 0..1200 {
-        client.create(&format!("/n{n}"), n.to_string().as_bytes(), 0).unwrap();
-    }
-    server.wait_for("snapshot taken");
-    server.kill();
-    let server = Server::spawn(dir.path(), &["--set", "snapCount=500"]);
-    let (recovered, server) = server.wait_for_recovery();
-    assert!(!recovered.contains("snapshot=\"none\""), "{recovered}");
-    let mut client = Client::new(&server);
-    for n in 0..1200 {
-        assert_eq!(client.get(&format!("/n{n}")), Some((n.to_string().into_bytes(), 0)));
-    }
+    let server = Server::start(dir.path(), &["--set", "client.cores=2", "--set", "4lw.commands.whitelist=*"]);
+    let clients: Vec<Client> = (0..8).map(|_| Client::new(&server)).collect();
+    let mut socket = TcpStream::connect(server.addr).unwrap();
+    socket.write_all(b"cons").unwrap();
+    let mut text = String::new();
+    socket.read_to_string(&mut text).unwrap();
+    assert_eq!(text.matches("sid=0x").count(), clients.len(), "{text}");
 }
 
 #[test]
