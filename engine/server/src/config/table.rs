@@ -38,7 +38,7 @@ keys! {
     MAX_BUFFER = Key::int("jute.maxbuffer", Group::Clients, 4_096, 32 * MIB, "1048575").unit("bytes")
         .means("Largest request that is read from a client; a longer one closes the connection. ZooKeeper takes this only as a Java system property; here it may stand in the file.");
     OUTSTANDING_LIMIT = Key::int("globalOutstandingLimit", Group::Clients, 1, I32_MAX, "1000").unit("requests")
-        .means("Requests in progress on the whole server at which it stops reading from clients that already have one in progress.");
+        .means("Requests of one connection that may wait for their answers; while there are so many, the server does not read from it. In ZooKeeper the limit is one for all connections together.");
     SESSIONLESS_TIMEOUT = Key::int("nio.sessionlessCnxnTimeout", Group::Clients, 100, I32_MAX, "10000").unit("ms")
         .means("Time after which a connection that has not asked for a session is closed.");
 
@@ -86,6 +86,7 @@ keys! {
     LOG_SEGMENT_BYTES = Key::int("log.segment.bytes", Group::Log, MIB, 1024 * MIB, "67108864").unit("bytes")
         .means("Size of a log file, rounded up to 4096. Files are filled with zeros ahead of need and used again.");
     FSYNC_WARNING = Key::int("fsync.warningthresholdms", Group::Log, 1, I32_MAX, "1000").unit("ms")
+        .planned("slow writes are not reported yet")
         .means("A log write that takes longer than this is reported in the server's messages.");
 
     SNAP_COUNT = Key::int("snapCount", Group::Snapshots, 2, I32_MAX, "100000").unit("transactions")
@@ -106,6 +107,7 @@ keys! {
     PROFILE = Key::one_of("profile", Group::Executors, &["auto", "shared", "dedicated"]).or("auto")
         .means("shared: the machine's cores are few or serve others too. dedicated: at least four cores are free for the server. auto chooses by the number of cores. The profile sets defaults of other settings, and is logged at start.");
     CLIENT_CORES = Key::int("client.cores", Group::Executors, 0, 128, "0").unit("cores")
+        .planned("one executor does everything as yet")
         .means("Executors that serve clients besides the one that orders and logs. With 0 that one does everything, which is best on one or two cores.");
 
     WORDS_WHITELIST = Key::shaped("4lw.commands.whitelist", Group::Operations, "comma-separated four-letter words, or *", "srvr,ruok,mntr", shape::words)

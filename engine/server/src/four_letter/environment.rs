@@ -1,6 +1,7 @@
 //! envi: what surrounds the process. There is no Java here, and the lines about it say so; they stay because tools
 //! expect them.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::line;
@@ -40,7 +41,7 @@ impl Environment {
         Environment {
             host_name: kernel("hostname"),
             os_version: kernel("osrelease"),
-            user_name: variable("USER"),
+            user_name: user_name(),
             user_home: variable("HOME"),
             user_dir: std::env::current_dir().map(|dir| dir.display().to_string()).unwrap_or_default(),
             temp_dir: std::env::temp_dir().display().to_string(),
@@ -76,6 +77,23 @@ fn java_arch(ours: &str) -> &str {
     if ours == "x86_64" { "amd64" } else { ours }
 }
 
+/// The name of the user who runs this process, or their number if they have no name.
+fn user_name() -> String {
+    let Ok(own) = std::fs::metadata("/proc/self") else { return String::new() };
+    let number = own.uid().to_string();
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    named(&users, &number).unwrap_or(&number).to_owned()
+}
+
+/// The name that belongs to a number in the format of passwd(5).
+fn named<'a>(users: &'a str, number: &str) -> Option<&'a str> {
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == number).then_some(name)
+    })
+}
+
 fn first_line(path: &Path) -> String {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     text.lines().next().unwrap_or_default().to_owned()
@@ -102,8 +120,16 @@ mod tests {
     }
 
     #[test]
+    fn users_are_found_by_number() {
+        let users = "root:x:0:0:root:/root:/bin/sh\n\nbroken\nzk:x:107:110::/var/lib/zk:/bin/false\n";
+        assert_eq!((named(users, "107"), named(users, "0"), named(users, "110")), (Some("zk"), Some("root"), None));
+    }
+
+    #[test]
     fn this_machine_has_memory_and_a_kernel() {
         let environment = Environment::gather();
-        assert!(environment.memory_total_mib > 0 && !environment.os_version.is_empty());
+        assert!(
+            environment.memory_total_mib > 0 && !environment.os_version.is_empty() && !environment.user_name.is_empty()
+        );
     }
 }

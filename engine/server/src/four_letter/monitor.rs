@@ -24,7 +24,7 @@ fn gauges(server: &Snapshot) -> [(&'static str, String); 24] {
         ("num_alive_connections", server.alive_connections.to_string()),
         ("avg_latency", decimals(latency.avg_us / 1000.0)),
         ("outstanding_requests", server.outstanding.to_string()),
-        ("znode_count", server.node_count.to_string()),
+        ("znode_count", server.shown_node_count().to_string()),
         ("global_sessions", server.global_sessions.to_string()),
         ("non_mtls_remote_conn_count", "0".to_owned()),
         ("last_client_response_size", server.response_size.last.to_string()),

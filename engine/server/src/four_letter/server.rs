@@ -42,7 +42,7 @@ fn body(server: &Snapshot, out: &mut String) {
     line!(out, "Outstanding: {}", server.outstanding);
     line!(out, "Zxid: {}", server.zxid);
     line!(out, "Mode: {}", server.mode.name());
-    line!(out, "Node count: {}", server.node_count);
+    line!(out, "Node count: {}", server.shown_node_count());
 }
 
 /// One to four decimals and never an exponent: `0.0`, `1.8182`. Clients parse it with a pattern.

@@ -67,7 +67,7 @@ pub struct Snapshot {
     pub alive_connections: u64,
     /// Requests in progress.
     pub outstanding: u64,
-    /// Nodes in the tree.
+    /// Nodes in the tree, the root once.
     pub node_count: u64,
     /// Watches of all kinds.
     pub watch_count: u64,
@@ -107,6 +107,13 @@ pub struct Snapshot {
     pub server_id: u8,
     /// The configuration in force.
     pub settings: Arc<Settings>,
+}
+
+impl Snapshot {
+    /// The number of nodes as ZooKeeper counts them: its table holds the root twice, as "" and as "/".
+    pub(super) fn shown_node_count(&self) -> u64 {
+        self.node_count + 1
+    }
 }
 
 /// Sizes in bytes of replies to clients; -1 before the first one.

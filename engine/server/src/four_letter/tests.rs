@@ -82,7 +82,7 @@ fn facts() -> Snapshot {
         received: 15,
         sent: 14,
         alive_connections: 4,
-        node_count: 9,
+        node_count: 8,
         connections: vec![
             connection(56482, 1, (4, 4), Some(second)),
             connection(56544, 0, (1, 0), None),
