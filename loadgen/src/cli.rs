@@ -81,13 +81,13 @@ pub struct RunArgs {
     #[serde(flatten)]
     pub target: TargetArgs,
     /// Sessions, each with a connection of its own.
-    #[arg(short, long, default_value_t = 16, value_parser = connections)]
+    #[arg(short, long, default_value_t = 16, value_parser = connections, value_name = "N")]
     pub connections: usize,
     /// Operations in flight on each connection (pipelining); with --rate, at most.
-    #[arg(short, long, default_value_t = 1, value_parser = depth)]
+    #[arg(short, long, default_value_t = 1, value_parser = depth, value_name = "N")]
     pub depth: usize,
     /// Bytes of each value; 4k is 4096.
-    #[arg(short, long, default_value = "100", value_parser = value_size)]
+    #[arg(short, long, default_value = "100", value_parser = value_size, value_name = "BYTES")]
     pub value_size: usize,
     /// Share of gets, 0 to 1; the others are sets. [default: 0.5]
     #[arg(long, conflicts_with = "mix", value_name = "0..1", value_parser = ratio)]
@@ -99,13 +99,13 @@ pub struct RunArgs {
     #[serde(skip)]
     pub mix: Option<Mix>,
     /// Number of keys that sets, gets and exists choose from, all alike; 100k is 100,000.
-    #[arg(short, long, default_value = "10000", value_parser = positive_count)]
+    #[arg(short, long, default_value = "10000", value_parser = positive_count, value_name = "N")]
     pub keys: u64,
     /// Keys that share a parent: the length of the lists that `children` gets.
-    #[arg(long, default_value = "100", value_parser = positive_count)]
+    #[arg(long, default_value = "100", value_parser = positive_count, value_name = "N")]
     pub keys_per_parent: u64,
     /// Path under which all nodes are made.
-    #[arg(long, default_value = "/loadgen", value_parser = prefix)]
+    #[arg(long, default_value = "/loadgen", value_parser = prefix, value_name = "PATH")]
     pub prefix: String,
     /// Remove what was made under the prefix afterwards.
     #[arg(long)]
@@ -118,21 +118,21 @@ pub struct RunArgs {
     #[arg(long, value_enum, default_value_t = Arrival::Poisson, requires = "rate")]
     pub arrival: Arrival,
     /// Length of the measured window.
-    #[arg(short = 't', long, default_value = "10s", value_parser = parse_duration)]
+    #[arg(short = 't', long, default_value = "10s", value_parser = parse_duration, value_name = "TIME")]
     #[serde(serialize_with = "seconds")]
     pub duration: Duration,
     /// Measure this many operations instead of a time.
-    #[arg(short = 'n', long, conflicts_with = "duration", value_parser = positive_count)]
+    #[arg(short = 'n', long, conflicts_with = "duration", value_parser = positive_count, value_name = "N")]
     pub ops: Option<u64>,
     /// Load before the measured window.
-    #[arg(short, long, default_value = "3s", value_parser = parse_duration)]
+    #[arg(short, long, default_value = "3s", value_parser = parse_duration, value_name = "TIME")]
     #[serde(serialize_with = "seconds")]
     pub warmup: Duration,
     /// Threads that share the connections. One makes some 500,000 operations per second pipelined.
-    #[arg(long, default_value_t = 1, value_parser = threads)]
+    #[arg(long, default_value_t = 1, value_parser = threads, value_name = "N")]
     pub threads: usize,
     /// Seed of the choice of operations, keys and arrival times. [default: from the clock, reported]
-    #[arg(long)]
+    #[arg(long, value_name = "N")]
     #[serde(skip)]
     pub seed: Option<u64>,
     #[command(flatten)]
@@ -163,25 +163,25 @@ pub struct FillArgs {
     #[serde(flatten)]
     pub target: TargetArgs,
     /// Nodes to create; 1m is a million.
-    #[arg(short = 'n', long, default_value = "100k", value_parser = positive_count)]
+    #[arg(short = 'n', long, default_value = "100k", value_parser = positive_count, value_name = "N")]
     pub count: u64,
     /// Bytes of each value; 4k is 4096.
-    #[arg(short, long, default_value = "100", value_parser = value_size)]
+    #[arg(short, long, default_value = "100", value_parser = value_size, value_name = "BYTES")]
     pub value_size: usize,
     /// Nodes that share a parent.
-    #[arg(long, default_value = "1000", value_parser = positive_count)]
+    #[arg(long, default_value = "1000", value_parser = positive_count, value_name = "N")]
     pub keys_per_parent: u64,
     /// Path under which all nodes are made.
-    #[arg(long, default_value = "/fill", value_parser = prefix)]
+    #[arg(long, default_value = "/fill", value_parser = prefix, value_name = "PATH")]
     pub prefix: String,
     /// Remove what earlier fills and runs made under the prefix, and create nothing.
     #[arg(long)]
     pub remove: bool,
     /// Sessions.
-    #[arg(short, long, default_value_t = 8, value_parser = connections)]
+    #[arg(short, long, default_value_t = 8, value_parser = connections, value_name = "N")]
     pub connections: usize,
     /// Creates in flight on each connection.
-    #[arg(short, long, default_value_t = 64, value_parser = depth)]
+    #[arg(short, long, default_value_t = 64, value_parser = depth, value_name = "N")]
     pub depth: usize,
     #[command(flatten)]
     #[serde(flatten)]
@@ -208,10 +208,10 @@ pub struct IdleArgs {
     #[serde(flatten)]
     pub target: TargetArgs,
     /// Sessions to open; 10k is 10,000.
-    #[arg(short = 'n', long, default_value = "1000", value_parser = positive_count)]
+    #[arg(short = 'n', long, default_value = "1000", value_parser = positive_count, value_name = "N")]
     pub sessions: u64,
     /// How long to hold them once all are open.
-    #[arg(short = 't', long, default_value = "30s", value_parser = parse_duration)]
+    #[arg(short = 't', long, default_value = "30s", value_parser = parse_duration, value_name = "TIME")]
     #[serde(serialize_with = "seconds")]
     pub duration: Duration,
     #[command(flatten)]
@@ -226,11 +226,11 @@ pub struct TargetArgs {
     #[arg(short, long, value_name = "HOST:PORT,...", default_value = "127.0.0.1:2181", value_delimiter = ',')]
     pub servers: Vec<String>,
     /// Session timeout to ask for; the server may grant another.
-    #[arg(long, default_value = "30s", value_parser = parse_duration)]
+    #[arg(long, default_value = "30s", value_parser = parse_duration, value_name = "TIME")]
     #[serde(serialize_with = "seconds")]
     pub session_timeout: Duration,
     /// Limit for establishing a session.
-    #[arg(long, default_value = "10s", value_parser = parse_duration)]
+    #[arg(long, default_value = "10s", value_parser = parse_duration, value_name = "TIME")]
     #[serde(serialize_with = "seconds")]
     pub connect_timeout: Duration,
 }

@@ -103,7 +103,7 @@ pub struct Progress {
 const SHOW_AFTER: Duration = Duration::from_millis(700);
 
 impl Progress {
-    /// Of `total` steps. Without a title, nothing is shown.
+    /// Of `total` steps; 0 if nobody knows. Without a title, nothing is shown.
     pub fn new(title: &str, total: u64, quiet: bool) -> Progress {
         let now = Instant::now();
         let title = if quiet { String::new() } else { title.to_owned() };
@@ -140,10 +140,15 @@ impl Progress {
 
     fn show(&mut self) {
         self.shown = true;
-        let percent = 100.0 * self.done as f64 / self.total.max(1) as f64;
-        let rate = self.done as f64 / self.began.elapsed().as_secs_f64();
-        let (done, total, rate) = (units::count(self.done as f64), units::count(self.total as f64), units::count(rate));
-        let text = format!("{}: {done} of {total} ({percent:.0} %), {rate}/s", self.title);
+        let rate = units::count(self.done as f64 / self.began.elapsed().as_secs_f64());
+        let done = units::count(self.done as f64);
+        let share = if self.total == 0 {
+            String::new()
+        } else {
+            let percent = 100.0 * self.done as f64 / self.total as f64;
+            format!(" of {} ({percent:.0} %)", units::count(self.total as f64))
+        };
+        let text = format!("{}: {done}{share}, {rate}/s", self.title);
         write_all(&if self.terminal { format!("\r{text}\x1b[K") } else { format!("{text}\n") });
     }
 }

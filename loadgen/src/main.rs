@@ -26,7 +26,7 @@ mod units;
 mod workload;
 
 use cli::{Cli, Command};
-use engine::Stop;
+use engine::{Failure, Stop};
 use run::Exit;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -57,6 +57,10 @@ fn main() -> ExitCode {
         Ok(Exit::ErrorReplies) => ExitCode::from(3),
         Ok(Exit::Interrupted) => {
             eprintln!("loadgen: interrupted");
+            ExitCode::from(INTERRUPTED)
+        }
+        Err(error) if matches!(error.downcast_ref(), Some(Failure::Interrupted)) => {
+            eprintln!("loadgen: interrupted before anything was measured");
             ExitCode::from(INTERRUPTED)
         }
         Err(error) => {

@@ -88,9 +88,12 @@ impl<'e> Preparation<'e> {
         let mut progress = Progress::new(title, total, self.quiet);
         let mut batch = Batch { kind, total, asked: 0, ask, judge, progress: &mut progress, refused: None };
         let drive = Drive { job: &mut batch, pacer: None, length: Length::Job, hold: false };
-        self.engine.drive(drive, None)?;
+        let ended = self.engine.drive(drive, None)?;
         let refused = batch.refused.take();
         progress.finish();
+        if ended.interrupted {
+            return Err(Failure::Interrupted);
+        }
         refused.map_or(Ok(()), |(what, code)| {
             Err(Failure::Refused { server: self.server.clone(), what, code: error_name(code) })
         })
@@ -99,7 +102,7 @@ impl<'e> Preparation<'e> {
     /// Makes the prefix and its ancestors.
     ///
     /// # Errors
-    /// Any refusal but "exists".
+    /// An interrupt, and any refusal but "exists".
     pub fn make_prefix(&mut self) -> Result<(), Failure> {
         for ancestor in self.keys.ancestry() {
             let ask = |_, out: &mut Vec<u8>, xid| append_request(out, xid, &create(Cow::Borrowed(&ancestor), &[]));
@@ -112,7 +115,7 @@ impl<'e> Preparation<'e> {
     /// Makes the prefix and the parents of all keys.
     ///
     /// # Errors
-    /// Any refusal but "exists".
+    /// An interrupt, and any refusal but "exists".
     pub fn make_parents(&mut self) -> Result<(), Failure> {
         self.make_prefix()?;
         let keys = self.keys;
@@ -135,7 +138,7 @@ impl<'e> Preparation<'e> {
     /// were made or changed.
     ///
     /// # Errors
-    /// Any refusal.
+    /// An interrupt, and any refusal.
     pub fn make_keys(&mut self, value_size: usize, mut random: Random) -> Result<u64, Failure> {
         self.make_parents()?;
         let (missing, other) = self.survey(value_size)?;
@@ -195,21 +198,25 @@ impl<'e> Preparation<'e> {
     /// nodes that were.
     ///
     /// # Errors
-    /// Any refusal but "no such node" and "not empty".
+    /// An interrupt, and any refusal but "no such node" and "not empty".
     pub fn remove_all(&mut self) -> Result<u64, Failure> {
         let prefix = self.keys.prefix().to_owned();
         let parents: Vec<String> = self.list(std::slice::from_ref(&prefix))?;
         let ours = |path: &String| path.rsplit('/').next().is_some_and(KeySpace::is_ours);
         let parents: Vec<String> = parents.into_iter().filter(ours).collect();
+        let mut progress = Progress::new("removing nodes", 0, self.quiet);
         let mut removed = 0;
         // A few parents at a time: their children's names are held in memory.
-        for some in parents.chunks(64) {
+        for some in parents.chunks(16) {
             let children = self.list(some)?;
-            self.remove("removing nodes", &children)?;
-            self.remove("", some)?;
-            removed += (children.len() + some.len()) as u64;
+            self.remove(&children)?;
+            self.remove(some)?;
+            let step = (children.len() + some.len()) as u64;
+            removed += step;
+            progress.advance(step);
         }
-        self.remove("", &[prefix])?;
+        progress.finish();
+        self.remove(&[prefix])?;
         Ok(removed)
     }
 
@@ -233,7 +240,7 @@ impl<'e> Preparation<'e> {
         Ok(found)
     }
 
-    fn remove(&mut self, title: &str, paths: &[String]) -> Result<(), Failure> {
+    fn remove(&mut self, paths: &[String]) -> Result<(), Failure> {
         let ask = |number: u64, out: &mut Vec<u8>, xid| {
             let path = Cow::Borrowed(paths[number as usize].as_str());
             append_request(out, xid, &Request::Delete { path, version: -1 });
@@ -241,7 +248,7 @@ impl<'e> Preparation<'e> {
         let judge = |number: u64, err, _: &[u8]| {
             accept(&[NO_NODE, NOT_EMPTY], err, || format!("delete {}", paths[number as usize]))
         };
-        self.batch((OpKind::Delete, paths.len() as u64, title), ask, judge)
+        self.batch((OpKind::Delete, paths.len() as u64, ""), ask, judge)
     }
 }
 

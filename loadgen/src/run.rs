@@ -65,9 +65,6 @@ pub fn run(args: &RunArgs, stop: &Stop) -> Result<Exit> {
         },
         &keys,
     )?;
-    if stop.is_set() {
-        return Ok(Exit::Interrupted);
-    }
     let campaign = campaign(args, &mix, &bench, seed, stop);
     let run_id = (seed_from(started) >> 8) as u32;
     let mut live = LiveLine::new(args.output.quiet, args.output.report_every);
@@ -157,8 +154,8 @@ impl Bench<'_> {
     /// Does work on the tree through a few sessions that are closed again afterwards.
     ///
     /// # Errors
-    /// Those of the work, and of the sessions.
-    pub fn prepare<T: Default>(
+    /// Those of the work, and of the sessions; an interrupt.
+    pub fn prepare<T>(
         &self,
         stop: &Stop,
         work: impl FnOnce(&mut Preparation<'_>) -> Result<T, Failure>,
@@ -168,7 +165,7 @@ impl Bench<'_> {
         let servers = target::spread(self.servers, sessions);
         let mut engine = Engine::open(&servers, options(self.target, depth), self.clock, stop.clone(), |_| {})?;
         let done = if stop.is_set() {
-            Ok(T::default())
+            Err(Failure::Interrupted)
         } else {
             let names = self.target.servers.join(",");
             work(&mut Preparation::new(&mut engine, names, keys, self.quiet))

@@ -63,7 +63,7 @@ pub struct Interval {
     pub from: Nanos,
     /// When it ended.
     pub to: Nanos,
-    /// Replies that arrived in it, errors included, pings not.
+    /// Replies that arrived in it, errors included; of pings only where they are recorded.
     pub completed: u64,
     /// Kinds that are recorded, in the order in which they were given to the recorder.
     pub lanes: Vec<Lane>,
@@ -226,11 +226,12 @@ impl Recorder {
 
     /// Counts a reply.
     pub fn record(&mut self, kind: OpKind, intended: Nanos, sent: Nanos, now: Nanos, err: i32) {
-        if kind != OpKind::Ping {
+        let lane = self.lane_of[kind as usize];
+        // Pings count where nothing else is asked.
+        if kind != OpKind::Ping || lane != NONE {
             self.current.completed += 1;
             self.last_reply = now;
         }
-        let lane = self.lane_of[kind as usize];
         if intended < self.measured_from || lane == NONE {
             return;
         }

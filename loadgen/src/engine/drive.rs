@@ -244,7 +244,7 @@ impl Load {
         in_flight: u64,
         recorder: Option<&Recorder>,
     ) -> Result<Duration, Failure> {
-        let mut wake = recorder.map_or(Nanos::MAX, Recorder::next_cut);
+        let mut wake = recorder.map_or(Nanos::MAX, Recorder::next_cut).min(engine.next_care.max(now + 1));
         if let Length::Until(end) = self.gate.length
             && end > now
         {

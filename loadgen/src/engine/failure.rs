@@ -79,6 +79,9 @@ pub enum Failure {
         /// The error code, by name.
         code: String,
     },
+    /// The user ended it.
+    #[error("interrupted")]
+    Interrupted,
     /// The machine that loadgen runs on does not give what is needed.
     #[error("{what}: {cause}")]
     Local {
@@ -101,6 +104,7 @@ impl Failure {
             Failure::Silent { .. } => "silent",
             Failure::Protocol { .. } => "protocol",
             Failure::Refused { .. } => "refused",
+            Failure::Interrupted => "interrupted",
             Failure::Local { .. } => "local",
         }
     }

@@ -36,8 +36,12 @@ const EVENTS: usize = 1024;
 const SCRATCH: usize = 256 << 10;
 /// Longest sleep: how quickly an interrupt is noticed.
 const NAP: Duration = Duration::from_millis(100);
-/// How often sessions are looked at for pings and silence.
+/// How often each session is looked at for pings and silence.
 const CARE: Nanos = SECOND / 4;
+/// Sessions looked at together, at least: many sessions are not to be pinged at the same instant.
+const CARE_SLICE: usize = 20;
+/// Parts of [`CARE`], at most.
+const CARE_SLICES: usize = 50;
 /// How long sessions get to close.
 const FAREWELL: Nanos = 2 * SECOND;
 const TIMER: Token = Token(usize::MAX);
@@ -131,6 +135,8 @@ pub struct Engine {
     scratch: Vec<u8>,
     tally: Tally,
     next_care: Nanos,
+    /// Session at which the next look begins.
+    care_from: usize,
 }
 
 /// What happened to the sessions of an engine since it was made.
@@ -169,6 +175,7 @@ impl Engine {
             scratch: vec![0; SCRATCH],
             tally: Tally::default(),
             next_care: 0,
+            care_from: 0,
         };
         let mut told = 0;
         while engine.tally.established < servers.len() && !engine.stop.is_set() {
@@ -269,10 +276,15 @@ impl Engine {
         if now < self.next_care {
             return Ok(());
         }
-        self.next_care = now + CARE.min(self.options.session_timeout / 8);
+        let count = self.connections.len();
+        let slices = (count / CARE_SLICE).clamp(1, CARE_SLICES);
+        self.next_care = now + CARE.min(self.options.session_timeout / 8) / slices as Nanos;
         // A full pass may have left replies unread: silence means nothing then.
         let all_read = self.events.iter().count() < EVENTS;
-        for index in 0..self.connections.len() {
+        let from = if self.care_from < count { self.care_from } else { 0 };
+        let to = (from + count.div_ceil(slices)).min(count);
+        self.care_from = to;
+        for index in from..to {
             let connection = &mut self.connections[index];
             let failure = match connection.state {
                 State::Connecting | State::Greeting => connection.late(now, self.options.connect_timeout),
