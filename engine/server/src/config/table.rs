@@ -107,8 +107,7 @@ keys! {
     PROFILE = Key::one_of("profile", Group::Executors, &["auto", "shared", "dedicated"]).or("auto")
         .means("shared: the machine's cores are few or serve others too. dedicated: at least four cores are free for the server. auto chooses by the number of cores. The profile sets defaults of other settings, and is logged at start.");
     CLIENT_CORES = Key::int("client.cores", Group::Executors, 0, 128, "0").unit("cores")
-        .planned("one executor does everything as yet")
-        .means("Executors that serve clients besides the one that orders and logs. With 0 that one does everything, which is best on one or two cores.");
+        .means("Executors that serve clients besides the one that orders and logs. With 0 that one does everything, which is best on one or two cores; with more the tree is held in memory twice.");
 
     WORDS_WHITELIST = Key::shaped("4lw.commands.whitelist", Group::Operations, "comma-separated four-letter words, or *", "srvr,ruok,mntr", shape::words)
         .or("srvr")
