@@ -40,6 +40,8 @@ const RING_DEPTH: usize = 256;
 const IO_MEMORY: usize = 512 << 10;
 /// Time between ticks.
 const TICK: Duration = Duration::from_millis(10);
+/// Time between looks whether the replica has established its epoch.
+const ESTABLISHED_PAUSE: Duration = Duration::from_millis(1);
 /// Exit status of a process that must not go on.
 const HALTED_STATUS: i32 = 1;
 /// What is in flight when the server is asked to stop has this long to end.
@@ -138,6 +140,13 @@ fn end_on_panic() {
 fn halt(reason: &str) -> ! {
     tracing::error!(reason, "halted");
     std::process::exit(HALTED_STATUS)
+}
+
+/// Waits until the replica takes requests: its epoch must be durable first. Clients wait in the listening socket.
+async fn established(is_serving: impl Fn() -> bool) {
+    while !is_serving() {
+        glommio::timer::sleep(ESTABLISHED_PAUSE).await;
+    }
 }
 
 /// Ticks until the server was asked to stop and has. `tick` is called every few milliseconds, `begin` once, when the

@@ -1,7 +1,7 @@
 //! Connections on executors of their own (`client.cores`), the replica on its own.
 
 use super::signals::StopRequest;
-use super::{First, Plan, ServerFailed, halt, spawn, until_first, until_stopped};
+use super::{First, Plan, ServerFailed, established, halt, spawn, until_first, until_stopped};
 use crate::executor::clock::Clock;
 use crate::spread::{Exchange, Hub, Outpost, Posting};
 use crate::storage::Recovered;
@@ -22,24 +22,27 @@ pub(super) async fn serve(
     let replica = Replica::new(plan.replica, recovered.epochs, &recovered.tree, recovered.replayed);
     let exchange = Exchange::new(u8::try_from(plan.client_cores).unwrap_or(u8::MAX));
     let hub = Rc::new(Hub::new(replica, recovered.tree, recovered.log, plan.words, clock, exchange));
-    let mut executors = Vec::new();
-    for posting in hub.postings() {
-        let (frontend, sockets) = (plan.frontend.clone(), plan.sockets.clone());
-        let listener = plan.listener.try_clone().map_err(start("the listening socket"))?;
-        let (name, stop) = (format!("client-{}", posting.index), stop.clone());
-        executors.push(spawn(&name, move || serve_clients(posting, frontend, sockets, listener, stop, clock))?);
-    }
-    drop(plan.listener);
-
     let turns = glommio::spawn_local(Rc::clone(&hub).run());
     let log = glommio::spawn_local(Rc::clone(&hub).watch_log());
     let office = glommio::spawn_local(Rc::clone(&hub).watch_office());
-    tracing::info!(client_executors = executors.len(), "serving");
-    let stopped = until_stopped(stop, || hub.tick(), || {}, || hub.has_stopped());
-    match until_first(turns, stopped).await {
+    let serving = async {
+        established(|| hub.is_serving()).await;
+        let mut executors = Vec::new();
+        for posting in hub.postings() {
+            let (frontend, sockets) = (plan.frontend.clone(), plan.sockets.clone());
+            let listener = plan.listener.try_clone().map_err(start("the listening socket"))?;
+            let (name, stop) = (format!("client-{}", posting.index), stop.clone());
+            executors.push(spawn(&name, move || serve_clients(posting, frontend, sockets, listener, stop, clock))?);
+        }
+        drop(plan.listener);
+        tracing::info!(client_executors = executors.len(), "serving");
+        until_stopped(stop, || hub.tick(), || {}, || hub.has_stopped()).await;
+        Ok::<_, ServerFailed>(executors)
+    };
+    let executors = match until_first(turns, serving).await {
         First::Left(Halted(reason)) => halt(&reason),
-        First::Right(()) => {}
-    }
+        First::Right(executors) => executors?,
+    };
     for executor in executors {
         // They have left already, or their grace is over at the same time as the replica's.
         executor.join().map_err(|error| ServerFailed::Executor(error.to_string()))??;

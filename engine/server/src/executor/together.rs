@@ -1,7 +1,7 @@
 //! One executor does all: the way of small machines, where every hop to another thread costs more than it gains.
 
 use super::signals::StopRequest;
-use super::{First, Plan, ServerFailed, halt, until_first, until_stopped};
+use super::{First, Plan, ServerFailed, established, halt, until_first, until_stopped};
 use crate::executor::clock::Clock;
 use crate::storage::Recovered;
 use crate::turn::{Halted, Turn};
@@ -19,17 +19,20 @@ pub(super) async fn serve(
     let replica = Replica::new(plan.replica, recovered.epochs, &recovered.tree, recovered.replayed);
     let turn = Rc::new(Turn::new(plan.frontend, replica, recovered.tree, recovered.log, plan.words, clock));
     let sockets = Sockets::new(plan.sockets, Rc::clone(&turn) as Rc<dyn Service>).map_err(start("an epoll set"))?;
-    sockets.accept_from(plan.listener).map_err(start("the listening socket"))?;
 
     let turns = glommio::spawn_local(Rc::clone(&turn).run(Rc::clone(&sockets)));
     let log = glommio::spawn_local(Rc::clone(&turn).watch_log());
     let reading = glommio::spawn_local(Rc::clone(&sockets).run());
-    tracing::info!("serving");
-    let stopped =
-        until_stopped(stop, || turn.tick(&sockets), || turn.begin_stop(&sockets), || turn.has_stopped(&sockets));
-    match until_first(turns, stopped).await {
+    let serving = async {
+        established(|| turn.is_serving()).await;
+        sockets.accept_from(plan.listener).map_err(start("the listening socket"))?;
+        tracing::info!("serving");
+        until_stopped(stop, || turn.tick(&sockets), || turn.begin_stop(&sockets), || turn.has_stopped(&sockets)).await;
+        Ok::<_, ServerFailed>(())
+    };
+    match until_first(turns, serving).await {
         First::Left(Halted(reason)) => halt(&reason),
-        First::Right(()) => {}
+        First::Right(result) => result?,
     }
     log.cancel().await;
     reading.cancel().await;

@@ -143,6 +143,11 @@ impl Hub {
         self.due.raise();
     }
 
+    /// Whether requests are taken.
+    pub(crate) fn is_serving(&self) -> bool {
+        self.state.borrow().backend.replica.status(&self.published.read()).serving
+    }
+
     /// Whether no client executor serves any more, and nothing is undecided.
     pub(crate) fn has_stopped(&self) -> bool {
         self.exchange.serving.load(Ordering::Acquire) == 0 && self.state.borrow().backend.replica.is_idle()

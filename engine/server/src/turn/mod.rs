@@ -119,6 +119,12 @@ impl Turn {
         self.due.raise();
     }
 
+    /// Whether requests are taken.
+    pub(crate) fn is_serving(&self) -> bool {
+        let core = self.core.borrow();
+        core.backend.replica.status(&core.tree).serving
+    }
+
     /// Takes no more requests, so that what is in flight ends.
     pub(crate) fn begin_stop(&self, sockets: &Sockets) {
         self.stopping.set(true);
