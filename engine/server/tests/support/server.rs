@@ -129,6 +129,9 @@ impl Server {
                 let mut c = Command::new("java");
                 // Quick to start, modest in memory; tests need no peak speed.
                 c.args(["-Xms64m", "-Xmx768m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
+                // Settings without ZooKeeper's own prefix are not taken from its file.
+                let text = std::fs::read_to_string(self.config_path()).unwrap();
+                c.args(text.lines().filter(|l| l.starts_with("znode.")).map(|l| format!("-D{l}")));
                 c.arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=error");
                 c.args(["-cp", ZOOKEEPER_CLASS_PATH, "org.apache.zookeeper.server.quorum.QuorumPeerMain"]);
                 c
