@@ -7,7 +7,7 @@ use crate::accept::{Accepted, EXHAUSTED_PAUSE, accept};
 use crate::connection::{Connection, Phase};
 use crate::framer::{Framer, Outcome};
 use crate::readiness::Event;
-use crate::sockets::{LISTENER_TOKEN, SCRATCH_BYTES, Sockets};
+use crate::sockets::{HANDOVER_TOKEN, LISTENER_TOKEN, SCRATCH_BYTES, Sockets};
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::rc::Rc;
@@ -34,8 +34,10 @@ impl Sockets {
     }
 
     fn handle(&self, event: Event) {
-        if event.token == LISTENER_TOKEN {
-            return self.accept_waiting();
+        match event.token {
+            LISTENER_TOKEN => return self.accept_waiting(),
+            HANDOVER_TOKEN => return self.take_over(),
+            _ => {}
         }
         // A connection that another event of the same batch has ended is not there any more.
         let Some(conn) = self.table.borrow().by_token(event.token) else {
@@ -151,6 +153,7 @@ impl Sockets {
         }
     }
 
+    /// Counts an accepted socket, and gives it to the executor whose turn it is.
     fn admit(&self, peer: SocketAddr, fd: OwnedFd) {
         self.count(|stats| stats.accepted += 1);
         let entered = self.config.door.enter(peer.ip());
@@ -158,6 +161,23 @@ impl Sockets {
             self.count(|stats| stats.refused += 1);
             return self.complaints.borrow_mut().refused(peer, refusal);
         }
+        let others = self.others.borrow();
+        let next = self.next_other.get();
+        self.next_other.set(if next == others.len() { 0 } else { next + 1 });
+        match others.get(next) {
+            Some(other) => other.give(peer, fd),
+            None => self.adopt(peer, fd),
+        }
+    }
+
+    fn take_over(&self) {
+        self.handover.silence();
+        while let Some((peer, fd)) = self.handover.take() {
+            self.adopt(peer, fd);
+        }
+    }
+
+    fn adopt(&self, peer: SocketAddr, fd: OwnedFd) {
         let id = self.service.opened(peer);
         let conn = self.table.borrow_mut().insert(|token| Connection::new(id, peer, token, fd));
         if let Err(error) = self.readiness.add_connection(conn.fd(), conn.token) {

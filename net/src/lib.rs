@@ -9,6 +9,7 @@ mod admission;
 mod connection;
 mod events;
 mod framer;
+mod handover;
 mod listener;
 mod readiness;
 mod service;
@@ -18,6 +19,7 @@ mod table;
 
 pub use admission::{ConnectionLimits, Door};
 pub use framer::{Fault, Framer, Frames, Outcome, Rules, Word};
+pub use handover::Handover;
 pub use listener::{DEFAULT_BACKLOG, SocketOptions, listen, raise_fd_limit};
 pub use service::Service;
 pub use signal::Signal;

@@ -4,6 +4,7 @@ use crate::accept::{Complaints, EXHAUSTED_PAUSE};
 use crate::admission::Door;
 use crate::connection::{Connection, Phase};
 use crate::framer::Rules;
+use crate::handover::Handover;
 use crate::listener::SocketOptions;
 use crate::readiness::Readiness;
 use crate::service::Service;
@@ -15,6 +16,7 @@ use std::io;
 use std::net::TcpListener;
 use std::os::fd::AsRawFd;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Bytes of the receive buffer that all connections of an executor share.
@@ -25,6 +27,8 @@ const LINGER: Duration = Duration::from_secs(2);
 const KEPT_OUTPUT_BYTES: usize = 512;
 /// Token of the listening socket.
 pub(crate) const LISTENER_TOKEN: u64 = u64::MAX;
+/// Token of the bell that rings when another executor hands a connection over.
+pub(crate) const HANDOVER_TOKEN: u64 = u64::MAX - 1;
 
 /// What a set of connections is bound by.
 #[derive(Clone, Debug)]
@@ -61,6 +65,10 @@ pub struct Sockets {
     pub(crate) complaints: RefCell<Complaints>,
     pub(crate) listener: RefCell<Option<TcpListener>>,
     pub(crate) table: RefCell<Table>,
+    pub(crate) handover: Arc<Handover>,
+    /// Executors that get accepted connections in turn with this one.
+    pub(crate) others: RefCell<Vec<Arc<Handover>>>,
+    pub(crate) next_other: Cell<usize>,
     /// No more connections are accepted until then: the process is out of resources.
     pub(crate) accept_again: Cell<Option<Instant>>,
     stats: Cell<SocketStats>,
@@ -74,14 +82,19 @@ impl Sockets {
     /// # Errors
     /// The system call's error: out of file descriptors or memory.
     pub fn new(config: SocketsConfig, service: Rc<dyn Service>) -> io::Result<Rc<Sockets>> {
+        let (readiness, handover) = (Readiness::new()?, Handover::new()?);
+        readiness.add_listener(handover.fd(), HANDOVER_TOKEN)?;
         Ok(Rc::new(Sockets {
             config,
             service,
-            readiness: Readiness::new()?,
+            readiness,
             scratch: RefCell::new(vec![0; SCRATCH_BYTES].into_boxed_slice()),
             complaints: RefCell::default(),
             listener: RefCell::default(),
             table: RefCell::default(),
+            handover,
+            others: RefCell::default(),
+            next_other: Cell::new(0),
             accept_again: Cell::new(None),
             stats: Cell::default(),
             held_back: RefCell::default(),
@@ -89,14 +102,22 @@ impl Sockets {
         }))
     }
 
-    /// Accepts connections from `listener` from now on.
+    /// Where another executor can hand connections over to this one.
+    #[must_use]
+    pub fn handover(&self) -> Arc<Handover> {
+        Arc::clone(&self.handover)
+    }
+
+    /// Accepts connections from `listener` from now on, and deals them out in turn: to itself, then to each of
+    /// `others`. (Executors that all accept for themselves end up with unequal shares.)
     ///
     /// # Errors
     /// The system call's error.
-    pub fn accept_from(&self, listener: TcpListener) -> io::Result<()> {
+    pub fn accept_from(&self, listener: TcpListener, others: Vec<Arc<Handover>>) -> io::Result<()> {
         listener.set_nonblocking(true)?;
         self.readiness.add_listener(listener.as_raw_fd(), LISTENER_TOKEN)?;
         *self.listener.borrow_mut() = Some(listener);
+        *self.others.borrow_mut() = others;
         Ok(())
     }
 

@@ -5,6 +5,7 @@
 mod process;
 
 use process::{Client, Server, check, command, scratch, set};
+use ringkeeper_core::jute::Request;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -92,7 +93,7 @@ fn a_session_outlives_the_server_with_its_ephemerals() {
     assert!(again.get("/mine").is_some());
     let stranger = (client.session.0, [0; 16]);
     assert!(Client::attach(&server, stranger).is_none(), "a wrong password proves nothing");
-    again.call(&ringkeeper_core::jute::Request::CloseSession).unwrap();
+    again.call(&Request::CloseSession).unwrap();
     assert_eq!(Client::new(&server).get("/mine"), None);
 }
 
@@ -119,9 +120,48 @@ fn snapshots_are_taken_and_used() {
 }
 
 #[test]
+fn a_client_sees_its_own_writes_and_after_a_sync_those_of_others() {
+    for variant in ["client.cores=0", "client.cores=1", "client.cores=3"] {
+        let dir = scratch();
+        let server = start(dir.path(), &with(variant));
+        let mut clients: Vec<Client> = (0..6).map(|_| Client::new(&server)).collect();
+        clients[0].create("/n", b"", 0).unwrap();
+        for round in 1..=200 {
+            let writer = round % clients.len();
+            clients[writer].call(&set("/n", b"x")).unwrap();
+            assert_eq!(clients[writer].get("/n").unwrap().1, round as i32, "{variant}: its own write");
+            let reader = (round * 5 + 1) % clients.len();
+            clients[reader].call(&Request::Sync { path: Some("/n".into()) }).unwrap();
+            assert_eq!(clients[reader].get("/n").unwrap().1, round as i32, "{variant}: sync, then read");
+        }
+    }
+}
+
+#[test]
+fn an_event_comes_before_the_data_that_it_announces() {
+    for variant in ["client.cores=0", "client.cores=1", "client.cores=3"] {
+        let dir = scratch();
+        let server = start(dir.path(), &with(variant));
+        let mut writer = Client::new(&server);
+        writer.create("/n", b"0", 0).unwrap();
+        let mut watchers: Vec<Client> = (0..4).map(|_| Client::new(&server)).collect();
+        for round in 1..=100 {
+            for watcher in &mut watchers {
+                watcher.call(&Request::GetData { path: "/n".into(), watch: true }).unwrap();
+            }
+            writer.send(&set("/n", b"x")).unwrap();
+            for watcher in &mut watchers {
+                watcher.read_until_version("/n", round);
+            }
+            writer.reply().unwrap();
+        }
+    }
+}
+
+#[test]
 fn words_show_the_connections_of_all_executors() {
     let dir = scratch();
-    let server = Server::start(dir.path(), &["--set", "client.cores=2", "--set", "4lw.commands.whitelist=*"]);
+    let server = Server::start(dir.path(), &["--set", "client.cores=3", "--set", "4lw.commands.whitelist=*"]);
     let clients: Vec<Client> = (0..8).map(|_| Client::new(&server)).collect();
     let mut socket = TcpStream::connect(server.addr).unwrap();
     socket.write_all(b"cons").unwrap();
@@ -216,7 +256,7 @@ fn a_second_signal_ends_the_process_at_once() {
     let mut greedy = Client::new(&server);
     greedy.create("/big", &vec![7; 1 << 19], 0).unwrap();
     for _ in 0..40 {
-        greedy.send(&ringkeeper_core::jute::Request::GetData { path: "/big".into(), watch: false }).unwrap();
+        greedy.send(&Request::GetData { path: "/big".into(), watch: false }).unwrap();
     }
     Client::new(&server).get("/");
     server.signal(libc::SIGTERM);

@@ -70,7 +70,7 @@ pub fn start(config: SocketsConfig) -> Server {
 async fn run(config: SocketsConfig, listener: std::net::TcpListener) {
     let echo = Rc::new(Echo::default());
     let sockets = Sockets::new(config, Rc::clone(&echo) as Rc<dyn Service>).expect("an epoll set");
-    sockets.accept_from(listener).expect("a listening socket");
+    sockets.accept_from(listener, Vec::new()).expect("a listening socket");
     glommio::spawn_local(Rc::clone(&sockets).run()).detach();
     glommio::spawn_local({
         let (echo, sockets) = (Rc::clone(&echo), Rc::clone(&sockets));

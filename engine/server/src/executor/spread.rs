@@ -6,11 +6,14 @@ use crate::executor::clock::Clock;
 use crate::spread::{Exchange, Hub, Outpost, Posting};
 use crate::storage::Recovered;
 use crate::turn::Halted;
+use glommio::ExecutorJoinHandle;
 use ringkeeper_core::frontend::FrontendConfig;
 use ringkeeper_core::replica::Replica;
-use ringkeeper_net::{Service, Sockets, SocketsConfig};
+use ringkeeper_net::{Handover, Service, Sockets, SocketsConfig};
 use std::net::TcpListener;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
 
 pub(super) async fn serve(
     plan: Plan,
@@ -18,7 +21,6 @@ pub(super) async fn serve(
     stop: StopRequest,
     clock: Clock,
 ) -> Result<(), ServerFailed> {
-    let start = |what| move |source| ServerFailed::Start { what, source };
     let replica = Replica::new(plan.replica, recovered.epochs, &recovered.tree, recovered.replayed);
     let exchange = Exchange::new(u8::try_from(plan.client_cores).unwrap_or(u8::MAX));
     let hub = Rc::new(Hub::new(replica, recovered.tree, recovered.log, plan.words, clock, exchange));
@@ -27,14 +29,7 @@ pub(super) async fn serve(
     let office = glommio::spawn_local(Rc::clone(&hub).watch_office());
     let serving = async {
         established(|| hub.is_serving()).await;
-        let mut executors = Vec::new();
-        for posting in hub.postings() {
-            let (frontend, sockets) = (plan.frontend.clone(), plan.sockets.clone());
-            let listener = plan.listener.try_clone().map_err(start("the listening socket"))?;
-            let (name, stop) = (format!("client-{}", posting.index), stop.clone());
-            executors.push(spawn(&name, move || serve_clients(posting, frontend, sockets, listener, stop, clock))?);
-        }
-        drop(plan.listener);
+        let executors = start_clients(hub.postings(), &plan.frontend, &plan.sockets, plan.listener, &stop, clock)?;
         tracing::info!(client_executors = executors.len(), "serving");
         until_stopped(stop, || hub.tick(), || {}, || hub.has_stopped()).await;
         Ok::<_, ServerFailed>(executors)
@@ -45,7 +40,7 @@ pub(super) async fn serve(
     };
     for executor in executors {
         // They have left already, or their grace is over at the same time as the replica's.
-        executor.join().map_err(|error| ServerFailed::Executor(error.to_string()))??;
+        executor.join().map_err(|error| ServerFailed::Executor(error.to_string()))?;
     }
     log.cancel().await;
     office.cancel().await;
@@ -55,22 +50,70 @@ pub(super) async fn serve(
     Ok(())
 }
 
+/// Starts the client executors. The first accepts connections, and deals them out to the others too.
+fn start_clients(
+    postings: Vec<Posting>,
+    frontend: &FrontendConfig,
+    sockets: &SocketsConfig,
+    listener: TcpListener,
+    stop: &StopRequest,
+    clock: Clock,
+) -> Result<Vec<ExecutorJoinHandle<()>>, ServerFailed> {
+    let (tell, told) = channel();
+    let mut executors = Vec::new();
+    let mut start = |posting: Posting, source| {
+        let (frontend, sockets, stop) = (frontend.clone(), sockets.clone(), stop.clone());
+        let name = format!("client-{}", posting.index);
+        let executor = spawn(&name, move || async move {
+            if let Err(error) = serve_clients(posting, frontend, sockets, source, stop, clock).await {
+                // The others must not go on without it.
+                halt(&error.to_string());
+            }
+        })?;
+        executors.push(executor);
+        Ok::<_, ServerFailed>(())
+    };
+    let mut postings = postings.into_iter();
+    let first = postings.next().expect("there is at least one client executor");
+    postings.try_for_each(|posting| start(posting, Source::HandedOver(tell.clone())))?;
+    drop(tell);
+    let others = told.iter().collect();
+    start(first, Source::Accepted(listener, others))?;
+    Ok(executors)
+}
+
+/// Where a client executor's connections come from.
+enum Source {
+    /// It accepts them, and deals them out to these others and itself.
+    Accepted(TcpListener, Vec<Arc<Handover>>),
+    /// Another one accepts them, and is told where to hand them over.
+    HandedOver(Sender<Arc<Handover>>),
+}
+
 /// A client executor's life.
 async fn serve_clients(
     posting: Posting,
     frontend: FrontendConfig,
     sockets: SocketsConfig,
-    listener: TcpListener,
+    source: Source,
     stop: StopRequest,
     clock: Clock,
 ) -> Result<(), ServerFailed> {
     let start = |what| move |source| ServerFailed::Start { what, source };
     let outpost = Outpost::new(posting, frontend, clock);
     let sockets = Sockets::new(sockets, Rc::clone(&outpost) as Rc<dyn Service>).map_err(start("an epoll set"))?;
-    sockets.accept_from(listener).map_err(start("the listening socket"))?;
     let turns = glommio::spawn_local(Rc::clone(&outpost).run(Rc::clone(&sockets)));
     let post = glommio::spawn_local(Rc::clone(&outpost).watch_post());
     let reading = glommio::spawn_local(Rc::clone(&sockets).run());
+    match source {
+        Source::Accepted(listener, others) => {
+            sockets.accept_from(listener, others).map_err(start("the listening socket"))?;
+        }
+        Source::HandedOver(tell) => {
+            let handover = sockets.handover();
+            tell.send(handover).expect("the starter collects from all before it goes on");
+        }
+    }
     until_stopped(stop, || outpost.tick(&sockets), || outpost.begin_stop(&sockets), || outpost.has_stopped(&sockets))
         .await;
     outpost.leave();

@@ -25,7 +25,7 @@ pub(super) async fn serve(
     let reading = glommio::spawn_local(Rc::clone(&sockets).run());
     let serving = async {
         established(|| turn.is_serving()).await;
-        sockets.accept_from(plan.listener).map_err(start("the listening socket"))?;
+        sockets.accept_from(plan.listener, Vec::new()).map_err(start("the listening socket"))?;
         tracing::info!("serving");
         until_stopped(stop, || turn.tick(&sockets), || turn.begin_stop(&sockets), || turn.has_stopped(&sockets)).await;
         Ok::<_, ServerFailed>(())

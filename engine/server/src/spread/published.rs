@@ -29,8 +29,11 @@ impl Published {
     pub(crate) fn read(&self) -> RwLockReadGuard<'_, Tree> {
         loop {
             let at = self.copies.published.load(Ordering::Acquire);
-            // Only if the writer has published the other copy in between is this one locked.
-            if let Ok(tree) = self.copies.trees[at].try_read() {
+            // It can only be locked if it has ceased to be the published one. And a reader that was held up for a turn
+            // may get hold of it when it is written but not published yet: that state is not to be seen.
+            if let Ok(tree) = self.copies.trees[at].try_read()
+                && self.copies.published.load(Ordering::Acquire) == at
+            {
                 return tree;
             }
             std::hint::spin_loop();

@@ -181,6 +181,27 @@ impl Client {
         }
     }
 
+    /// Reads until the node has this version, and demands that the event of a watch came before.
+    pub fn read_until_version(&mut self, path: &str, version: i32) {
+        let mut told = false;
+        loop {
+            self.send(&Request::GetData { path: path.into(), watch: false }).unwrap();
+            let (mut header, mut body) = self.reply().unwrap();
+            while header.xid == ReplyHeader::NOTIFICATION {
+                assert!(!std::mem::replace(&mut told, true), "a watch fires once");
+                (header, body) = self.reply().unwrap();
+            }
+            match Response::decode(OpCode::GetData, &body).unwrap() {
+                Response::Data { stat, .. } if stat.version < version => {}
+                Response::Data { stat, .. } => {
+                    assert!(told && stat.version == version, "version {} was seen, told: {told}", stat.version);
+                    return;
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
     fn payload(&mut self) -> io::Result<Vec<u8>> {
         let mut buffer = [0; 64 << 10];
         loop {
