@@ -227,6 +227,7 @@ impl Log {
         // Rare (elections), and an fsync must not stop the executor: a thread each time is simple and good enough.
         let started = std::thread::Builder::new().name("epochs".into()).spawn(move || {
             let result = epochs::save_described(&*disk, epochs, defects);
+            drop(disk);
             completions.push(Completion::Epochs(epochs, result));
         });
         if let Err(e) = started {

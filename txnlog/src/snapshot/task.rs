@@ -69,7 +69,9 @@ impl SnapshotTask {
         let job = Job { disk, head, origin, log_segment, config, existing };
         std::thread::Builder::new().name("snapshot".into()).spawn(move || {
             let result = job.run(&messages, &used, &completions).map_err(|e| e.to_string());
-            completions.push(Completion::Snapshot(SnapshotEnd { zxid: job.head.zxid, result }));
+            // Whoever hears of the end may close the directory and expect nobody in it.
+            drop(job);
+            completions.push(Completion::Snapshot(SnapshotEnd { zxid: head.zxid, result }));
         })?;
         Ok(SnapshotTask { to_thread: Some(to_thread), spare, held: None })
     }

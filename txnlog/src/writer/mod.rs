@@ -375,12 +375,14 @@ impl LogWriter {
         self.segments.poll_prepare(&self.config, self.now, urgent)
     }
 
-    /// When [`tick`](Self::tick) is due next, and why.
+    /// When [`tick`](Self::tick) is due next, and why. To be asked after [`poll_op`](Self::poll_op): what is due
+    /// already has been acted on then, or waits for an answer.
     #[must_use]
     pub fn next_deadline(&self) -> Option<(Instant, &'static str)> {
         let mut first: Option<(Instant, &'static str)> = None;
         let mut offer = |at: Option<Instant>, why| {
             if let Some(at) = at
+                && at > self.now
                 && first.is_none_or(|(t, _)| at < t)
             {
                 first = Some((at, why));
