@@ -50,7 +50,8 @@ pub struct LogConfig {
     /// An idle log gets a small closing mark after this long, so that rot of its last transactions cannot be taken
     /// for a torn write. `None` turns the mark off.
     pub seal_after: Option<Duration>,
-    /// Room in the current segment below which, when no next one can be made, [`has_room`] turns false.
+    /// Room in the current segment below which, when no next one can be made, [`has_room`] turns false. It should be
+    /// three times the bytes that may still be appended after that.
     ///
     /// [`has_room`]: crate::writer::LogWriter::has_room
     pub reserve_bytes: u64,

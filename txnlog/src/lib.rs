@@ -16,6 +16,8 @@
 //! simulated one ([`sim`]) can stand in for it. Only `driver` and `disk::fs` know the operating system.
 
 pub mod config;
+#[cfg(test)]
+mod crash_tests;
 pub mod disk;
 pub mod driver;
 pub mod epochs;

@@ -236,9 +236,20 @@ impl Log {
     }
 
     /// Cuts the log back to `to`, see [`LogWriter::cut_back`]. Later [`LogEvent::Durable`] carry a new generation.
-    pub fn cut_back(&mut self, to: Zxid) {
+    /// A snapshot that is being made is given up.
+    ///
+    /// # Errors
+    /// If neither a snapshot nor the log reaches back that far: then the state must come from the leader as a whole.
+    pub fn cut_back(&mut self, to: Zxid) -> Result<(), OpenError> {
+        let based = self.snapshots.iter().any(|&z| z <= to) || self.writer.reaches_back_to() == Some(Zxid::ZERO);
+        if !based {
+            return Err(OpenError::Refused(format!("nothing stored reaches back to {to}")));
+        }
+        self.abort_snapshot();
+        self.snapshots.retain(|&z| z <= to);
         self.generation += 1;
         self.writer.cut_back(to);
+        Ok(())
     }
 
     /// Starts a snapshot. Hand its bytes over while [`snapshot_wants_more`](Self::snapshot_wants_more);
@@ -251,6 +262,9 @@ impl Log {
         if self.snapshot.is_some() {
             return Err(OpenError::Refused("a snapshot is already being made".into()));
         }
+        if self.writer.is_resetting() {
+            return Err(OpenError::Refused("the log is still being cut back or restarted".into()));
+        }
         if origin == Origin::Local {
             assert!(head.zxid <= self.writer.appended(), "a snapshot is of what the log has");
         }
@@ -260,7 +274,7 @@ impl Log {
             origin,
             self.writer.current_segment(),
             self.snapshot_config.clone(),
-            self.snapshots.clone(),
+            if origin == Origin::Local { self.snapshots.clone() } else { Vec::new() },
             Arc::clone(&self.completions),
         )
         .attempt(|| "starting a thread".into())?;
@@ -355,12 +369,13 @@ impl Log {
         match end.result {
             Ok(purge) => {
                 self.snapshots.retain(|z| !purge.snapshots.contains(z) && *z != zxid);
-                self.snapshots.push(zxid);
-                self.writer.release_through(purge.log_through);
                 if snapshot.origin == Origin::Installed {
+                    self.snapshots.clear();
                     self.generation += 1;
                     self.writer.restart_at(zxid);
                 }
+                self.snapshots.push(zxid);
+                self.writer.release_through(purge.log_through);
                 events.push(LogEvent::SnapshotDone { zxid });
             }
             Err(reason) => events.push(LogEvent::SnapshotFailed { zxid, reason }),

@@ -99,6 +99,7 @@ struct State {
     operations: u64,
     crash_at: Option<u64>,
     faults: BTreeMap<Fault, (u64, u64)>,
+    struck: u64,
     writes: u64,
     capacity: u64,
 }
@@ -119,6 +120,7 @@ impl SimDisk {
             operations: 0,
             crash_at: None,
             faults: BTreeMap::new(),
+            struck: 0,
             writes: 0,
             capacity: u64::MAX,
         };
@@ -169,6 +171,18 @@ impl SimDisk {
         let mut state = self.state();
         state.faults.clear();
         state.crash_at = None;
+        state.struck = 0;
+    }
+
+    /// Withdraws one fault that has not struck.
+    pub fn withdraw(&self, fault: Fault) {
+        self.state().faults.remove(&fault);
+    }
+
+    /// How many faults have struck since the last [`SimDisk::heal`].
+    #[must_use]
+    pub fn faults_struck(&self) -> u64 {
+        self.state().struck
     }
 
     /// Limits the sum of all file lengths.
@@ -253,6 +267,7 @@ impl State {
         let now = *seen > *skip;
         if now {
             self.faults.remove(&fault);
+            self.struck += 1;
         }
         now
     }

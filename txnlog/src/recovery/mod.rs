@@ -9,6 +9,7 @@ mod scan;
 mod snapshots;
 mod table;
 
+pub use repair::Repaired;
 pub use table::{Behind, Slot, Verdict, decide};
 
 use crate::config::{LogConfig, SnapshotConfig};
@@ -286,7 +287,7 @@ impl Recovery {
         if !joined && last != base.zxid {
             return Err(OpenError::Incomplete(format!("the snapshot's {} is not a transaction of the log", base.zxid)));
         }
-        if let Some(newest) = self.snapshots.iter().map(|s| s.zxid).max()
+        if let Some(newest) = self.snapshots.iter().filter(|s| !s.void).map(|s| s.zxid).max()
             && last < newest
         {
             return Err(OpenError::Incomplete(format!(

@@ -104,7 +104,12 @@ impl Recovery {
         let (index, expected) = outcome.end.as_ref().expect("a tail was found");
         let segments = self.segments[..=*index].iter();
         let started = segments.filter_map(|s| s.first.as_ref().map(|b| (s, b)));
-        let starts = started.map(|(s, b)| SegmentStart { sequence: s.sequence(), len: s.header.len, prev: b.prev });
+        let starts = started.map(|(s, b)| SegmentStart {
+            sequence: s.sequence(),
+            len: s.header.len,
+            prev: b.prev,
+            restart: b.kind == BatchKind::Restart,
+        });
         let header = &self.segments[*index].header;
         let current = CurrentSegment {
             sequence: header.sequence,
@@ -147,7 +152,7 @@ impl Recovery {
         header.encode(&mut block[..BATCH_HEADER]);
         let begun = file.write_at(BLOCK as u64, &block).and_then(|()| sync_file(&*file, defects));
         begun.attempt(|| format!("writing {}", disk.describe(&segment_name(sequence))))?;
-        let start = SegmentStart { sequence, len, prev: Zxid::ZERO };
+        let start = SegmentStart { sequence, len, prev: Zxid::ZERO, restart: false };
         let current = CurrentSegment { sequence, generation, len, offset: 2 * BLOCK as u64 };
         let chain = Chain { segments: vec![start], current: Some(current), next_sequence: 2, blank: None };
         Ok(Tail { chain, last: Zxid::ZERO, next_batch: 2, sealed: true })

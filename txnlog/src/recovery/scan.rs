@@ -170,7 +170,8 @@ impl<'a> Scanner<'a> {
         let first_in_segment = expected.offset == BLOCK as u64;
         let linked = match header.kind {
             BatchKind::Frames | BatchKind::Seal => header.prev == expected.last,
-            BatchKind::Cut => first_in_segment && header.prev < expected.last,
+            // Equal where reading starts with this segment.
+            BatchKind::Cut => first_in_segment && header.prev <= expected.last,
             BatchKind::Restart => first_in_segment,
         };
         if !linked {

@@ -47,6 +47,19 @@ impl Recovery {
                 candidate.void |= !survives;
             }
         }
+        self.void_before_installed();
+    }
+
+    /// An installed snapshot makes those from before it void at once: the log's mark follows.
+    fn void_before_installed(&mut self) {
+        let head = |c: &Candidate| c.reader.as_ref().ok().map(|r| *r.file_head());
+        let installed = self.snapshots.iter().filter(|c| !c.void).filter_map(head);
+        let newest = installed.filter(|h| h.origin == Origin::Installed).map(|h| h.log_segment).max();
+        let Some(newest) = newest else { return };
+        for candidate in &mut self.snapshots {
+            let Some(head) = head(candidate) else { continue };
+            candidate.void |= head.log_segment < newest || head.log_segment == newest && head.origin == Origin::Local;
+        }
     }
 
     /// Loads the newest snapshot that is intact and that the log reaches back to.

@@ -70,9 +70,8 @@ pub fn decide(slot: Slot, behind: Behind) -> Verdict {
         (Slot::End, Behind::Proven) => Verdict::Corrupt("the batches at the end of the segment are missing"),
         (Slot::Blank | Slot::Foreign | Slot::End, Behind::Nothing) => Verdict::End,
         (Slot::Torn, Behind::Nothing) => Verdict::CutAndWipe,
-        (Slot::Torn | Slot::Blank | Slot::Foreign, Behind::Unproven) => Verdict::CutAndWipe,
-        // Unproven batches stand in the same segment, and there is none left of it.
-        (Slot::End, Behind::Unproven) => Verdict::Corrupt("batches behind the end of the segment"),
+        // At the end of a segment they stand in the next one, whose first batch did not make it.
+        (Slot::Torn | Slot::Blank | Slot::Foreign | Slot::End, Behind::Unproven) => Verdict::CutAndWipe,
     }
 }
 
@@ -95,7 +94,7 @@ mod tests {
         ("Blank", "ENWCCC"),
         ("Foreign", "ENWCCC"),
         ("Unreadable", "CNCCCC"),
-        ("End", "ENCCCC"),
+        ("End", "ENWCCC"),
     ];
 
     #[test]

@@ -2,7 +2,7 @@
 //! executor hands it the bytes as it walks the state.
 
 use super::retention::{self, Purge};
-use super::{Origin, SnapshotHead, SnapshotWriter, snapshot_name};
+use super::{Origin, SnapshotHead, SnapshotWriter, snapshot_zxid};
 use crate::config::SnapshotConfig;
 use crate::disk::Disk;
 use crate::driver::{Completion, Completions};
@@ -46,7 +46,7 @@ struct Job {
     origin: Origin,
     log_segment: u64,
     config: SnapshotConfig,
-    /// Snapshots that exist.
+    /// Snapshots that exist and are of the same history.
     existing: Vec<Zxid>,
 }
 
@@ -169,7 +169,9 @@ impl Job {
     }
 }
 
-/// Removes the snapshots that the new one makes superfluous. Call only when it is durable and verified.
+/// Removes the snapshots that the new one makes superfluous, and any that is not among `existing`: it is of a history
+/// that was cut off, and what says so is in the part of the log that may go next. Call only when the new one is
+/// durable and verified.
 ///
 /// # Errors
 /// Of the disk.
@@ -177,9 +179,11 @@ pub fn purge(disk: &dyn Disk, existing: &[Zxid], new: Zxid, keep: usize, defects
     let mut all = existing.to_vec();
     all.push(new);
     let plan = retention::plan(&all, keep);
-    for zxid in &plan.snapshots {
-        let name = snapshot_name(*zxid);
-        disk.remove(&name).attempt(|| format!("removing {}", disk.describe(&name)))?;
+    all.retain(|zxid| !plan.snapshots.contains(zxid));
+    for entry in disk.list().attempt(|| format!("listing {}", disk.describe("")))? {
+        if snapshot_zxid(&entry.name).is_some_and(|zxid| !all.contains(&zxid)) {
+            disk.remove(&entry.name).attempt(|| format!("removing {}", disk.describe(&entry.name)))?;
+        }
     }
     sync_dir(disk, defects).attempt(|| format!("syncing {}", disk.describe("")))?;
     Ok(plan)

@@ -101,6 +101,7 @@ pub struct LogWriter {
     released: Zxid,
     sealed: bool,
     sync_wanted: bool,
+    finishing: bool,
     idle_since: Instant,
     failed: Option<LogFailed>,
 }
@@ -134,6 +135,7 @@ impl LogWriter {
             released: Zxid::ZERO,
             sealed: tail.sealed,
             sync_wanted: false,
+            finishing: false,
             idle_since: now,
             failed: None,
         }
@@ -245,6 +247,18 @@ impl LogWriter {
         self.appended
     }
 
+    /// Last transaction given to the device.
+    #[must_use]
+    pub fn written(&self) -> Zxid {
+        self.written
+    }
+
+    /// Whether a cut or a restart waits to be written.
+    #[must_use]
+    pub fn is_resetting(&self) -> bool {
+        self.mark.is_some()
+    }
+
     /// Bytes of frames appended and not yet given to the device.
     #[must_use]
     pub fn queued_bytes(&self) -> usize {
@@ -270,8 +284,9 @@ impl LogWriter {
         if !self.segments.is_full() {
             return true;
         }
-        let waiting = padded(self.queue.bytes() + BATCH_HEADER) as u64;
-        self.segments.room() >= waiting.saturating_add(self.config.reserve_bytes)
+        // Frames that do not combine well can take three times their length, padding included.
+        let waiting = 3 * self.queue.bytes() as u64 + 2 * BLOCK as u64;
+        self.mark.is_none() && self.segments.room() >= waiting.saturating_add(self.config.reserve_bytes)
     }
 
     /// The log through `zxid` is no longer needed: a snapshot holds it.
@@ -295,33 +310,31 @@ impl LogWriter {
     /// `to` at once; nothing after `to` counts as durable until it is written again.
     ///
     /// # Panics
-    /// If `to` is not in the past, or another mark is still waiting.
+    /// If `to` is not in the past, or before a restart that is still to be written.
     pub fn cut_back(&mut self, to: Zxid) {
         assert!(to <= self.appended, "a log is cut back, not forward");
-        if to == self.appended {
-            return;
-        }
         if to >= self.written {
             self.queue.drop_after(to);
             self.appended = to;
             return;
         }
+        let restarting = self.mark.is_some_and(|m| m.kind == BatchKind::Restart);
+        assert!(!restarting, "there is nothing before the snapshot that a log restarts at");
         self.set_mark(Mark { kind: BatchKind::Cut, at: to });
     }
 
     /// Gives up the whole log: the state is now a snapshot of `at`, which must be installed and durable.
-    ///
-    /// # Panics
-    /// If another mark is still waiting.
     pub fn restart_at(&mut self, at: Zxid) {
         self.set_mark(Mark { kind: BatchKind::Restart, at });
     }
 
     fn set_mark(&mut self, mark: Mark) {
-        assert!(self.mark.is_none(), "the log is reset once at a time");
         self.queue = Queue::default();
         self.mark = Some(mark);
-        self.appended = mark.at;
+        (self.appended, self.written) = (mark.at, mark.at);
+        // What was released was released of the old history; the same zxids may come again.
+        let cut = mark.kind == BatchKind::Cut;
+        self.released = if cut { self.released.min(mark.at) } else { Zxid::ZERO };
         // What is under way was asked for before the cut: it may end as it likes, but acknowledges nothing.
         self.durable = self.durable.min(mark.at);
         self.stable = self.stable.min(mark.at);
@@ -344,7 +357,7 @@ impl LogWriter {
 
     /// The log is about to be closed: everything is synced and sealed without delay.
     pub fn finish(&mut self) {
-        self.sync_wanted = true;
+        self.finishing = true;
         self.config.batch_delay = Duration::ZERO;
         self.config.seal_after = self.config.seal_after.map(|_| Duration::ZERO);
     }
@@ -424,7 +437,7 @@ impl LogWriter {
         // A sync covers the writes that have ended; the ones under way belong to the next.
         let covers = self.in_flight.front().map_or(self.next_batch, |w| w.sequence);
         let due = self.sync_due().is_some_and(|at| self.now >= at);
-        let wanted = self.sync_wanted && self.in_flight.is_empty();
+        let wanted = (self.sync_wanted || self.finishing) && self.in_flight.is_empty();
         if !(due || wanted || self.must_sync_to_rotate()) || covers <= self.synced_before {
             return None;
         }
@@ -462,7 +475,7 @@ impl LogWriter {
         }
         if !self.fits() {
             self.segments.require(padded(BATCH_HEADER + self.queue.first_len()) as u64);
-            if !self.try_rotate(self.written) {
+            if !self.try_rotate(self.written, false) {
                 return None;
             }
             if !self.fits() {
@@ -478,20 +491,19 @@ impl LogWriter {
 
     fn write_mark(&mut self) -> Option<LogOp> {
         let mark = self.mark?;
-        if !self.try_rotate(mark.at) {
+        if !self.try_rotate(mark.at, mark.kind == BatchKind::Restart) {
             return None;
         }
         self.mark = None;
-        self.written = mark.at;
         Some(self.place(mark.kind, mark.at, None))
     }
 
     /// Goes to the next segment if it is there and nothing in the current one is unfinished.
-    fn try_rotate(&mut self, prev: Zxid) -> bool {
+    fn try_rotate(&mut self, prev: Zxid, restart: bool) -> bool {
         let synced = self.synced_before == self.next_batch || planted!(self.config.defects, RotateWithoutSync);
         let may = self.segments.next_is_ready() && self.in_flight.is_empty() && self.syncing.is_none() && synced;
         if may {
-            self.segments.rotate(prev, self.next_batch);
+            self.segments.rotate(prev, self.next_batch, restart);
         }
         may
     }

@@ -15,6 +15,8 @@ pub struct SegmentStart {
     pub len: u64,
     /// Last transaction before the segment's first batch.
     pub prev: Zxid,
+    /// That batch makes everything before it void.
+    pub restart: bool,
 }
 
 /// The segment that is being written.
@@ -175,13 +177,13 @@ impl Segments {
     }
 
     /// Goes on to the next segment, whose first batch has the number `first_batch` and follows `prev`.
-    pub(crate) fn rotate(&mut self, prev: Zxid, first_batch: u64) {
+    pub(crate) fn rotate(&mut self, prev: Zxid, first_batch: u64, restart: bool) {
         let Next::Ready { sequence, generation, len } = self.next else {
             unreachable!("only a segment that is ready is written to");
         };
         assert_eq!(sequence, self.next_sequence, "segments are numbered without gaps");
         self.current = Some(CurrentSegment { sequence, generation, len, offset: BLOCK as u64 });
-        self.chain.push_back(Link { start: SegmentStart { sequence, len, prev }, first_batch });
+        self.chain.push_back(Link { start: SegmentStart { sequence, len, prev, restart }, first_batch });
         self.next_sequence += 1;
         self.next = Next::Wanted;
         if len >= self.min_len {
@@ -189,15 +191,12 @@ impl Segments {
         }
     }
 
-    /// Retires what only holds transactions through `zxid`. A segment goes only when the first batch of the next one
-    /// is on stable storage: what follows must never be without a beginning.
+    /// Retires what recovery from a snapshot of `zxid` or later would not read. A segment goes only when the first
+    /// batch of the one to start with is on stable storage: what follows must never be without a beginning.
     pub(crate) fn retire(&mut self, zxid: Zxid, synced_before: u64, too_much: bool) {
-        while self.chain.len() >= 2 {
-            let next = &self.chain[1];
-            if !(too_much || next.start.prev <= zxid && next.first_batch < synced_before) {
-                break;
-            }
-            let Link { start, .. } = self.chain.pop_front().expect("the chain has two segments");
+        let may_begin = |l: &Link| (l.start.restart || l.start.prev <= zxid) && l.first_batch < synced_before;
+        let begin = self.chain.iter().rposition(|l| too_much || may_begin(l)).unwrap_or(0);
+        for Link { start, .. } in self.chain.drain(..begin) {
             self.retired.push_back((start.sequence, start.len));
         }
     }
@@ -211,12 +210,12 @@ impl Segments {
         None
     }
 
-    /// The oldest transaction chain end that the segments reach back to.
+    /// The transaction before the first one that the segments hold.
     pub(crate) fn reaches_back_to(&self) -> Option<Zxid> {
-        self.chain.front().map(|l| l.start.prev)
+        let begin = self.chain.iter().rev().find(|l| l.start.restart).or(self.chain.front());
+        begin.map(|l| l.start.prev)
     }
 }
-
 /// A number that no client can guess and that no segment has had before: SplitMix64's finaliser over a random salt.
 fn generation(salt: u64, count: u64) -> u64 {
     crate::rng::Rng::new(salt.wrapping_add(count.wrapping_mul(0x9e37_79b9_7f4a_7c15))).next_u64()
