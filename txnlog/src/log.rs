@@ -24,7 +24,6 @@ use crate::driver::{Completion, Completions, LogDevice, ThreadDevice, UringDevic
 use crate::epochs::{self, Epochs};
 use crate::error::{Attempt, LogFailed, OpenError};
 use crate::recovery::{Dirs, Recovery};
-use crate::snapshot::retention;
 use crate::snapshot::task::{SnapshotEnd, SnapshotTask};
 use crate::snapshot::{Origin, SnapshotHead};
 use crate::writer::LogWriter;
@@ -155,8 +154,7 @@ impl Log {
         if let Some(at) = repaired.restart_at {
             writer.restart_at(at);
         }
-        let purge = retention::plan(&repaired.snapshots, snapshot_config.keep);
-        writer.release_through(purge.log_through);
+        writer.release_through(repaired.log_through);
         let told_durable = (writer.durable(), 0);
         Ok(Log {
             writer,
@@ -272,7 +270,7 @@ impl Log {
             Arc::clone(&self.dirs.data),
             head,
             origin,
-            self.writer.current_segment(),
+            self.writer.durable_before(),
             self.snapshot_config.clone(),
             if origin == Origin::Local { self.snapshots.clone() } else { Vec::new() },
             Arc::clone(&self.completions),

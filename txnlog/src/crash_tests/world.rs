@@ -10,7 +10,7 @@ use crate::format::{BLOCK, BatchKind};
 use crate::planted::Defects;
 use crate::recovery::{Dirs, Recovery, Repaired, Summary};
 use crate::sim::{CrashStyle, Fault, Rng, SimDisk};
-use crate::snapshot::{Origin, SnapshotHead, SnapshotWriter, retention, task};
+use crate::snapshot::{Origin, SnapshotHead, SnapshotWriter, task};
 use crate::writer::{Done, LogOp, LogWriter, PrepareError, WriteOp};
 use crate::{segment, testing};
 use ringkeeper_core::frame::{FrameBatch, FrameBuf};
@@ -167,6 +167,9 @@ impl World {
 
     /// Recovery, compared with the model.
     pub(crate) fn start(&mut self) -> Result<Life, OpenError> {
+        if std::env::var("TRACE").is_ok() {
+            eprintln!("starting {:?}", self.disk.names());
+        }
         let (writer, found, summary, repaired) = self.open()?;
         let snapshots = repaired.snapshots.clone();
         if summary.torn.is_some() {
@@ -215,7 +218,7 @@ impl World {
         if let Some(at) = repaired.restart_at {
             writer.restart_at(at);
         }
-        writer.release_through(retention::plan(&repaired.snapshots, self.snapshot.keep).log_through);
+        writer.release_through(repaired.log_through);
         Ok((writer, (state.entries, epochs), summary, repaired))
     }
 
@@ -451,6 +454,9 @@ impl World {
     }
 
     fn background(&mut self, op: LogOp) -> Done {
+        if std::env::var("TRACE").is_ok() {
+            eprintln!("background {op:?}");
+        }
         match op {
             LogOp::Prepare(op) => {
                 let result = segment::prepare(&self.disk, &op, self.log.defects, &mut |_| {}).map(drop);
@@ -482,8 +488,8 @@ impl World {
 
     fn write_snapshot(&mut self, life: &Life, entries: &[Entry], origin: Origin) -> Result<(), OpenError> {
         let disk: Arc<dyn Disk> = Arc::new(self.disk.clone());
-        let segment = life.writer.current_segment();
-        let mut writer = SnapshotWriter::create(disk, self.head(entries), origin, segment, &self.snapshot)?;
+        let batch = life.writer.durable_before();
+        let mut writer = SnapshotWriter::create(disk, self.head(entries), origin, batch, &self.snapshot)?;
         for chunk in encode(entries).chunks(100) {
             writer.write(chunk)?;
         }
@@ -495,7 +501,11 @@ impl World {
         let count = self.model.now.through(life.writer.stable());
         let entries = self.model.now.entries[..count].to_vec();
         let zxid = self.head(&entries).zxid;
-        if life.mark.is_some() || self.model.before.is_some() || count == 0 || life.snapshots.last() >= Some(&zxid) {
+        if life.writer.is_resetting()
+            || self.model.before.is_some()
+            || count == 0
+            || life.snapshots.last() >= Some(&zxid)
+        {
             return Ok(());
         }
         if self.faults && self.rng.percent(20) {
@@ -584,7 +594,7 @@ impl World {
     /// A snapshot of another history arrives from a leader.
     fn install(&mut self, life: &mut Life) -> Result<(), End> {
         self.pump(life);
-        if life.mark.is_some() || self.model.before.is_some() || !life.writer.is_idle() || life.restarting {
+        if life.writer.is_resetting() || self.model.before.is_some() || !life.writer.is_idle() || life.restarting {
             return Ok(());
         }
         let epoch = self.model.epochs.current;

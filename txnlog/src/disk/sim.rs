@@ -229,6 +229,12 @@ impl SimDisk {
         state.names.get(name).map(|id| state.files[id].current.clone())
     }
 
+    /// The names of all files.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.state().names.keys().cloned().collect()
+    }
+
     /// Removes a file behind everybody's back, at once and durably.
     pub fn lose_file(&self, name: &str) {
         let mut state = self.state();

@@ -210,7 +210,7 @@ impl Recovery {
 
     fn replay_log(&self, base: Base, state: &mut impl Rebuild, outcome: &mut Outcome) -> Result<(), OpenError> {
         outcome.summary.last = base.zxid;
-        if base.installed && !self.restarted_after(base.log_segment) {
+        if base.installed && !self.restarted_after(base.log_batch) {
             return self.void_log(base, outcome);
         }
         let Some(start) = self.start_for(base.zxid) else {
@@ -221,10 +221,10 @@ impl Recovery {
         self.check_end(base, joined, outcome.summary.last)
     }
 
-    /// Whether the log was given up for a snapshot after that segment.
-    fn restarted_after(&self, sequence: u64) -> bool {
-        let mut later = self.segments.iter().filter(|s| s.sequence() > sequence);
-        later.any(|s| s.first.as_ref().is_some_and(|b| b.kind == BatchKind::Restart))
+    /// Whether the log was given up for a snapshot with that batch or a later one.
+    fn restarted_after(&self, batch: u64) -> bool {
+        let mut first = self.segments.iter().filter_map(|s| s.first.as_ref());
+        first.any(|b| b.kind == BatchKind::Restart && b.sequence >= batch)
     }
 
     /// An installed snapshot makes everything before it void. The end of the log is still looked for: what comes next
@@ -304,8 +304,8 @@ struct Base {
     zxid: Zxid,
     /// It came from the leader as a whole.
     installed: bool,
-    /// Segment that was being written when it was made.
-    log_segment: u64,
+    /// Number of the batch that the log continued with, at the earliest.
+    log_batch: u64,
 }
 
 enum SegmentEnd {

@@ -1,12 +1,14 @@
 //! Making the directories ready to be written, after everything was read: the only part of recovery that changes
 //! anything. Interrupted anywhere, it leaves what it found or something better.
 
+use super::scan::Segment;
 use super::{Outcome, Recovery};
 use crate::config::LogConfig;
 use crate::error::{Attempt, OpenError};
 use crate::format::{BATCH_HEADER, BLOCK, BatchHeader, BatchKind, BlockBuf, seed, segment_name};
 use crate::planted::planted;
 use crate::segment::{self, sync_dir, sync_file, write_zeros};
+use crate::snapshot::retention;
 use crate::writer::{Chain, CurrentSegment, PrepareOp, SegmentStart, Tail};
 use ringkeeper_core::ids::Zxid;
 
@@ -16,8 +18,17 @@ pub struct Repaired {
     pub tail: Tail,
     /// The log must be given up for this installed snapshot before anything is appended.
     pub restart_at: Option<Zxid>,
-    /// Snapshots that exist and can be relied on, oldest first.
+    /// Snapshots that exist, can be relied on and are to be kept, oldest first.
     pub snapshots: Vec<Zxid>,
+    /// With these, the log is not needed through here.
+    pub log_through: Zxid,
+}
+
+impl From<&Segment> for SegmentStart {
+    fn from(segment: &Segment) -> SegmentStart {
+        let first = segment.first.as_ref().map(|b| (b.prev, b.kind == BatchKind::Restart));
+        SegmentStart { sequence: segment.sequence(), len: segment.header.len, first }
+    }
 }
 
 impl Recovery {
@@ -42,8 +53,10 @@ impl Recovery {
             None => self.begin(salt)?,
         };
         let usable = |c: &&super::snapshots::Candidate| !c.void && !outcome.damaged.contains(&c.name);
-        let snapshots = self.snapshots.iter().filter(usable).map(|c| c.zxid).collect();
-        Ok(Repaired { tail, restart_at: outcome.restart_at, snapshots })
+        let mut snapshots: Vec<Zxid> = self.snapshots.iter().filter(usable).map(|c| c.zxid).collect();
+        let purge = retention::plan(&snapshots, self.snapshot_config.keep);
+        snapshots.retain(|zxid| !purge.snapshots.contains(zxid));
+        Ok(Repaired { tail, restart_at: outcome.restart_at, snapshots, log_through: purge.log_through })
     }
 
     /// Removes unfinished files and void snapshots; damaged snapshots are put aside.
@@ -102,14 +115,11 @@ impl Recovery {
 
     fn tail(&self, outcome: &Outcome, blank: Option<u64>) -> Tail {
         let (index, expected) = outcome.end.as_ref().expect("a tail was found");
-        let segments = self.segments[..=*index].iter();
-        let started = segments.filter_map(|s| s.first.as_ref().map(|b| (s, b)));
-        let starts = started.map(|(s, b)| SegmentStart {
-            sequence: s.sequence(),
-            len: s.header.len,
-            prev: b.prev,
-            restart: b.kind == BatchKind::Restart,
-        });
+        let mut segments: Vec<SegmentStart> = self.segments[..=*index].iter().map(SegmentStart::from).collect();
+        if expected.offset == BLOCK as u64 {
+            // The torn batch that it began with is wiped.
+            segments[*index].first = None;
+        }
         let header = &self.segments[*index].header;
         let current = CurrentSegment {
             sequence: header.sequence,
@@ -118,7 +128,7 @@ impl Recovery {
             offset: expected.offset,
         };
         let next_sequence = header.sequence + 1;
-        let chain = Chain { segments: starts.collect(), current: Some(current), next_sequence, blank };
+        let chain = Chain { segments, current: Some(current), next_sequence, blank };
         Tail { chain, last: expected.last, next_batch: expected.sequence, sealed: outcome.sealed }
     }
 
@@ -152,7 +162,7 @@ impl Recovery {
         header.encode(&mut block[..BATCH_HEADER]);
         let begun = file.write_at(BLOCK as u64, &block).and_then(|()| sync_file(&*file, defects));
         begun.attempt(|| format!("writing {}", disk.describe(&segment_name(sequence))))?;
-        let start = SegmentStart { sequence, len, prev: Zxid::ZERO, restart: false };
+        let start = SegmentStart { sequence, len, first: Some((Zxid::ZERO, false)) };
         let current = CurrentSegment { sequence, generation, len, offset: 2 * BLOCK as u64 };
         let chain = Chain { segments: vec![start], current: Some(current), next_sequence: 2, blank: None };
         Ok(Tail { chain, last: Zxid::ZERO, next_batch: 2, sealed: true })

@@ -36,7 +36,7 @@ impl Recovery {
             for candidate in &mut self.snapshots {
                 let Ok(reader) = &candidate.reader else { continue };
                 let head = reader.file_head();
-                if head.log_segment >= segment.sequence() {
+                if head.log_batch > first.sequence {
                     continue;
                 }
                 let survives = match first.kind {
@@ -54,11 +54,11 @@ impl Recovery {
     fn void_before_installed(&mut self) {
         let head = |c: &Candidate| c.reader.as_ref().ok().map(|r| *r.file_head());
         let installed = self.snapshots.iter().filter(|c| !c.void).filter_map(head);
-        let newest = installed.filter(|h| h.origin == Origin::Installed).map(|h| h.log_segment).max();
+        let newest = installed.filter(|h| h.origin == Origin::Installed).map(|h| h.log_batch).max();
         let Some(newest) = newest else { return };
         for candidate in &mut self.snapshots {
             let Some(head) = head(candidate) else { continue };
-            candidate.void |= head.log_segment < newest || head.log_segment == newest && head.origin == Origin::Local;
+            candidate.void |= head.log_batch < newest || head.log_batch == newest && head.origin == Origin::Local;
         }
     }
 
@@ -85,7 +85,7 @@ impl Recovery {
         let begun = self.segments.iter().any(|s| s.first.is_some());
         if !begun || self.start_for(Zxid::ZERO).is_some() {
             state.empty();
-            return Ok(Base { zxid: Zxid::ZERO, installed: false, log_segment: 0 });
+            return Ok(Base { zxid: Zxid::ZERO, installed: false, log_batch: 0 });
         }
         let reasons = match &outcome.summary.damaged_snapshots[..] {
             [] => "there is no snapshot".to_string(),
@@ -102,8 +102,8 @@ impl Recovery {
         };
         let head = reader.file_head();
         let installed = head.origin == Origin::Installed;
-        let base = Base { zxid: candidate.zxid, installed, log_segment: head.log_segment };
-        let begins_log = installed && !self.restarted_after(head.log_segment);
+        let base = Base { zxid: candidate.zxid, installed, log_batch: head.log_batch };
+        let begins_log = installed && !self.restarted_after(head.log_batch);
         if !begins_log && self.start_for(base.zxid).is_none() {
             return Err(Unusable::OutOfReach);
         }

@@ -49,8 +49,9 @@ pub enum Origin {
 pub(crate) struct FileHead {
     pub(crate) head: SnapshotHead,
     pub(crate) origin: Origin,
-    /// Segment that was being written when the snapshot was made.
-    pub(crate) log_segment: u64,
+    /// Every batch of the log before this number was durable when the snapshot was begun: tells what was before a cut
+    /// or restart of the log, and what after.
+    pub(crate) log_batch: u64,
 }
 
 /// File name of the snapshot of `zxid`.
@@ -86,7 +87,7 @@ impl FileHead {
         block[32..40].copy_from_slice(&self.head.nodes.to_le_bytes());
         block[40..48].copy_from_slice(&self.head.sessions.to_le_bytes());
         block[48..56].copy_from_slice(&self.head.wall.0.to_le_bytes());
-        block[56..64].copy_from_slice(&self.log_segment.to_le_bytes());
+        block[56..64].copy_from_slice(&self.log_batch.to_le_bytes());
         block[64] = matches!(self.origin, Origin::Installed).into();
         let crc = crc(&block);
         block[12..16].copy_from_slice(&crc.to_le_bytes());
@@ -113,7 +114,7 @@ impl FileHead {
             return Err(bad("the snapshot is of another transaction than its name says"));
         }
         let origin = if block[64] == 0 { Origin::Local } else { Origin::Installed };
-        Ok(FileHead { head, origin, log_segment: u64_at(block, 56) })
+        Ok(FileHead { head, origin, log_batch: u64_at(block, 56) })
     }
 }
 

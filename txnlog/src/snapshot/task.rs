@@ -44,7 +44,7 @@ struct Job {
     disk: Arc<dyn Disk>,
     head: SnapshotHead,
     origin: Origin,
-    log_segment: u64,
+    log_batch: u64,
     config: SnapshotConfig,
     /// Snapshots that exist and are of the same history.
     existing: Vec<Zxid>,
@@ -59,14 +59,14 @@ impl SnapshotTask {
         disk: Arc<dyn Disk>,
         head: SnapshotHead,
         origin: Origin,
-        log_segment: u64,
+        log_batch: u64,
         config: SnapshotConfig,
         existing: Vec<Zxid>,
         completions: Arc<Completions>,
     ) -> std::io::Result<SnapshotTask> {
         let (to_thread, messages) = sync_channel(WAITING);
         let (used, spare) = sync_channel(WAITING + 1);
-        let job = Job { disk, head, origin, log_segment, config, existing };
+        let job = Job { disk, head, origin, log_batch, config, existing };
         std::thread::Builder::new().name("snapshot".into()).spawn(move || {
             let result = job.run(&messages, &used, &completions).map_err(|e| e.to_string());
             // Whoever hears of the end may close the directory and expect nobody in it.
@@ -129,7 +129,7 @@ impl Job {
         completions: &Completions,
     ) -> Result<Purge, OpenError> {
         let mut writer =
-            SnapshotWriter::create(Arc::clone(&self.disk), self.head, self.origin, self.log_segment, &self.config)?;
+            SnapshotWriter::create(Arc::clone(&self.disk), self.head, self.origin, self.log_batch, &self.config)?;
         let mut pacer = Pacer::new(self.config.rate);
         let started = Instant::now();
         loop {

@@ -32,7 +32,7 @@ pub struct SnapshotWriter {
 }
 
 impl SnapshotWriter {
-    /// Starts the file. `log_segment` is the number of the segment that the log is writing.
+    /// Starts the file. `log_batch` is what [`LogWriter::durable_before`](crate::writer::LogWriter::durable_before) says.
     ///
     /// # Errors
     /// Of the disk.
@@ -40,13 +40,13 @@ impl SnapshotWriter {
         disk: Arc<dyn Disk>,
         head: SnapshotHead,
         origin: Origin,
-        log_segment: u64,
+        log_batch: u64,
         config: &SnapshotConfig,
     ) -> Result<SnapshotWriter, OpenError> {
         let name = snapshot_tmp_name(head.zxid);
         let file = disk.create(&name).attempt(|| format!("creating {}", disk.describe(&name)))?;
         let compressor = zstd::bulk::Compressor::new(config.level).attempt(|| "starting zstd".into())?;
-        let out = FileHead { head, origin, log_segment }.encode();
+        let out = FileHead { head, origin, log_batch }.encode();
         Ok(SnapshotWriter {
             disk,
             file,

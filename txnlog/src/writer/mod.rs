@@ -79,6 +79,8 @@ pub struct LogWriter {
     queue: Queue,
     queued_since: Instant,
     mark: Option<Mark>,
+    /// Number of the batch that held the last mark; 0 for none since the start.
+    last_mark: u64,
     segments: Segments,
     in_flight: VecDeque<InFlight>,
     syncing: Option<Syncing>,
@@ -121,6 +123,7 @@ impl LogWriter {
             queue: Queue::default(),
             queued_since: now,
             mark: None,
+            last_mark: 0,
             segments: Segments::new(tail.chain, salt),
             in_flight: VecDeque::new(),
             syncing: None,
@@ -253,10 +256,16 @@ impl LogWriter {
         self.written
     }
 
-    /// Whether a cut or a restart waits to be written.
+    /// Every batch before this number is on stable storage.
+    #[must_use]
+    pub fn durable_before(&self) -> u64 {
+        self.synced_before
+    }
+
+    /// Whether a cut or a restart is not on stable storage yet.
     #[must_use]
     pub fn is_resetting(&self) -> bool {
-        self.mark.is_some()
+        self.mark.is_some() || self.last_mark >= self.synced_before
     }
 
     /// Bytes of frames appended and not yet given to the device.
@@ -495,6 +504,7 @@ impl LogWriter {
             return None;
         }
         self.mark = None;
+        self.last_mark = self.next_batch;
         Some(self.place(mark.kind, mark.at, None))
     }
 
@@ -537,6 +547,7 @@ impl LogWriter {
         if self.synced_before == sequence {
             self.unsynced_since = self.now;
         }
+        self.segments.note_first(sequence, prev);
         self.next_batch += 1;
         self.written = header.last;
         self.sealed = kind == BatchKind::Seal;

@@ -13,10 +13,9 @@ pub struct SegmentStart {
     pub sequence: u64,
     /// Bytes of the file.
     pub len: u64,
-    /// Last transaction before the segment's first batch.
-    pub prev: Zxid,
-    /// That batch makes everything before it void.
-    pub restart: bool,
+    /// Last transaction before the segment's first batch, and whether that batch makes everything before it void.
+    /// `None` if the segment has no batch: one that was torn has been wiped.
+    pub first: Option<(Zxid, bool)>,
 }
 
 /// The segment that is being written.
@@ -47,9 +46,26 @@ enum Next {
 
 /// A segment of the chain.
 struct Link {
-    start: SegmentStart,
-    /// Number of its first batch.
-    first_batch: u64,
+    sequence: u64,
+    len: u64,
+    first: Option<First>,
+}
+
+/// The first batch of a segment.
+struct First {
+    /// Its number; 0 if it is durable since before the start.
+    batch: u64,
+    /// Last transaction before it.
+    prev: Zxid,
+    /// It makes everything before it void.
+    restart: bool,
+}
+
+impl From<SegmentStart> for Link {
+    fn from(start: SegmentStart) -> Link {
+        let first = start.first.map(|(prev, restart)| First { batch: 0, prev, restart });
+        Link { sequence: start.sequence, len: start.len, first }
+    }
 }
 
 /// The chain of segments.
@@ -88,8 +104,7 @@ impl Segments {
         assert_eq!(chain.current.map(|c| c.sequence), last, "the current segment is the last with batches");
         assert!(last.is_none_or(|last| chain.next_sequence == last + 1), "segments are numbered without gaps");
         Segments {
-            // What was there at the start is durable: 0 is before every batch.
-            chain: chain.segments.into_iter().map(|start| Link { start, first_batch: 0 }).collect(),
+            chain: chain.segments.into_iter().map(Link::from).collect(),
             retired: VecDeque::new(),
             blank: chain.blank,
             current: chain.current,
@@ -183,7 +198,7 @@ impl Segments {
         };
         assert_eq!(sequence, self.next_sequence, "segments are numbered without gaps");
         self.current = Some(CurrentSegment { sequence, generation, len, offset: BLOCK as u64 });
-        self.chain.push_back(Link { start: SegmentStart { sequence, len, prev, restart }, first_batch });
+        self.chain.push_back(Link { sequence, len, first: Some(First { batch: first_batch, prev, restart }) });
         self.next_sequence += 1;
         self.next = Next::Wanted;
         if len >= self.min_len {
@@ -194,11 +209,23 @@ impl Segments {
     /// Retires what recovery from a snapshot of `zxid` or later would not read. A segment goes only when the first
     /// batch of the one to start with is on stable storage: what follows must never be without a beginning.
     pub(crate) fn retire(&mut self, zxid: Zxid, synced_before: u64, too_much: bool) {
-        let may_begin = |l: &Link| (l.start.restart || l.start.prev <= zxid) && l.first_batch < synced_before;
-        let begin = self.chain.iter().rposition(|l| too_much || may_begin(l)).unwrap_or(0);
-        for Link { start, .. } in self.chain.drain(..begin) {
-            self.retired.push_back((start.sequence, start.len));
+        let may_begin = |f: &First| (f.restart || f.prev <= zxid) && f.batch < synced_before;
+        let begins = |l: &Link| too_much || l.first.as_ref().is_some_and(may_begin);
+        let mut begin = self.chain.iter().rposition(begins).unwrap_or(0);
+        // As long as the snapshot that the log restarted at is kept, so is the mark that says so.
+        let is_needed_mark = |l: &Link| l.first.as_ref().is_some_and(|f| f.restart && f.prev >= zxid);
+        if let Some(mark) = self.chain.iter().rposition(is_needed_mark) {
+            begin = begin.min(mark);
         }
+        for Link { sequence, len, .. } in self.chain.drain(..begin) {
+            self.retired.push_back((sequence, len));
+        }
+    }
+
+    /// The current segment, wiped at start, gets its first batch.
+    pub(crate) fn note_first(&mut self, batch: u64, prev: Zxid) {
+        let current = self.chain.back_mut().expect("the current segment is in the chain");
+        current.first.get_or_insert(First { batch, prev, restart: false });
     }
 
     /// The removal of a segment that is not even kept for reuse.
@@ -212,10 +239,12 @@ impl Segments {
 
     /// The transaction before the first one that the segments hold.
     pub(crate) fn reaches_back_to(&self) -> Option<Zxid> {
-        let begin = self.chain.iter().rev().find(|l| l.start.restart).or(self.chain.front());
-        begin.map(|l| l.start.prev)
+        let mut firsts = self.chain.iter().filter_map(|l| l.first.as_ref());
+        let oldest = firsts.next()?;
+        firsts.rfind(|f| f.restart).or(Some(oldest)).map(|f| f.prev)
     }
 }
+
 /// A number that no client can guess and that no segment has had before: SplitMix64's finaliser over a random salt.
 fn generation(salt: u64, count: u64) -> u64 {
     crate::rng::Rng::new(salt.wrapping_add(count.wrapping_mul(0x9e37_79b9_7f4a_7c15))).next_u64()
