@@ -254,6 +254,8 @@ fn fixed_acl(items: Option<&AclList<'_>>, who: &[Id]) -> Result<AclRef, ErrorCod
 fn owned(item: &AclItem<'_>) -> Result<Acl, ErrorCode> {
     match (item.scheme.as_deref(), item.id.as_deref()) {
         (Some(scheme), Some(id)) => Ok(Acl::new(item.perms, scheme, id)),
+        // kazoo sends an empty string as null; this scheme ignores the id.
+        (Some("auth"), None) => Ok(Acl::new(item.perms, "auth", "")),
         (Some("world" | "digest" | "ip"), None) => Err(ErrorCode::MarshallingError),
         _ => Err(ErrorCode::InvalidAcl),
     }
