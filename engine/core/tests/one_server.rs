@@ -218,6 +218,26 @@ fn what_comes_before_the_session_is_established_waits_for_it() {
 }
 
 #[test]
+fn writes_from_before_the_session_keep_their_place_before_later_ones() {
+    let mut server = Server::start();
+    let client = server.open();
+    server.connect(client, 0, &[]);
+    for xid in 1..=6 {
+        server.send(client, xid * 10, &create(&format!("/n{xid}"), b"x", 0));
+        server.send(client, xid * 10 + 1, &get(&format!("/n{xid}"), false));
+    }
+    server.turn();
+    server.sync_once();
+    for xid in 7..=9 {
+        server.send(client, xid * 10, &create(&format!("/n{xid}"), b"x", 0));
+    }
+    server.sync();
+    server.connected(client);
+    let expected = [10, 11, 20, 21, 30, 31, 40, 41, 50, 51, 60, 61, 70, 80, 90];
+    assert_eq!(server.xids(client), expected);
+}
+
+#[test]
 fn without_room_in_the_log_writes_are_refused_and_reads_go_on() {
     let mut server = Server::start();
     let client = server.client();

@@ -8,6 +8,7 @@ use crate::exchange::Ask;
 use crate::ids::{ConnId, SessionId};
 use crate::jute::{ConnectRequest, OpCode, ReplyFrame, Request, RequestHeader};
 use crate::tree::Tree;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 impl Frontend {
@@ -214,8 +215,24 @@ impl Frontend {
                 let Some(conn) = self.conn(id) else { return };
                 let behind = core::mem::take(&mut conn.pending);
                 self.request(id, frame, tree);
-                let Some(conn) = self.conn(id) else { return };
-                conn.pending.extend(behind);
+                self.take_up_again(id, behind, tree);
+            }
+        }
+    }
+
+    /// What waited behind a frame that has been taken up. With the replica at hand a write goes ahead of reads that
+    /// wait, but never of another write: so everything that waits is taken up in order before anything new comes in.
+    fn take_up_again(&mut self, id: ConnId, behind: VecDeque<Pending>, tree: &Tree) {
+        for waiting in behind {
+            match waiting {
+                Pending::Deferred(frame) if self.config.with_replica => {
+                    self.pending_bytes -= frame.len();
+                    self.request(id, &frame, tree);
+                }
+                other => {
+                    let Some(conn) = self.conn(id) else { return };
+                    conn.pending.push_back(other);
+                }
             }
         }
     }

@@ -128,6 +128,13 @@ impl Server {
         }
     }
 
+    /// What has been appended by now becomes durable, and no more.
+    pub fn sync_once(&mut self) {
+        if let Some(through) = self.appended.take() {
+            self.input(Input::LogDurable { through, generation: 0 });
+        }
+    }
+
     pub fn pass(&mut self, time: Duration) {
         self.now = self.now.plus(time);
         self.wall.0 += time.as_millis() as i64;
