@@ -1,7 +1,7 @@
 //! The epoch record: what this server has promised to which leader. Replaced as a whole, durably, or not at all.
 
 use crate::disk::{Disk, is_full};
-use crate::error::{Attempt, Corruption, OpenError};
+use crate::error::{Corruption, OpenError};
 use crate::format::{BLOCK, BlockBuf, u32_at};
 use crate::planted::{Defects, planted};
 use crate::segment::{sync_dir, sync_file};
@@ -98,7 +98,8 @@ pub fn load(disk: &dyn Disk) -> Result<Option<Epochs>, OpenError> {
     };
     let mut block = BlockBuf::new();
     block.resize(2 * BLOCK, 0);
-    let got = file.read_at(0, &mut block).attempt(|| format!("reading {}", disk.describe(EPOCHS)))?;
+    let unreadable = |e: io::Error| Corruption::new(EPOCHS, 0, format!("unreadable: {e}"));
+    let got = file.read_at(0, &mut block).map_err(unreadable)?;
     decode(&block[..got]).map(Some)
 }
 

@@ -10,7 +10,7 @@ use crate::format::{BLOCK, BatchKind};
 use crate::planted::Defects;
 use crate::recovery::{Dirs, Recovery, Repaired, Summary};
 use crate::sim::{CrashStyle, Fault, Rng, SimDisk};
-use crate::snapshot::{Origin, SnapshotHead, SnapshotWriter, task};
+use crate::snapshot::{Origin, SnapshotHead, SnapshotWriter, retention, snapshot_name, task};
 use crate::writer::{Done, LogOp, LogWriter, PrepareError, WriteOp};
 use crate::{segment, testing};
 use ringkeeper_core::frame::{FrameBatch, FrameBuf};
@@ -18,6 +18,15 @@ use ringkeeper_core::ids::{Epoch, Instant, WallMs, Zxid};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Tells what happens, when one seed is replayed.
+macro_rules! trace {
+    ($world:expr, $($what:tt)*) => {
+        if $world.traced {
+            println!($($what)*);
+        }
+    };
+}
 
 /// How often rare things happened, over all seeds of a run.
 pub(crate) type Sometimes = BTreeMap<&'static str, u64>;
@@ -30,6 +39,7 @@ pub(crate) struct World {
     pub(crate) snapshot: SnapshotConfig,
     pub(crate) model: Model,
     pub(crate) seen: Sometimes,
+    pub(crate) traced: bool,
     now: Instant,
     death: Death,
     faults: bool,
@@ -101,6 +111,7 @@ impl World {
             snapshot,
             model: Model::default(),
             seen: Sometimes::new(),
+            traced: false,
             now: Instant(1),
             death: Death::Power,
             faults,
@@ -146,6 +157,7 @@ impl World {
         self.disk.set_capacity(u64::MAX);
         let mut life = self.start().unwrap_or_else(|e| panic!("recovery refuses what crashes alone have made: {e}"));
         self.close(&mut life).expect("nothing fails at the end");
+        self.damage();
     }
 
     /// The process ends, perhaps with the power.
@@ -167,9 +179,7 @@ impl World {
 
     /// Recovery, compared with the model.
     pub(crate) fn start(&mut self) -> Result<Life, OpenError> {
-        if std::env::var("TRACE").is_ok() {
-            eprintln!("starting {:?}", self.disk.names());
-        }
+        trace!(self, "starting {:?}", self.disk.names());
         let (writer, found, summary, repaired) = self.open()?;
         let snapshots = repaired.snapshots.clone();
         if summary.torn.is_some() {
@@ -182,9 +192,7 @@ impl World {
             self.note("restart finished by recovery");
         }
         let (entries, epochs) = found;
-        if std::env::var("TRACE").is_ok() {
-            eprintln!("start {summary:?} {:?}", repaired.restart_at);
-        }
+        trace!(self, "start {summary:?} {:?}", repaired.restart_at);
         if let Err(e) = self.model.recovered(&entries, epochs, self.death) {
             panic!("{e}");
         }
@@ -203,13 +211,19 @@ impl World {
         })
     }
 
-    #[allow(clippy::type_complexity, reason = "a test's bundle")]
-    fn open(&mut self) -> Result<(LogWriter, (Vec<Entry>, Epochs), Summary, Repaired), OpenError> {
-        let disk: Arc<dyn Disk> = Arc::new(self.disk.clone());
+    /// What recovery finds on a disk, without changing it.
+    pub(crate) fn read(&self, disk: &SimDisk) -> Result<(Recovery, State, Summary), OpenError> {
+        let disk: Arc<dyn Disk> = Arc::new(disk.clone());
         let dirs = Dirs { log: Arc::clone(&disk), data: disk };
         let mut recovery = Recovery::open(dirs, self.log.clone(), self.snapshot.clone())?;
         let mut state = State::default();
         let summary = recovery.replay(&mut state)?;
+        Ok((recovery, state, summary))
+    }
+
+    #[allow(clippy::type_complexity, reason = "a test's bundle")]
+    fn open(&mut self) -> Result<(LogWriter, (Vec<Entry>, Epochs), Summary, Repaired), OpenError> {
+        let (mut recovery, state, summary) = self.read(&self.disk)?;
         let salt = self.rng.next_u64();
         let mut repaired = recovery.repair(salt)?;
         let epochs = recovery.epochs();
@@ -251,7 +265,7 @@ impl World {
             80..90 => self.now = self.now.plus(Duration::from_millis(self.rng.below(5))),
             90..93 => return self.take_snapshot(life),
             93 => return self.save_epochs(),
-            94 if self.cuts => self.cut_back(life),
+            94 if self.cuts => return self.cut_back(life),
             95 if self.cuts => return self.install(life),
             96 if self.faults => {
                 let fault = pick(&mut self.rng, &[Fault::Sync, Fault::Write, Fault::Sync, Fault::SyncDir]);
@@ -344,9 +358,7 @@ impl World {
         while let Some(op) = life.writer.poll_op() {
             match op {
                 LogOp::Write(op) => {
-                    if std::env::var("TRACE").is_ok() {
-                        eprintln!("write seg {:x} off {} {:?}", op.segment, op.offset, op.batch.header());
-                    }
+                    trace!(self, "write seg {:x} off {} {:?}", op.segment, op.offset, op.batch.header());
                     match op.batch.header().kind {
                         BatchKind::Cut | BatchKind::Restart => life.mark = Some(op.id),
                         BatchKind::Seal => self.note("seal"),
@@ -403,18 +415,11 @@ impl World {
         if let Done::Write { id, result: Ok(()) } = &done
             && life.mark == Some(*id)
         {
-            // The mark is durable under every policy but these, whose next sync makes it so.
-            if self.log.durability == Durability::Always {
-                self.model.before = None;
-            }
+            self.model.before = None;
             life.mark = None;
             life.restarting = false;
         }
-        let synced = matches!(done, Done::Sync { result: Ok(()), .. });
         let alive = life.writer.done(done).is_ok();
-        if synced && life.mark.is_none() && life.writer.is_synced() {
-            self.model.before = None;
-        }
         self.pump(life);
         if alive { Ok(()) } else { Err(End::Failed) }
     }
@@ -454,9 +459,7 @@ impl World {
     }
 
     fn background(&mut self, op: LogOp) -> Done {
-        if std::env::var("TRACE").is_ok() {
-            eprintln!("background {op:?}");
-        }
+        trace!(self, "background {op:?}");
         match op {
             LogOp::Prepare(op) => {
                 let result = segment::prepare(&self.disk, &op, self.log.defects, &mut |_| {}).map(drop);
@@ -535,9 +538,7 @@ impl World {
         life.snapshots.retain(|z| !purge.snapshots.contains(z));
         life.writer.release_through(purge.log_through);
         self.note("snapshot");
-        if std::env::var("TRACE").is_ok() {
-            eprintln!("snapshot {zxid}");
-        }
+        trace!(self, "snapshot {zxid}");
         self.pump(life);
         Ok(())
     }
@@ -560,10 +561,10 @@ impl World {
         Ok(())
     }
 
-    fn cut_back(&mut self, life: &mut Life) {
+    fn cut_back(&mut self, life: &mut Life) -> Result<(), End> {
         self.pump(life);
         if life.mark.is_some() || self.model.before.is_some() || life.restarting || self.model.now.entries.is_empty() {
-            return;
+            return Ok(());
         }
         let keep = self.model.now.entries.len() as u64 - self.rng.below(5.min(self.model.now.entries.len() as u64));
         let to = self.model.now.entries[keep as usize - 1].zxid;
@@ -573,12 +574,14 @@ impl World {
         let based = life.snapshots.iter().any(|&z| z <= to) || life.writer.reaches_back_to() == Some(Zxid::ZERO);
         if !based {
             self.model.now = old;
-            return;
+            return Ok(());
         }
-        if std::env::var("TRACE").is_ok() {
-            eprintln!("cut to {to} written {} appended {}", life.writer.written(), life.writer.appended());
-        }
+        trace!(self, "cut to {to} written {} appended {}", life.writer.written(), life.writer.appended());
         let writes_mark = to < life.writer.written();
+        if writes_mark && self.remove_snapshots_after(to, life).is_err() {
+            self.model.now = old;
+            return Err(if self.disk.has_crashed() { End::Crashed } else { End::Failed });
+        }
         life.writer.cut_back(to);
         if writes_mark {
             self.note("cut back");
@@ -587,14 +590,24 @@ impl World {
             self.model.before = Some(old);
             life.mark = Some(u64::MAX);
             life.snapshots.retain(|&z| z <= to);
+            life.writer.release_through(retention::plan(&life.snapshots, self.snapshot.keep).log_through);
         }
         self.pump(life);
+        Ok(())
+    }
+
+    /// Snapshots of what is cut off go before the log says that it is cut off.
+    fn remove_snapshots_after(&mut self, to: Zxid, life: &Life) -> std::io::Result<()> {
+        for &zxid in life.snapshots.iter().filter(|&&z| z > to) {
+            self.disk.remove(&snapshot_name(zxid))?;
+        }
+        segment::sync_dir(&self.disk, self.log.defects)
     }
 
     /// A snapshot of another history arrives from a leader.
     fn install(&mut self, life: &mut Life) -> Result<(), End> {
         self.pump(life);
-        if life.writer.is_resetting() || self.model.before.is_some() || !life.writer.is_idle() || life.restarting {
+        if life.writer.is_resetting() || self.model.before.is_some() || !life.writer.is_still() || life.restarting {
             return Ok(());
         }
         let epoch = self.model.epochs.current;
@@ -613,6 +626,8 @@ impl World {
         let installed = History { acked: entries.len(), stable: entries.len(), entries: entries.clone() };
         let old = std::mem::replace(&mut self.model.now, History { acked: 0, stable: 0, ..installed.clone() });
         self.model.before = Some(old);
+        life.writer.freeze();
+        assert!(life.writer.is_still(), "an idle log that is synced stands still");
         let written = self.write_snapshot(life, &entries, Origin::Installed);
         if self.disk.has_crashed() {
             return Err(End::Crashed);
@@ -622,9 +637,7 @@ impl World {
             return Err(End::Failed);
         }
         self.note("snapshot installed");
-        if std::env::var("TRACE").is_ok() {
-            eprintln!("install {zxid}");
-        }
+        trace!(self, "install {zxid}");
         // It is durable under its name: from here on nothing else may be found.
         self.model.before = None;
         self.model.now = installed;

@@ -127,6 +127,23 @@ impl SimDisk {
         SimDisk { state: Arc::new(Mutex::new(state)) }
     }
 
+    /// Another disk with the same durable content and the same future.
+    #[must_use]
+    pub fn copy(&self) -> SimDisk {
+        let state = self.state();
+        let copy = SimDisk::new(0);
+        {
+            let mut other = copy.state();
+            other.rng = state.rng.clone();
+            other.files = state.files.clone();
+            other.next_file = state.next_file;
+            other.names = state.durable_names.clone();
+            other.durable_names = state.durable_names.clone();
+        }
+        copy.power_loss(CrashStyle::None);
+        copy
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -209,6 +226,18 @@ impl SimDisk {
                 *byte ^= 1 << bit;
             }
         }
+    }
+
+    /// Writes over a part of a file, on the medium: what a device does that loses its way.
+    ///
+    /// # Panics
+    /// If there is no such file.
+    pub fn scribble(&self, name: &str, offset: u64, bytes: &[u8]) {
+        let mut state = self.state();
+        let id = state.names[name];
+        let file = state.files.get_mut(&id).expect("a name leads to a file");
+        overlay(&mut file.durable, offset as usize, bytes);
+        overlay(&mut file.current, offset as usize, bytes);
     }
 
     /// Makes the sector of a file that holds `offset` unreadable.
@@ -497,8 +526,11 @@ impl DiskFile for SimFile {
         }
         let mut offset = offset as usize;
         if misdirected {
-            let blocks = (len as usize / crate::format::BLOCK).max(1) as u64;
-            offset = state.rng.below(blocks) as usize * crate::format::BLOCK;
+            let block = crate::format::BLOCK;
+            let blocks = len as usize / block;
+            // Elsewhere in the file, or behind the beginning of an empty one.
+            let step = 1 + state.rng.below(blocks.max(4) as u64 - 1) as usize;
+            offset = (offset / block + step) % blocks.max(4) * block;
         }
         let part = if fails { state.rng.below(buf.len() as u64 + 1) as usize } else { buf.len() };
         let file = state.files.get_mut(&self.id).ok_or_else(gone)?;

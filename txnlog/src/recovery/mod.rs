@@ -91,7 +91,8 @@ struct Outcome {
     /// Index of the segment that the log ends in, the place of the next batch, and what it must be; `None` for a log
     /// that has not begun.
     end: Option<(usize, Expected)>,
-    sealed: bool,
+    /// Of the last batch.
+    kind: BatchKind,
     /// An installed snapshot waits for the log to be restarted at it.
     restart_at: Option<Zxid>,
     /// Files of snapshots that were found damaged.
@@ -136,14 +137,26 @@ impl Recovery {
     fn check_completeness(&self) -> Result<(), OpenError> {
         let begun = self.segments.iter().any(|s| s.first.is_some());
         if begun {
-            return Ok(());
+            return match self.epochs {
+                Some(_) => Ok(()),
+                None => {
+                    Err(OpenError::Incomplete("there is a transaction log, but the epoch record is missing".into()))
+                }
+            };
         }
-        if let Some(first) = self.segments.first()
-            && (self.epochs.is_some() || !self.snapshots.is_empty())
-        {
-            let what = "a server with epochs or snapshots has begun its log, but this segment begins with no batch";
-            return Err(Corruption::new(&first.name, BLOCK as u64, what).into());
-        }
+        // The record is made before the log is begun, with zeros.
+        let promised = self.epochs.filter(|e| e.accepted.0 > 0);
+        let Some(first) = self.segments.first().filter(|_| promised.is_some() || !self.snapshots.is_empty()) else {
+            return self.check_that_nothing_was(promised);
+        };
+        let what = "a server with epochs or snapshots has begun its log, but this segment begins with no batch";
+        let any = Expected { offset: BLOCK as u64, sequence: 0, last: Zxid::ZERO };
+        let (_, until) = Scanner::new(first, self.log_config.defects).search(any, BLOCK as u64);
+        Err(Corruption::new(&first.name, BLOCK as u64, what).between(None, until).into())
+    }
+
+    /// Without any segment there must be nothing else.
+    fn check_that_nothing_was(&self, promised: Option<Epochs>) -> Result<(), OpenError> {
         if let Some(snapshot) = self.snapshots.last() {
             return Err(OpenError::Incomplete(format!(
                 "there is a snapshot of {} but no transaction log in {}",
@@ -151,10 +164,9 @@ impl Recovery {
                 self.dirs.log.describe("")
             )));
         }
-        if let Some(epochs) = self.epochs {
+        if let Some(epochs) = promised {
             return Err(OpenError::Incomplete(format!(
-                "the epoch record says that this server has taken part up to epoch {}, but there is neither snapshot \
-                 nor transaction log",
+                "the epoch record says that this server has taken part up to epoch {}, but there is neither snapshot                  nor transaction log",
                 epochs.accepted.0
             )));
         }
@@ -166,8 +178,13 @@ impl Recovery {
     /// # Errors
     /// See [`OpenError`].
     pub fn replay(&mut self, state: &mut impl Rebuild) -> Result<Summary, OpenError> {
-        let mut outcome =
-            Outcome { summary: Summary::default(), end: None, sealed: true, restart_at: None, damaged: Vec::new() };
+        let mut outcome = Outcome {
+            summary: Summary::default(),
+            end: None,
+            kind: BatchKind::Seal,
+            restart_at: None,
+            damaged: Vec::new(),
+        };
         let base = self.load_snapshot(state, &mut outcome)?;
         self.replay_log(base, state, &mut outcome)?;
         self.check_epochs(outcome.summary.last)?;
@@ -182,9 +199,9 @@ impl Recovery {
             return Ok(());
         }
         Err(OpenError::Incomplete(format!(
-            "the history reaches {last}, epoch {}, but the epoch record {}",
+            "the history reaches {last}, epoch {}, but the epoch record only knows epoch {}",
             last.epoch().0,
-            if self.epochs.is_some() { format!("only knows epoch {}", accepted.0) } else { "is missing".into() }
+            accepted.0
         )))
     }
 
@@ -228,10 +245,23 @@ impl Recovery {
     }
 
     /// An installed snapshot makes everything before it void. The end of the log is still looked for: what comes next
-    /// goes behind it.
+    /// goes behind it. The log stood still when the snapshot was installed: if there is anything after that, the mark
+    /// that restarts the log has been there, too.
     fn void_log(&self, base: Base, outcome: &mut Outcome) -> Result<(), OpenError> {
-        if let Some(last) = self.segments.iter().rposition(|s| s.first.is_some()) {
-            self.read_log(last, Zxid::ZERO, &mut Ignore, outcome)?;
+        let sequence = |s: &Segment| s.first.as_ref().map(|b| b.sequence);
+        let before = |s: &Segment| sequence(s).is_some_and(|n| n < base.log_batch);
+        if let Some(start) = self.segments.iter().rposition(before) {
+            // If the mark is missing, it is missed at the end of what stood before it.
+            self.read_log(start, Zxid::ZERO, &mut Ignore, outcome)?;
+        }
+        let next = outcome.end.as_ref().map(|(_, expected)| expected.sequence);
+        let later = self.segments.iter().position(|s| sequence(s).is_some_and(|n| n >= base.log_batch));
+        if next.is_some_and(|n| n > base.log_batch) || later.is_some() {
+            let index = later.map_or(0, |i| i.saturating_sub(1));
+            let what = "the mark is missing that restarts the log at an installed snapshot";
+            let until = outcome.end.as_ref().map(|(_, expected)| expected.last);
+            let found = Corruption::new(&self.segments[index].name, BLOCK as u64, what);
+            return Err(found.between(Some(base.zxid), until).into());
         }
         outcome.restart_at = Some(base.zxid);
         outcome.summary.last = base.zxid;
@@ -253,7 +283,7 @@ impl Recovery {
             base,
             joined: base == Zxid::ZERO || first.prev == base,
             expected: Expected { offset: BLOCK as u64, sequence: first.sequence, last: first.prev },
-            sealed: true,
+            kind: BatchKind::Seal,
             frames: 0,
             bytes: 0,
             state,
@@ -268,7 +298,7 @@ impl Recovery {
                 SegmentEnd::Log { torn } => break torn,
             }
         };
-        outcome.sealed = run.sealed;
+        outcome.kind = run.kind;
         outcome.end = Some((index, run.expected));
         let summary = &mut outcome.summary;
         (summary.frames, summary.bytes, summary.last) = (run.frames, run.bytes, run.expected.last);
@@ -331,7 +361,8 @@ struct Run<'a, S> {
     /// A transaction that follows the base directly has been seen, or the base itself.
     joined: bool,
     expected: Expected,
-    sealed: bool,
+    /// Of the last batch.
+    kind: BatchKind,
     frames: u64,
     bytes: u64,
     state: &'a mut S,
@@ -358,7 +389,7 @@ impl<S: Rebuild> Run<'_, S> {
                 Verdict::End => return Ok(SegmentEnd::Log { torn: false }),
                 Verdict::CutAndWipe => return Ok(SegmentEnd::Log { torn: true }),
                 Verdict::Corrupt(why) => {
-                    return Err(self.corruption(index, &evidence, why, &detail).into());
+                    return Err(self.corruption(index, slot, &evidence, why, &detail).into());
                 }
             }
         }
@@ -373,7 +404,7 @@ impl<S: Rebuild> Run<'_, S> {
             Some((i, first)) => match scan::judge_later(first, self.expected) {
                 Behind::Continues => place(i, Behind::Continues, None),
                 // If segments in between have lost their first batch, the damage is there.
-                behind => place(index + usize::from(i > index + 1), behind, Some(first.prev)),
+                behind => place(i - 1, behind, Some(first.prev)),
             },
             None => {
                 let (behind, until) = scanner.search(self.expected, self.expected.offset + BLOCK as u64);
@@ -427,17 +458,18 @@ impl<S: Rebuild> Run<'_, S> {
         if header.prev == self.base || header.last == self.base {
             self.joined = true;
         }
-        self.sealed = header.kind == BatchKind::Seal;
+        self.kind = header.kind;
         self.expected.offset += header.padded_len();
         self.expected.sequence = header.sequence + 1;
         self.expected.last = last;
         Ok(())
     }
 
-    fn corruption(&self, index: usize, evidence: &Evidence, why: &str, detail: &str) -> Corruption {
-        // What is missing stood here, or at the start of the segment where its successor was found.
+    fn corruption(&self, index: usize, slot: Slot, evidence: &Evidence, why: &str, detail: &str) -> Corruption {
+        // What is missing stood here, or at the start of a later segment.
+        let missing = matches!(slot, Slot::Blank | Slot::Foreign | Slot::End);
         let (file, offset) = match evidence.index {
-            later if later > index => (&self.recovery.segments[later].name, BLOCK as u64),
+            later if later > index && missing => (&self.recovery.segments[later].name, BLOCK as u64),
             _ => (&self.recovery.segments[index].name, self.expected.offset),
         };
         let what = if detail.is_empty() { why.into() } else { format!("{why}: {detail}") };

@@ -4,6 +4,7 @@
 use super::scan::Segment;
 use super::{Outcome, Recovery};
 use crate::config::LogConfig;
+use crate::epochs::{self, EPOCHS, Epochs};
 use crate::error::{Attempt, OpenError};
 use crate::format::{BATCH_HEADER, BLOCK, BatchHeader, BatchKind, BlockBuf, seed, segment_name};
 use crate::planted::planted;
@@ -129,7 +130,7 @@ impl Recovery {
         };
         let next_sequence = header.sequence + 1;
         let chain = Chain { segments, current: Some(current), next_sequence, blank };
-        Tail { chain, last: expected.last, next_batch: expected.sequence, sealed: outcome.sealed }
+        Tail { chain, last: expected.last, next_batch: expected.sequence, kind: outcome.kind }
     }
 
     /// Begins a log: the first segment, with a first batch that says nothing but that the log has begun. Without it, a
@@ -141,6 +142,11 @@ impl Recovery {
                 .attempt(|| format!("removing {}", disk.describe(&segment.name)))?;
         }
         let LogConfig { segment_bytes: len, defects, .. } = self.log_config;
+        if self.epochs.is_none() {
+            // Before the log: a log without a record then means that the record was lost.
+            let data = &*self.dirs.data;
+            epochs::save(data, Epochs::default(), defects).attempt(|| format!("saving {}", data.describe(EPOCHS)))?;
+        }
         let sequence = 1;
         let generation = crate::rng::Rng::new(salt ^ 1).next_u64();
         let op = PrepareOp { segment: sequence, generation, len, reuse: None, urgent: true };
@@ -165,6 +171,6 @@ impl Recovery {
         let start = SegmentStart { sequence, len, first: Some((Zxid::ZERO, false)) };
         let current = CurrentSegment { sequence, generation, len, offset: 2 * BLOCK as u64 };
         let chain = Chain { segments: vec![start], current: Some(current), next_sequence: 2, blank: None };
-        Ok(Tail { chain, last: Zxid::ZERO, next_batch: 2, sealed: true })
+        Ok(Tail { chain, last: Zxid::ZERO, next_batch: 2, kind: BatchKind::Seal })
     }
 }

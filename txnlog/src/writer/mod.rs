@@ -33,8 +33,8 @@ pub struct Tail {
     pub last: Zxid,
     /// Number of the next batch.
     pub next_batch: u64,
-    /// The last batch is a seal (or the log is empty): no further one is due.
-    pub sealed: bool,
+    /// What the last batch is; a seal, if there is none.
+    pub kind: BatchKind,
 }
 
 impl Tail {
@@ -42,7 +42,7 @@ impl Tail {
     #[must_use]
     pub fn empty() -> Tail {
         let chain = Chain { segments: Vec::new(), current: None, next_sequence: 1, blank: None };
-        Tail { chain, last: Zxid::ZERO, next_batch: 1, sealed: true }
+        Tail { chain, last: Zxid::ZERO, next_batch: 1, kind: BatchKind::Seal }
     }
 }
 
@@ -51,6 +51,8 @@ struct InFlight {
     id: u64,
     sequence: u64,
     last: Zxid,
+    /// It is on stable storage when it is done.
+    synced: bool,
     done: bool,
 }
 
@@ -101,8 +103,10 @@ pub struct LogWriter {
     stable: Zxid,
     /// The log through here is not needed.
     released: Zxid,
-    sealed: bool,
+    /// What the last batch is.
+    kind: BatchKind,
     sync_wanted: bool,
+    frozen: bool,
     finishing: bool,
     idle_since: Instant,
     failed: Option<LogFailed>,
@@ -136,8 +140,9 @@ impl LogWriter {
             durable: tail.last,
             stable: tail.last,
             released: Zxid::ZERO,
-            sealed: tail.sealed,
+            kind: tail.kind,
             sync_wanted: false,
+            frozen: false,
             finishing: false,
             idle_since: now,
             failed: None,
@@ -207,7 +212,7 @@ impl LogWriter {
             let write = self.in_flight.pop_front().expect("the front was just seen");
             assert!(self.synced_before <= write.sequence, "a batch is not durable before it is written");
             self.durable = self.durable.max(write.last);
-            if self.config.durability == Durability::Always {
+            if write.synced {
                 self.synced_before = write.sequence + 1;
                 self.stable = self.durable;
             }
@@ -316,7 +321,8 @@ impl LogWriter {
     }
 
     /// Cuts the log back to `to`: what was appended after it is void, whether written or not. Appends continue from
-    /// `to` at once; nothing after `to` counts as durable until it is written again.
+    /// `to` at once; nothing after `to` counts as durable until it is written again. Nothing counts as released any
+    /// more: snapshots of what is cut off are void, see [`release_through`](Self::release_through).
     ///
     /// # Panics
     /// If `to` is not in the past, or before a restart that is still to be written.
@@ -337,13 +343,30 @@ impl LogWriter {
         self.set_mark(Mark { kind: BatchKind::Restart, at });
     }
 
+    /// Starts no more writes, until [`restart_at`](Self::restart_at) or [`thaw`](Self::thaw).
+    pub fn freeze(&mut self) {
+        self.frozen = true;
+        self.sync_wanted = true;
+    }
+
+    /// Ends [`freeze`](Self::freeze).
+    pub fn thaw(&mut self) {
+        self.frozen = false;
+    }
+
+    /// Whether no request is under way and every batch is on stable storage. What is appended may still wait.
+    #[must_use]
+    pub fn is_still(&self) -> bool {
+        self.in_flight.is_empty() && self.syncing.is_none() && self.synced_before == self.next_batch
+    }
+
     fn set_mark(&mut self, mark: Mark) {
+        self.frozen = false;
         self.queue = Queue::default();
         self.mark = Some(mark);
         (self.appended, self.written) = (mark.at, mark.at);
-        // What was released was released of the old history; the same zxids may come again.
-        let cut = mark.kind == BatchKind::Cut;
-        self.released = if cut { self.released.min(mark.at) } else { Zxid::ZERO };
+        // What was released relied on snapshots of the old history.
+        self.released = Zxid::ZERO;
         // What is under way was asked for before the cut: it may end as it likes, but acknowledges nothing.
         self.durable = self.durable.min(mark.at);
         self.stable = self.stable.min(mark.at);
@@ -418,7 +441,8 @@ impl LogWriter {
     }
 
     fn delay_ends(&self) -> Option<Instant> {
-        let waits = !self.queue.is_empty() && self.in_flight.is_empty() && !self.config.batch_delay.is_zero();
+        let waits =
+            !self.frozen && !self.queue.is_empty() && self.in_flight.is_empty() && !self.config.batch_delay.is_zero();
         waits.then(|| self.queued_since.plus(self.config.batch_delay))
     }
 
@@ -433,9 +457,13 @@ impl LogWriter {
 
     /// A seal says "all before is durable", so it waits until that is true.
     fn seal_due(&self) -> Option<Instant> {
-        let due = !self.sealed && self.is_idle() && self.synced_before == self.next_batch;
-        let room = self.segments.room() >= BLOCK as u64;
-        self.config.seal_after.filter(|_| due && room).map(|after| self.idle_since.plus(after))
+        let due =
+            self.kind != BatchKind::Seal && !self.frozen && self.is_idle() && self.synced_before == self.next_batch;
+        let room = self.segments.room() >= BLOCK as u64 || self.segments.next_is_ready();
+        // A mark that rots before anything proves it would bring back what it had ended.
+        let marked = matches!(self.kind, BatchKind::Cut | BatchKind::Restart);
+        let after = if marked { Some(Duration::ZERO) } else { self.config.seal_after };
+        after.filter(|_| due && room).map(|after| self.idle_since.plus(after))
     }
 
     fn poll_sync(&mut self) -> Option<LogOp> {
@@ -472,12 +500,16 @@ impl LogWriter {
         if self.in_flight.len() >= self.config.writes_in_flight {
             return None;
         }
+        if self.frozen || self.last_mark >= self.synced_before {
+            return None;
+        }
         if self.mark.is_some() {
             return self.write_mark();
         }
         if self.queue.is_empty() {
             let due = self.seal_due().is_some_and(|at| self.now >= at);
-            return due.then(|| self.place(BatchKind::Seal, self.written, None));
+            let fits = due && (self.segments.room() >= BLOCK as u64 || self.try_rotate(self.written, false));
+            return fits.then(|| self.place(BatchKind::Seal, self.written, None));
         }
         if self.delay_ends().is_some_and(|at| self.now < at) && self.queue.bytes() < self.config.batch_bytes {
             return None;
@@ -550,11 +582,14 @@ impl LogWriter {
         self.segments.note_first(sequence, prev);
         self.next_batch += 1;
         self.written = header.last;
-        self.sealed = kind == BatchKind::Seal;
+        self.kind = kind;
         self.queued_since = self.now;
         self.segments.advance(batch.padded_len() as u64);
-        self.in_flight.push_back(InFlight { id, sequence, last: header.last, done: false });
-        let sync = self.config.durability == Durability::Always && !planted!(self.config.defects, AckBeforeSync);
+        // What ends a history is made durable under every policy, before anything follows it.
+        let synced =
+            self.config.durability == Durability::Always || matches!(kind, BatchKind::Cut | BatchKind::Restart);
+        self.in_flight.push_back(InFlight { id, sequence, last: header.last, synced, done: false });
+        let sync = synced && !planted!(self.config.defects, AckBeforeSync);
         LogOp::Write(WriteOp { id, segment: current.sequence, offset: current.offset, sync, batch })
     }
 }

@@ -18,15 +18,16 @@
 //! # }
 //! ```
 
+mod history;
+
 use crate::config::{DriverKind, LogConfig, SnapshotConfig};
 use crate::disk::FsDisk;
 use crate::driver::{Completion, Completions, LogDevice, ThreadDevice, UringDevice};
 use crate::epochs::{self, Epochs};
 use crate::error::{Attempt, LogFailed, OpenError};
 use crate::recovery::{Dirs, Recovery};
-use crate::snapshot::task::{SnapshotEnd, SnapshotTask};
-use crate::snapshot::{Origin, SnapshotHead};
 use crate::writer::LogWriter;
+use history::Snapshot;
 use ringkeeper_core::frame::FrameBatch;
 use ringkeeper_core::ids::{Instant, Zxid};
 use std::hash::{BuildHasher, RandomState};
@@ -61,16 +62,6 @@ pub enum LogEvent {
     },
     /// Nothing can be promised any more: the process must end.
     Failed(LogFailed),
-}
-
-/// A snapshot being made.
-struct Snapshot {
-    task: SnapshotTask,
-    zxid: Zxid,
-    origin: Origin,
-    /// All bytes were handed over; it waits for the log to be on stable storage through its transaction.
-    complete: bool,
-    finished: bool,
 }
 
 /// See the module.
@@ -233,87 +224,6 @@ impl Log {
         }
     }
 
-    /// Cuts the log back to `to`, see [`LogWriter::cut_back`]. Later [`LogEvent::Durable`] carry a new generation.
-    /// A snapshot that is being made is given up.
-    ///
-    /// # Errors
-    /// If neither a snapshot nor the log reaches back that far: then the state must come from the leader as a whole.
-    pub fn cut_back(&mut self, to: Zxid) -> Result<(), OpenError> {
-        let based = self.snapshots.iter().any(|&z| z <= to) || self.writer.reaches_back_to() == Some(Zxid::ZERO);
-        if !based {
-            return Err(OpenError::Refused(format!("nothing stored reaches back to {to}")));
-        }
-        self.abort_snapshot();
-        self.snapshots.retain(|&z| z <= to);
-        self.generation += 1;
-        self.writer.cut_back(to);
-        Ok(())
-    }
-
-    /// Starts a snapshot. Hand its bytes over while [`snapshot_wants_more`](Self::snapshot_wants_more);
-    /// [`LogEvent::SnapshotDone`] or `SnapshotFailed` follows. After an [`Origin::Installed`] one the log restarts at
-    /// it; nothing may be appended in between.
-    ///
-    /// # Errors
-    /// If one is being made already, or of the operating system.
-    pub fn begin_snapshot(&mut self, head: SnapshotHead, origin: Origin) -> Result<(), OpenError> {
-        if self.snapshot.is_some() {
-            return Err(OpenError::Refused("a snapshot is already being made".into()));
-        }
-        if self.writer.is_resetting() {
-            return Err(OpenError::Refused("the log is still being cut back or restarted".into()));
-        }
-        if origin == Origin::Local {
-            assert!(head.zxid <= self.writer.appended(), "a snapshot is of what the log has");
-        }
-        let task = SnapshotTask::start(
-            Arc::clone(&self.dirs.data),
-            head,
-            origin,
-            self.writer.durable_before(),
-            self.snapshot_config.clone(),
-            if origin == Origin::Local { self.snapshots.clone() } else { Vec::new() },
-            Arc::clone(&self.completions),
-        )
-        .attempt(|| "starting a thread".into())?;
-        self.snapshot = Some(Snapshot { task, zxid: head.zxid, origin, complete: false, finished: false });
-        Ok(())
-    }
-
-    /// Whether a snapshot is being made.
-    #[must_use]
-    pub fn snapshot_under_way(&self) -> bool {
-        self.snapshot.is_some()
-    }
-
-    /// Whether the snapshot that is being made would take more bytes now.
-    pub fn snapshot_wants_more(&mut self) -> bool {
-        self.snapshot.as_mut().is_some_and(|s| !s.complete && s.task.wants_more())
-    }
-
-    /// An empty buffer for the next bytes.
-    pub fn snapshot_buffer(&mut self) -> Vec<u8> {
-        self.snapshot.as_mut().map_or_else(Vec::new, |s| s.task.buffer())
-    }
-
-    /// Hands over the next bytes of the snapshot; `last` with the final ones.
-    ///
-    /// # Panics
-    /// If they were not wanted.
-    pub fn snapshot_chunk(&mut self, bytes: Vec<u8>, last: bool) {
-        let snapshot = self.snapshot.as_mut().expect("a snapshot is being made");
-        snapshot.task.chunk(bytes);
-        snapshot.complete = last;
-    }
-
-    /// Gives up the snapshot that is being made. [`LogEvent::SnapshotFailed`] follows.
-    pub fn abort_snapshot(&mut self) {
-        if let Some(snapshot) = &mut self.snapshot {
-            snapshot.task.abandon();
-            snapshot.finished = true;
-        }
-    }
-
     /// One turn: takes the answers that have come, and gives the device what is due. Call it after the appends of the
     /// executor's turn.
     pub fn turn(&mut self, now: Instant, events: &mut Vec<LogEvent>) {
@@ -321,7 +231,7 @@ impl Log {
         while let Some(completion) = self.completions.pop() {
             self.completed(completion, events);
         }
-        self.advance_snapshot();
+        self.advance_snapshot(events);
         while let Some(op) = self.writer.poll_op() {
             self.device.submit(op);
         }
@@ -358,41 +268,6 @@ impl Log {
         if !std::mem::replace(&mut self.failed, true) {
             tracing::error!(error = %failure, "the log has failed");
             events.push(LogEvent::Failed(failure));
-        }
-    }
-
-    fn snapshot_ended(&mut self, end: SnapshotEnd, events: &mut Vec<LogEvent>) {
-        let Some(snapshot) = self.snapshot.take() else { return };
-        let zxid = end.zxid;
-        match end.result {
-            Ok(purge) => {
-                self.snapshots.retain(|z| !purge.snapshots.contains(z) && *z != zxid);
-                if snapshot.origin == Origin::Installed {
-                    self.snapshots.clear();
-                    self.generation += 1;
-                    self.writer.restart_at(zxid);
-                }
-                self.snapshots.push(zxid);
-                self.writer.release_through(purge.log_through);
-                events.push(LogEvent::SnapshotDone { zxid });
-            }
-            Err(reason) => events.push(LogEvent::SnapshotFailed { zxid, reason }),
-        }
-    }
-
-    /// A snapshot gets its name only when the log is on stable storage through its transaction: otherwise a crash
-    /// could leave a log that ends before it.
-    fn advance_snapshot(&mut self) {
-        let Some(snapshot) = &mut self.snapshot else { return };
-        let covered = snapshot.origin == Origin::Installed || self.writer.stable() >= snapshot.zxid;
-        if !covered {
-            self.writer.request_sync();
-        }
-        // Also hands over what had no room before.
-        let has_room = snapshot.task.wants_more();
-        if snapshot.complete && !snapshot.finished && has_room && covered {
-            snapshot.task.finish();
-            snapshot.finished = true;
         }
     }
 
