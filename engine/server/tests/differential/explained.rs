@@ -36,6 +36,7 @@ pub const DIFFERENCES: &[Difference] = &[
     row("container-flag-in-create", "the node would never go", APART),
     row("ttl-record-without-ttl-flag", "ZooKeeper fails when it applies it", APART),
     row("malformed-quota", "ZooKeeper stops", APART),
+    row("quota-statistics-text", "limits do not belong there", APART),
     row("multi-create-flags", "judged when decoded since 3.8.2", APART),
     row("check-watches-own", "anybody's watch counts before 3.9.0", APART),
     row("set-watches-null-list", "half done in ZooKeeper", APART),

@@ -258,8 +258,14 @@ impl Generator {
 
     /// Data for a node; limits and statistics of quotas stay well-formed, since 3.8.0 stops at others.
     fn data_for(&mut self, path: &Option<String>) -> Option<Blob> {
-        let quota = path.as_ref().is_some_and(|p| p.contains("zookeeper_"));
-        if quota { Some(self.quota_text()) } else { self.data() }
+        match path.as_deref() {
+            Some(p) if p.contains("zookeeper_limits") => Some(self.quota_text()),
+            Some(p) if p.contains("zookeeper_stats") => {
+                let (count, bytes) = (self.rng.below(50), self.rng.below(5_000));
+                Some(Blob(format!("count={count},bytes={bytes}").into_bytes()))
+            }
+            _ => self.data(),
+        }
     }
 
     fn quota_text(&mut self) -> Blob {

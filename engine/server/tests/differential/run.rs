@@ -298,13 +298,10 @@ impl Side {
         // The ephemeral nodes of a closing session go in no particular order (`close-event-order`).
         if ops.iter().any(|o| matches!(o, Op::CloseSession)) {
             events.sort();
-            let is_event = |l: &String| l.starts_with("event");
-            if let Some(first) = lines.iter().position(is_event) {
-                let end = lines.len() - lines.iter().rev().position(is_event).expect("there is one");
-                if lines[first..end].iter().all(is_event) {
-                    lines[first..end].sort();
-                }
-            }
+            let is_event = |l: &&String| l.starts_with("event");
+            let reply = lines.len() - usize::from(!lines.last().is_none_or(|l| l.starts_with("event")));
+            let first = reply - lines[..reply].iter().rev().take_while(is_event).count();
+            lines[first..reply].sort();
         }
         lines.into_iter().chain(overtaking).chain(events).collect()
     }

@@ -105,7 +105,11 @@ impl Server {
             ("admin.enableServer", "false"),
             ("znode.container.checkIntervalMs", "3600000"),
         ];
-        for &(key, value) in settings {
+        // The same tests for a server in another arrangement: `RINGKEEPER_SETTINGS="client.cores=2 snapCount=100"`.
+        let more = std::env::var("RINGKEEPER_SETTINGS").unwrap_or_default();
+        let more =
+            more.split_whitespace().filter_map(|s| s.split_once('=')).filter(|_| self.target == Target::Ringkeeper);
+        for (key, value) in settings.iter().copied().chain(more) {
             lines.retain(|l| l.0 != key);
             lines.push((key, value));
         }
