@@ -171,13 +171,17 @@ impl Totals {
         let mut moments = Vec::new();
         while let Some(entry) = self.pending.first_entry().filter(|entry| *entry.key() < passed) {
             let second = entry.remove();
-            moments.push(self.complete(&second));
+            moments.extend(self.complete(&second));
         }
         moments
     }
 
-    fn complete(&mut self, second: &Second) -> Moment {
-        let length = second.to.saturating_sub(second.from).max(1);
+    fn complete(&mut self, second: &Second) -> Option<Moment> {
+        let length = second.to.saturating_sub(second.from);
+        // A sliver at the end of a phase says nothing about a rate.
+        if length <= SECOND / 20 {
+            return None;
+        }
         let latency = &second.latency;
         let point = Course {
             phase: second.phase,
@@ -186,19 +190,16 @@ impl Totals {
             latency: [latency.value_at_quantile(0.5), latency.value_at_quantile(0.99), latency.max()],
             errors: second.errors,
         };
-        // A sliver at the end of a phase says nothing about a rate.
-        if length > SECOND / 20 {
-            self.course.push(point);
-        }
+        self.course.push(point);
         let of = (self.window.until != Nanos::MAX).then(|| seconds(self.window.until - self.window.start));
-        Moment {
+        Some(Moment {
             phase: point.phase,
             at: point.at,
             of,
             rate: point.rate,
             latency: (!latency.is_empty()).then(|| (point.latency[0], point.latency[1])),
             errors: self.errors_so_far.iter().map(|(kind, n)| (kind.clone(), *n)).collect(),
-        }
+        })
     }
 
     /// Notes that a thread ended.
