@@ -315,7 +315,8 @@ impl Connection {
     pub fn ended(&self, cause: Option<io::Error>, established: usize) -> Failure {
         let server = self.server.to_string();
         match (self.state, cause) {
-            (State::Connecting, Some(cause)) => Failure::Connect { server, cause },
+            // Accepted and reset before we could say a word: it was the server, not the network.
+            (State::Connecting, Some(cause)) if !reset(&cause) => Failure::Connect { server, cause },
             (State::Connecting | State::Greeting, _) => Failure::Turned { server, established },
             (_, cause) => Failure::Lost {
                 server,
@@ -338,6 +339,10 @@ impl Connection {
 }
 
 const SESSION_EXPIRED: i32 = -112;
+
+fn reset(cause: &io::Error) -> bool {
+    matches!(cause.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
+}
 
 /// Xids of operations are positive.
 fn following(xid: i32) -> i32 {
