@@ -187,7 +187,7 @@ impl Job for Workload {
 /// A persistent node, open to all.
 pub fn create<'a>(path: Cow<'a, str>, data: &'a [u8]) -> Request<'a> {
     let acl = Some(OPEN_ACL);
-    Request::Create(Create { op: OpCode::Create, path, data: Some(data), acl, flags: 0, ttl: None })
+    Request::Create(Create { op: OpCode::Create, path: Some(path), data: Some(data), acl, flags: 0, ttl: None })
 }
 
 /// Whether the body is one that belongs to the kind of operation.

@@ -131,7 +131,7 @@ fn main() {
         let name = format!("/bench-{n:010}");
         let create = Create {
             op: OpCode::Create,
-            path: Cow::Borrowed(&name),
+            path: Some(Cow::Borrowed(&name)),
             data: Some(&value),
             acl: Some(OPEN_ACL),
             flags: 0,
@@ -158,7 +158,7 @@ fn main() {
         let name = format!("/more-{n}");
         let create = Create {
             op: OpCode::Create,
-            path: Cow::Borrowed(&name),
+            path: Some(Cow::Borrowed(&name)),
             data: Some(&value),
             acl: Some(OPEN_ACL),
             flags: 0,

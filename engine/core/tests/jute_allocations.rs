@@ -62,7 +62,7 @@ fn the_count_counts() {
 #[test]
 fn valid_requests_cost_nothing() {
     let data = [7; 100];
-    let create = |op| Create { op, path: path(), data: Some(&data), acl: Some(OPEN_ACL), flags: 0, ttl: None };
+    let create = |op| Create { op, path: Some(path()), data: Some(&data), acl: Some(OPEN_ACL), flags: 0, ttl: None };
     let ops = [
         MultiOp::Create(create(OpCode::Create)),
         MultiOp::SetData(SetData { path: path(), data: Some(&data), version: 3 }),

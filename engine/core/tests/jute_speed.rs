@@ -36,7 +36,7 @@ fn speed() {
     let data = [7; 100];
     let path = || Cow::Borrowed("/services/worker/0000000042");
     let create =
-        Create { op: OpCode::Create, path: path(), data: Some(&data), acl: Some(OPEN_ACL), flags: 0, ttl: None };
+        Create { op: OpCode::Create, path: Some(path()), data: Some(&data), acl: Some(OPEN_ACL), flags: 0, ttl: None };
     let set = SetData { path: path(), data: Some(&data), version: -1 };
     println!("a Request takes {} bytes", size_of::<Request<'_>>());
     decode("ping", &Request::Ping);

@@ -7,7 +7,7 @@ mod support;
 use ringkeeper_core::error_code::ErrorCode;
 use ringkeeper_core::frontend::FrontendConfig;
 use ringkeeper_core::ids::Epoch;
-use ringkeeper_core::jute::{MultiOp, OpCode, Request, Response, SetData, WatcherEvent};
+use ringkeeper_core::jute::{Create, MultiOp, OpCode, Request, Response, SetData, WatcherEvent};
 use ringkeeper_core::replica::{Input, ReplicaConfig};
 use ringkeeper_core::zab::Epochs;
 use std::borrow::Cow;
@@ -129,6 +129,30 @@ fn a_multi_is_all_or_nothing() {
     assert!(server.tree.get("/a/s-0000000000").is_some(), "the failed multi used no number");
     let (first, second) = (server.tree.get("/a/s-0000000001").unwrap().stat(), server.tree.get("/a").unwrap().stat());
     assert_eq!((first.czxid, second.mzxid, second.version), (second.pzxid, second.pzxid, 1), "one zxid for all");
+}
+
+#[test]
+fn sizes_of_replies_are_counted_without_their_length_field() {
+    let mut server = Server::start();
+    let client = server.client();
+    server.call(client, &create("/a", b"12345", 0)).unwrap();
+    server.call(client, &exists("/b", false)).unwrap_err();
+    let size = server.frontend.stats().response_size;
+    // Header alone; a path of two bytes with its length; the greeting of the connection.
+    assert_eq!((size.last, size.min, size.max), (16, 16, 37), "{size:?}");
+    server.call(client, &get("/a", false)).unwrap();
+    assert_eq!(server.frontend.stats().response_size.last, 16 + 4 + 5 + 68);
+}
+
+#[test]
+fn a_create_without_a_path_is_refused_for_its_flags_first() {
+    let mut server = Server::start();
+    let client = server.client();
+    for (flags, error) in [(0, ErrorCode::MarshallingError), (7, ErrorCode::BadArguments)] {
+        let Request::Create(create) = create("/a", b"", flags) else { unreachable!() };
+        let without = Request::Create(Create { path: None, ..create });
+        assert_eq!(server.call(client, &without), Err(error.wire()), "flags {flags}");
+    }
 }
 
 #[test]

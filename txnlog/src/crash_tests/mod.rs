@@ -95,7 +95,7 @@ fn what_is_acknowledged_survives_every_seed() {
         return;
     }
     let mut seen = Sometimes::new();
-    let seeds = number("CRASH_SEEDS").unwrap_or(1_000);
+    let seeds = number("CRASH_SEEDS").unwrap_or(10_000);
     let from = number("CRASH_FROM").unwrap_or(0);
     for seed in from..from + seeds {
         if let Err(error) = run(seed, Defects::default(), &mut seen) {

@@ -65,6 +65,8 @@ pub(super) struct Conn {
     pub(super) auth: Arc<[Id]>,
     pub(super) pending: VecDeque<Pending>,
     pub(super) out: Vec<u8>,
+    /// Where in `out` the last reply or event begins.
+    pub(super) reply_start: usize,
     pub(super) unsent: usize,
     /// In the list of connections with output.
     pub(super) dirty: bool,
@@ -85,6 +87,7 @@ impl Conn {
             auth,
             pending: VecDeque::new(),
             out: Vec::new(),
+            reply_start: 0,
             unsent: 0,
             dirty: false,
             heard: false,

@@ -12,7 +12,7 @@ mod stats;
 mod watches;
 
 pub use connection::Operation;
-pub use stats::{ConnInfo, FrontendStats, Latency};
+pub use stats::{ConnInfo, FrontendStats, Latency, ResponseSize};
 
 use crate::acl::Id;
 use crate::exchange::{Ask, Inbox};
@@ -306,6 +306,7 @@ impl Frontend {
         {
             conn.out = buffer;
         }
+        conn.reply_start = conn.out.len();
         conn.traffic.sent += 1;
         self.stats.packets_sent += 1;
         Some(&mut conn.out)

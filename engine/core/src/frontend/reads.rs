@@ -111,7 +111,8 @@ impl Frontend {
                 }
             }
             Request::GetEphemerals { prefix } => {
-                let prefix = prefix.as_deref().map(str::trim).filter(|p| *p != "/").unwrap_or_default();
+                // Blanks around it count, but a prefix of nothing else means all, as "/" does.
+                let prefix = prefix.as_deref().filter(|p| !matches!(p.trim(), "" | "/")).unwrap_or_default();
                 let paths = tree.ephemerals(reader.session);
                 reply.strings(paths.iter().map(String::as_str).filter(|path| path.starts_with(prefix)));
             }

@@ -162,7 +162,7 @@ fn write_success(out: &mut Vec<u8>, decided: &Decided, zxid: i64, applied: &Appl
         }
         Operation::Write(op) => match applied.results.first() {
             Some(OpResult::Created { path, stat, .. }) => {
-                reply.string(&applied.text[path.start as usize..path.end as usize]);
+                reply.string(applied.path(path));
                 if *op != OpCode::Create.wire() {
                     reply.stat(stat);
                 }
@@ -178,7 +178,7 @@ fn write_success(out: &mut Vec<u8>, decided: &Decided, zxid: i64, applied: &Appl
 fn multi_result<'a>(result: &OpResult, applied: &'a Applied) -> MultiResult<'a> {
     match result {
         OpResult::Created { path, stat, create2 } => {
-            let path = Cow::Borrowed(&applied.text[path.start as usize..path.end as usize]);
+            let path = Cow::Borrowed(applied.path(path));
             if *create2 { MultiResult::Created2 { path, stat: *stat } } else { MultiResult::Created { path } }
         }
         OpResult::Deleted => MultiResult::Deleted,

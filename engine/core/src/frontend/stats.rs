@@ -5,6 +5,9 @@ use crate::ids::{ConnId, Instant, SessionId};
 use core::net::SocketAddr;
 use core::time::Duration;
 
+/// Bytes before each reply that state its length.
+const LENGTH_PREFIX: usize = 4;
+
 /// Latencies of answered requests, from the turn that read the request to the one that wrote its reply.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Latency {
@@ -54,6 +57,8 @@ pub struct FrontendStats {
     pub auth_failed: u64,
     /// Latencies of requests.
     pub latency: Latency,
+    /// Sizes of replies.
+    pub response_size: ResponseSize,
     pub(super) sessionless_checked: Instant,
 }
 
@@ -66,6 +71,39 @@ impl FrontendStats {
         self.outstanding += other.outstanding;
         self.auth_failed += other.auth_failed;
         self.latency.merge(&other.latency);
+        self.response_size.merge(&other.response_size);
+    }
+}
+
+/// Sizes of replies to requests, in bytes without the length before them; -1 before the first one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ResponseSize {
+    /// Of the last one.
+    pub last: i64,
+    /// Of the smallest.
+    pub min: i64,
+    /// Of the largest.
+    pub max: i64,
+}
+
+impl Default for ResponseSize {
+    fn default() -> ResponseSize {
+        ResponseSize { last: -1, min: -1, max: -1 }
+    }
+}
+
+impl ResponseSize {
+    fn record(&mut self, bytes: usize) {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.merge(&ResponseSize { last: bytes, min: bytes, max: bytes });
+    }
+
+    /// Puts two sets of replies together; the last one is the other's, if it has one.
+    pub fn merge(&mut self, other: &ResponseSize) {
+        if other.last >= 0 {
+            self.min = if self.last < 0 { other.min } else { self.min.min(other.min) };
+            (self.last, self.max) = (other.last, self.max.max(other.max));
+        }
     }
 }
 
@@ -160,17 +198,18 @@ impl Frontend {
         })
     }
 
-    /// A request has been answered.
+    /// A request has been answered; its reply is the last in the connection's output.
     pub(super) fn note_answer(&mut self, id: ConnId, op: i32, xid: i32, zxid: i64, since: Instant) {
         let now = self.now;
         let latency = now.since(since);
         self.stats.latency.record(latency);
-        if let Some(conn) = self.conn(id) {
-            let traffic = &mut conn.traffic;
-            (traffic.last_op, traffic.last_cxid, traffic.last_zxid) = (op, xid, zxid);
-            traffic.last_response = now;
-            traffic.last_latency_ns = u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX);
-            traffic.latency.record(latency);
-        }
+        let Some(conn) = self.conn(id) else { return };
+        let traffic = &mut conn.traffic;
+        (traffic.last_op, traffic.last_cxid, traffic.last_zxid) = (op, xid, zxid);
+        traffic.last_response = now;
+        traffic.last_latency_ns = u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX);
+        traffic.latency.record(latency);
+        let reply = conn.out.len().saturating_sub(conn.reply_start + LENGTH_PREFIX);
+        self.stats.response_size.record(reply);
     }
 }

@@ -55,11 +55,7 @@ impl Frontend {
         }
         let applied = committed.applied;
         for change in &applied.changes {
-            self.fire_change(
-                committed.zxid,
-                change,
-                &applied.text[change.path.start as usize..change.path.end as usize],
-            );
+            self.fire_change(committed.zxid, change, applied.path(&change.path));
         }
     }
 

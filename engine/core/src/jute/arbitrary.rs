@@ -168,7 +168,7 @@ impl Parts {
     fn create(&self, op: OpCode) -> Create<'_> {
         Create {
             op,
-            path: self.path(),
+            path: Some(self.path()),
             data: self.data(),
             acl: self.acl.as_deref().map(List::new),
             flags: self.int,

@@ -105,7 +105,8 @@ impl<'a> Item<'a> for MultiOp<'a> {
         let (op, _) = read_header(r)?;
         Ok(match OpCode::from_wire(op) {
             Some(op @ (OpCode::Create | OpCode::Create2 | OpCode::CreateContainer | OpCode::CreateTtl)) => {
-                MultiOp::Create(Create::read(op, r)?)
+                let create = Create::read(op, r)?;
+                create.path.is_some().then_some(MultiOp::Create(create)).ok_or(ReadError::Null)?
             }
             Some(OpCode::SetData) => MultiOp::SetData(SetData::read(r)?),
             Some(op @ (OpCode::Delete | OpCode::Check)) => {

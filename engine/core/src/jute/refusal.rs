@@ -60,7 +60,6 @@ mod tests {
     fn null_paths() {
         let body = [0xFF; 64];
         assert_eq!(refusal(OpCode::GetData, &body), stays_open(ErrorCode::MarshallingError, false));
-        assert_eq!(refusal(OpCode::Create, &body), stays_open(ErrorCode::MarshallingError, false));
         assert_eq!(refusal(OpCode::SetData, &body), stays_open(ErrorCode::BadArguments, false));
         assert_eq!(refusal(OpCode::SetAcl, &body), stays_open(ErrorCode::BadArguments, false));
         assert_eq!(refusal(OpCode::RemoveWatches, &body), stays_open(ErrorCode::NoWatcher, false));

@@ -106,8 +106,9 @@ pub enum Request<'a> {
 pub struct Create<'a> {
     /// `Create`, `Create2`, `CreateContainer` or `CreateTtl`.
     pub op: OpCode,
-    /// Path of the node, for sequential nodes without the number.
-    pub path: Cow<'a, str>,
+    /// Path of the node, for sequential nodes without the number. That it is null is noticed only after `flags` and
+    /// `ttl` have been judged, so it must get as far as that.
+    pub path: Option<Cow<'a, str>>,
     /// Data of the node.
     pub data: Option<&'a [u8]>,
     /// ACL of the node.
@@ -123,11 +124,11 @@ impl<'a> Create<'a> {
     pub(super) fn read(op: OpCode, r: &mut Reader<'a>) -> Result<Create<'a>, ReadError> {
         let (path, data, acl, flags) = (r.string()?, r.buffer()?, List::read(r)?, r.i32()?);
         let ttl = if op == OpCode::CreateTtl { Some(r.i64()?) } else { None };
-        Ok(Create { op, path: path.ok_or(ReadError::Null)?, data, acl, flags, ttl })
+        Ok(Create { op, path, data, acl, flags, ttl })
     }
 
     pub(super) fn write(&self, w: &mut Writer<'_>) {
-        w.string(&self.path);
+        w.nullable_string(self.path.as_deref());
         w.buffer(self.data);
         List::write_nullable(self.acl.as_ref(), w);
         w.i32(self.flags);

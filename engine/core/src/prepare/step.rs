@@ -118,7 +118,7 @@ impl Prepare<'_> {
 
     fn create<'r>(&mut self, request: &Create<'r>, who: &[Id], session: SessionId) -> Result<Step<'r>, ErrorCode> {
         let mode = self.mode(request, session)?;
-        let mut node_path = request.path.clone();
+        let mut node_path = request.path.clone().ok_or(ErrorCode::MarshallingError)?;
         if !node_path.contains('/') || node_path.contains('\0') {
             return Err(ErrorCode::BadArguments);
         }

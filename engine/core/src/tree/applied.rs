@@ -29,8 +29,8 @@ impl Applied {
 
     /// The path that a range of [`Applied::text`] stands for.
     #[must_use]
-    pub fn path(&self, range: &Range<u32>) -> &str {
-        &self.text[range.start as usize..range.end as usize]
+    pub fn path(&self, range: &Range<usize>) -> &str {
+        &self.text[range.clone()]
     }
 
     pub(super) fn clear(&mut self) {
@@ -40,15 +40,14 @@ impl Applied {
         self.text.clear();
     }
 
-    pub(super) fn push_path(&mut self, path: &str) -> Range<u32> {
+    pub(super) fn push_path(&mut self, path: &str) -> Range<usize> {
         self.push_path_with(|text| text.push_str(path))
     }
 
-    pub(super) fn push_path_with(&mut self, push: impl FnOnce(&mut String)) -> Range<u32> {
+    pub(super) fn push_path_with(&mut self, push: impl FnOnce(&mut String)) -> Range<usize> {
         let start = self.text.len();
         push(&mut self.text);
-        let at = |n: usize| u32::try_from(n).expect("the paths of one transaction fill less than 4 GiB");
-        at(start)..at(self.text.len())
+        start..self.text.len()
     }
 }
 
@@ -58,7 +57,7 @@ pub enum OpResult {
     /// A node was created.
     Created {
         /// Its final path, in [`Applied::text`].
-        path: Range<u32>,
+        path: Range<usize>,
         /// Its state at that moment.
         stat: Stat,
         /// In a multi: the client wants the stat, too. Otherwise the request tells, and this is false.
@@ -98,7 +97,7 @@ pub struct Change {
     /// How it changed.
     pub kind: ChangeKind,
     /// The node, in [`Applied::text`].
-    pub path: Range<u32>,
+    pub path: Range<usize>,
     /// Its list, before removal if it was deleted: who may not read it is not told.
     pub acl: AclRef,
     /// The parent's list, for those who watch its children. For [`ChangeKind::DataChanged`], which is none of the

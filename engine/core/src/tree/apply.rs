@@ -167,7 +167,7 @@ impl Tree {
         hash: PathHash,
         parent_hash: PathHash,
         slot: Slot,
-        range: Range<u32>,
+        range: Range<usize>,
         out: &mut Applied,
     ) {
         let (parent, kind) = (self.slab[slot].parent, self.kind_of(slot));
@@ -263,7 +263,7 @@ impl Tree {
 
     /// The session's ephemeral nodes, the oldest first, their paths put into `out`. The order is the same on every
     /// server, whatever its slots.
-    fn ephemerals_to_close(&self, id: SessionId, out: &mut Applied) -> Vec<(u64, Range<u32>, Slot)> {
+    fn ephemerals_to_close(&self, id: SessionId, out: &mut Applied) -> Vec<(u64, Range<usize>, Slot)> {
         let Some(slots) = self.ephemerals.get(&id) else { return Vec::new() };
         let mut nodes: Vec<_> = slots
             .iter()
@@ -305,7 +305,7 @@ impl Tree {
         }
     }
 
-    fn push_change(&self, kind: ChangeKind, path: Range<u32>, acl: u32, parent: Option<Slot>, out: &mut Applied) {
+    fn push_change(&self, kind: ChangeKind, path: Range<usize>, acl: u32, parent: Option<Slot>, out: &mut Applied) {
         let parent_acl = parent.and_then(|parent| self.acls.get(self.slab[parent].acl).clone());
         out.changes.push(Change { kind, path, acl: self.acls.get(acl).clone(), parent_acl });
     }

@@ -239,7 +239,7 @@ pub fn reads_of(bytes: &[u8]) -> Vec<Read> {
 pub fn create<'a>(path: &'a str, data: &'a [u8], flags: i32) -> Request<'a> {
     Request::Create(Create {
         op: if flags == 4 { OpCode::CreateContainer } else { OpCode::Create },
-        path: Cow::Borrowed(path),
+        path: Some(Cow::Borrowed(path)),
         data: Some(data),
         acl: Some(OPEN_ACL),
         flags,

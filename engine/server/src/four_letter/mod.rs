@@ -22,7 +22,7 @@ pub use collect::Clocks;
 pub use environment::Environment;
 pub use snapshot::{
     Connection, ConnectionSession, Deadlines, Descriptors, Directories, Distribution, Latency, Metric, MetricValue,
-    Mode, ResponseSize, Snapshot, Watches,
+    Mode, Snapshot, Watches,
 };
 pub use word::{Needs, Opening, Reset, TELNET_INTERRUPT, Whitelist, Word};
 

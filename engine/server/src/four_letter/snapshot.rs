@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use ringkeeper_core::frontend::ResponseSize;
 use ringkeeper_core::ids::{SessionId, WallMs, Zxid};
 
 use crate::config::Settings;
@@ -113,23 +114,6 @@ impl Snapshot {
     /// The number of nodes as ZooKeeper counts them: its table holds the root twice, as "" and as "/".
     pub(super) fn shown_node_count(&self) -> u64 {
         self.node_count + 1
-    }
-}
-
-/// Sizes in bytes of replies to clients; -1 before the first one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ResponseSize {
-    /// Of the last reply.
-    pub last: i64,
-    /// Of the smallest.
-    pub min: i64,
-    /// Of the largest.
-    pub max: i64,
-}
-
-impl Default for ResponseSize {
-    fn default() -> ResponseSize {
-        ResponseSize { last: -1, min: -1, max: -1 }
     }
 }
 

@@ -132,6 +132,7 @@ impl ClientFacts {
         facts.sent = self.stats.packets_sent;
         facts.alive_connections = self.stats.connections as u64;
         facts.outstanding = self.stats.outstanding as u64;
+        facts.response_size = self.stats.response_size;
         facts.auth_failed = self.stats.auth_failed;
         facts.watch_count = self.watches as u64;
         facts.connections = self.connections;

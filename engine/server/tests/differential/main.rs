@@ -114,7 +114,6 @@ fn minimal(
 }
 
 #[test]
-#[ignore = "some differences are open"]
 fn ringkeeper_agrees_with_zookeeper() {
     if let Some(reason) = Target::ZooKeeper.missing() {
         return skipped("ringkeeper_agrees_with_zookeeper", &reason);

@@ -220,7 +220,7 @@ impl Client {
 
 pub fn create<'a>(path: &'a str, data: &'a [u8], flags: i32) -> Request<'a> {
     let (data, acl) = (Some(data), Some(OPEN_ACL));
-    Request::Create(Create { op: OpCode::Create, path: path.into(), data, acl, flags, ttl: None })
+    Request::Create(Create { op: OpCode::Create, path: Some(path.into()), data, acl, flags, ttl: None })
 }
 
 pub fn set<'a>(path: &'a str, data: &'a [u8]) -> Request<'a> {

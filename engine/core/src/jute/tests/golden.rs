@@ -43,7 +43,7 @@ fn golden() -> BTreeMap<&'static str, Vec<u8>> {
 }
 
 fn create(op: OpCode, path: &'static str, data: Option<&'static [u8]>, flags: i32) -> Create<'static> {
-    Create { op, path: text(path), data, acl: Some(ACL), flags, ttl: None }
+    Create { op, path: Some(text(path)), data, acl: Some(ACL), flags, ttl: None }
 }
 
 fn set_watches() -> SetWatches<'static> {
