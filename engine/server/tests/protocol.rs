@@ -180,6 +180,18 @@ fn multi_create_flags() {
 }
 
 #[test]
+fn multi_null_read() {
+    let Some(server) = ringkeeper(&[]) else { return };
+    let mut client = Client::connect(server.addr());
+    for path in [None, Some("/")] {
+        let body = Enc::new().i32(op::GET_DATA).bool(false).i32(-1).opt_str(path).bool(false);
+        let (header, body) = client.call_full(op::MULTI, body.i32(-1).bool(true).i32(-1)).unwrap();
+        assert_eq!((header.err, body.len()), (-5, 0), "{path:?}");
+    }
+    client.create("/alive", b"", 0).unwrap();
+}
+
+#[test]
 fn set_watches_null_list() {
     let Some(server) = ringkeeper(&[]) else { return };
     let (mut client, mut other) = (Client::connect(server.addr()), Client::connect(server.addr()));

@@ -81,7 +81,8 @@ fn play(pair: &Pair, first_seed: u64, ops: u64) -> Result<u64, String> {
 /// What there is to say about a case that failed.
 fn report(a: &mut Side, b: &mut Side, case: u64, steps: Vec<Step>, first: run::Mismatch) -> String {
     if run_case(a, b, &format!("{case}-again"), &steps).is_ok() {
-        return format!("seed {case}, and not again with the same seed:\n{}", first.text);
+        let steps: String = steps.iter().map(|s| format!("  {s:?}\n")).collect();
+        return format!("seed {case}, and not in a sequence of another name:\n{steps}{}", first.text);
     }
     let (small, last) = minimal(a, b, case, steps, first);
     let small: String = small.iter().map(|s| format!("  {s:?}\n")).collect();
