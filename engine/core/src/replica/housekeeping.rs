@@ -6,6 +6,9 @@ use crate::ids::{Instant, SessionId, WallMs};
 use crate::prepare::Prepare;
 use crate::tree::Tree;
 
+/// What the driver's ticks come to.
+const TICKS_PER_MINUTE: u32 = 3000;
+
 /// Sessions whose end is proposed in one turn. An expiry of thousands must not hold everyone else up.
 const EXPIRE_PER_TURN: usize = 256;
 
@@ -37,8 +40,8 @@ impl Replica {
             let spread = self.config.reap_interval;
             self.next_reap = now.plus(spread);
         }
-        // A tick comes about a hundred times a second; one or a few a tick keep to the rate without a timer of its own.
-        let per_tick = (self.config.reap_per_minute / 6000).max(1);
+        // A tick comes about fifty times a second; one or a few a tick keep to the rate without a timer of its own.
+        let per_tick = (self.config.reap_per_minute / TICKS_PER_MINUTE).max(1);
         for _ in 0..per_tick {
             if !self.can_propose() {
                 return;

@@ -39,7 +39,7 @@ const RING_DEPTH: usize = 256;
 /// Registered buffer memory of an executor; glommio's default of 10 MiB does not fit usual memlock limits.
 const IO_MEMORY: usize = 512 << 10;
 /// Time between ticks.
-const TICK: Duration = Duration::from_millis(10);
+const TICK: Duration = Duration::from_millis(20);
 /// Time between looks whether the replica has established its epoch.
 const ESTABLISHED_PAUSE: Duration = Duration::from_millis(1);
 /// Exit status of a process that must not go on.
