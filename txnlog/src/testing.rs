@@ -1,7 +1,7 @@
 //! What several tests of this crate need.
 
 use ringkeeper_core::frame::{FrameBatch, FrameBuf, FrameHeader, encode};
-use ringkeeper_core::ids::{SessionId, WallMs, Zxid};
+use ringkeeper_core::ids::{SessionId, Tag, WallMs, Zxid};
 
 /// A batch of frames with bodies of these lengths, following `prev`.
 pub(crate) fn batch(prev: u64, lens: &[usize]) -> FrameBatch {
@@ -22,6 +22,7 @@ pub(crate) fn frame(buf: &mut FrameBuf, prev: u64, zxid: u64, flavour: u64, len:
         wall: WallMs(0),
         cxid: 0,
         txn_type: 1,
+        tag: Tag::NONE,
     };
     encode(buf, &header, |out| {
         let fill = (zxid ^ flavour) as u8;

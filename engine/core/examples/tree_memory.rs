@@ -6,7 +6,7 @@
 #![allow(clippy::disallowed_types, reason = "what measures reads the clock")]
 
 use ringkeeper_core::frame::{self, FrameBuf, FrameHeader, Frames};
-use ringkeeper_core::ids::{SessionId, WallMs, Zxid};
+use ringkeeper_core::ids::{SessionId, Tag, WallMs, Zxid};
 use ringkeeper_core::tree::{Applied, Loader, Tree};
 use ringkeeper_core::txn::{self, TxnType, v1};
 use std::hint::black_box;
@@ -212,6 +212,7 @@ fn push(buf: &mut FrameBuf, last: u64, kind: TxnType, body: impl FnOnce(&mut Fra
         wall: WallMs(1_700_000_000_000),
         cxid: 1,
         txn_type: kind as i32,
+        tag: Tag::NONE,
     };
     frame::encode(buf, &header, body);
     last + 1

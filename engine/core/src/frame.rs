@@ -18,13 +18,13 @@
 //!   40   8  wall_ms     the leader's wall clock
 //!   48   4  cxid        the client's request number
 //!   52   4  txn_type    ZooKeeper's opcode: a log can be listed without decoding bodies
-//!   56   8  reserved    0
+//!   56   8  tag         number of the request in the ensemble, see `Tag`; 0 if no client asked
 //!   64  ..  body        see `txn`, then zeros up to a multiple of 16
 //! ```
 //!
 //! Nothing in a frame depends on the server that stores it (no offsets, no segment generation).
 
-use crate::ids::{SessionId, WallMs, Zxid};
+use crate::ids::{SessionId, Tag, WallMs, Zxid};
 use rkyv::util::AlignedVec;
 use thiserror::Error;
 
@@ -56,6 +56,8 @@ pub struct FrameHeader {
     pub cxid: i32,
     /// ZooKeeper's opcode of the transaction.
     pub txn_type: i32,
+    /// The request that it came of.
+    pub tag: Tag,
 }
 
 /// Why bytes are not a frame.
@@ -193,6 +195,12 @@ impl<'a> Frame<'a> {
     pub fn txn_type(&self) -> i32 {
         read_u32(self.bytes, 52) as i32
     }
+
+    /// The request that it came of.
+    #[must_use]
+    pub fn tag(&self) -> Tag {
+        Tag(read_u64(self.bytes, 56))
+    }
 }
 
 /// Appends one frame to `out`; `write_body` appends the archived body behind the header that is reserved for it.
@@ -221,6 +229,7 @@ pub fn encode(out: &mut FrameBuf, header: &FrameHeader, write_body: impl FnOnce(
     bytes[40..48].copy_from_slice(&header.wall.0.to_le_bytes());
     bytes[48..52].copy_from_slice(&header.cxid.to_le_bytes());
     bytes[52..56].copy_from_slice(&header.txn_type.to_le_bytes());
+    bytes[56..64].copy_from_slice(&header.tag.0.to_le_bytes());
     let crc = crc32c::crc32c(&bytes[8..]);
     bytes[4..8].copy_from_slice(&crc.to_le_bytes());
     len
@@ -345,6 +354,7 @@ mod tests {
             wall: WallMs(1_700_000_000_123),
             cxid: -2,
             txn_type: -11,
+            tag: Tag(0x0203_0405_0607_0809),
         }
     }
 

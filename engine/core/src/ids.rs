@@ -85,6 +85,40 @@ impl fmt::Debug for SessionId {
     }
 }
 
+/// A request's number in the whole ensemble: the server that took it from its client in the top byte, then a number
+/// that this server never gave before, not even in an earlier life. Rises with the order in which the server took them.
+///
+/// It is part of the transaction that comes of the request. So every server can tell whether a request of its own,
+/// whose answer was lost with the leader that decided it, has been executed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+pub struct Tag(pub u64);
+
+impl Tag {
+    /// No client's request: the server's own transactions.
+    pub const NONE: Tag = Tag(0);
+
+    const NUMBER: u64 = (1 << 56) - 1;
+
+    /// The first tag of a life of `server`. `seed` is random.
+    #[must_use]
+    pub const fn first(server: ServerId, seed: u64) -> Tag {
+        // Half the numbers lie ahead of it, so that it does not come round in this life.
+        Tag((server.0 as u64) << 56 | (seed & (Tag::NUMBER >> 1)) | 1)
+    }
+
+    /// The server that took the request.
+    #[must_use]
+    pub const fn server(self) -> ServerId {
+        ServerId((self.0 >> 56) as u8)
+    }
+
+    /// The next one of the same server.
+    #[must_use]
+    pub const fn next(self) -> Tag {
+        Tag(self.0 + 1)
+    }
+}
+
 /// One client connection of this process. `generation` tells successive users of the same slot apart, so that a
 /// message for a connection that is gone can never reach its successor.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

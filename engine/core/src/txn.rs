@@ -30,6 +30,8 @@ pub enum TxnType {
     CreateSession = -10,
     /// No body: every ephemeral node of the frame's session goes, then the session.
     CloseSession = -11,
+    /// [`v1::MoveSession`]; not one of ZooKeeper's, where a session moves without a transaction.
+    MoveSession = -12,
 }
 
 impl TxnType {
@@ -44,6 +46,7 @@ impl TxnType {
             14 => TxnType::Multi,
             -10 => TxnType::CreateSession,
             -11 => TxnType::CloseSession,
+            -12 => TxnType::MoveSession,
             _ => return None,
         })
     }
@@ -106,7 +109,17 @@ pub mod v1 {
         pub aversion: i32,
     }
 
-    /// The negotiated timeout in milliseconds.
+    /// A client has taken its session up over another connection, which is the owner from now on: that of the request
+    /// whose tag the frame carries. Requests of the former owner are refused. The newly negotiated timeout.
+    #[derive(Archive, Serialize, Clone, Debug)]
+    pub struct MoveSession<'a> {
+        pub timeout_ms: i32,
+        /// Nothing yet.
+        #[rkyv(with = InlineAsBox)]
+        pub reserved: &'a [u8],
+    }
+
+    /// The session's owner is the connection whose request the frame's tag names. The negotiated timeout in milliseconds.
     #[derive(Archive, Serialize, Clone, Debug)]
     pub struct CreateSession<'a> {
         pub timeout_ms: i32,
@@ -163,6 +176,7 @@ bodies! {
     write_set_acl, read_set_acl, SetAcl, ArchivedSetAcl;
     write_multi, read_multi, Multi, ArchivedMulti;
     write_create_session, read_create_session, CreateSession, ArchivedCreateSession;
+    write_move_session, read_move_session, MoveSession, ArchivedMoveSession;
 }
 
 #[cfg(test)]

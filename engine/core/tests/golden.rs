@@ -1,7 +1,7 @@
 //! The bytes of frames and bodies, frozen: they are on disks. A change here is a new format, not a new expectation.
 
 use ringkeeper_core::frame::{FrameBuf, FrameHeader, encode};
-use ringkeeper_core::ids::{Epoch, SessionId, WallMs, Zxid};
+use ringkeeper_core::ids::{Epoch, SessionId, Tag, WallMs, Zxid};
 use ringkeeper_core::txn::{self, TxnType, v1};
 
 fn frame(txn_type: TxnType, body: impl FnOnce(&mut FrameBuf)) -> String {
@@ -13,6 +13,7 @@ fn frame(txn_type: TxnType, body: impl FnOnce(&mut FrameBuf)) -> String {
         wall: WallMs(1_700_000_000_123),
         cxid: 42,
         txn_type: txn_type as i32,
+        tag: Tag(0x0911_2233_4455_6677),
     };
     encode(&mut out, &header, body);
     let rows = out.chunks(16).map(|row| row.iter().map(|b| format!("{b:02x}")).collect::<String>());
@@ -28,6 +29,7 @@ fn all() -> Vec<(&'static str, String)> {
     let set = v1::SetData { path: "/a/b", data: Some(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]), version: 5 };
     let empty = v1::SetData { path: "/a", data: Some(&[]), version: 1 };
     let set_acl = v1::SetAcl { path: "/a/b", acl: &acl, aversion: 6 };
+    let moved = v1::MoveSession { timeout_ms: 20_000, reserved: &[] };
     let session = v1::CreateSession { timeout_ms: 30_000, passwd: &[7; 16] };
     let ops = [
         v1::Op::Check,
@@ -43,6 +45,7 @@ fn all() -> Vec<(&'static str, String)> {
         ("setData, empty", frame(TxnType::SetData, |b| txn::write_set_data(b, &empty))),
         ("setACL", frame(TxnType::SetAcl, |b| txn::write_set_acl(b, &set_acl))),
         ("multi", frame(TxnType::Multi, |b| txn::write_multi(b, &v1::Multi { ops: &ops }))),
+        ("moveSession", frame(TxnType::MoveSession, |b| txn::write_move_session(b, &moved))),
         ("createSession", frame(TxnType::CreateSession, |b| txn::write_create_session(b, &session))),
         ("closeSession", frame(TxnType::CloseSession, |_| {})),
     ]

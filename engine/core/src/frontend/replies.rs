@@ -184,7 +184,7 @@ fn multi_result<'a>(result: &OpResult, applied: &'a Applied) -> MultiResult<'a> 
         OpResult::Deleted => MultiResult::Deleted,
         OpResult::SetData(stat) | OpResult::SetAcl(stat) => MultiResult::SetData(*stat),
         OpResult::Checked => MultiResult::Checked,
-        OpResult::SessionCreated { .. } | OpResult::SessionClosed => {
+        OpResult::SessionCreated { .. } | OpResult::SessionMoved { .. } | OpResult::SessionClosed => {
             unreachable!("sessions are not opened or closed within a multi")
         }
     }

@@ -174,7 +174,15 @@ impl Replica {
     pub(super) fn header(&self, wall: WallMs, session: SessionId, cxid: i32) -> FrameHeader {
         let Role::Leading(broadcast) = &self.role else { unreachable!("only a leader proposes") };
         let zxid = broadcast.next_zxid().expect("admission stops when the epoch is exhausted");
-        FrameHeader { zxid, prev_zxid: broadcast.proposed(), session, wall, cxid, txn_type: 0 }
+        FrameHeader {
+            zxid,
+            prev_zxid: broadcast.proposed(),
+            session,
+            wall,
+            cxid,
+            txn_type: 0,
+            tag: crate::ids::Tag::NONE,
+        }
     }
 
     pub(super) fn proposed_next(&mut self, zxid: Zxid) {

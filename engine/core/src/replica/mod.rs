@@ -127,7 +127,7 @@ impl Replica {
         let newest = epochs.accepted.max(tree.last_zxid().epoch());
         Replica {
             sessions: SessionTable::new(config.tick),
-            role: Role::Establishing(Epochs { accepted: newest, current: newest }),
+            role: Role::Establishing(Epochs { accepted: newest, current: newest, ..epochs }),
             quorum,
             epochs,
             session_ids: None,
@@ -157,7 +157,7 @@ impl Replica {
             self.halt("the last epoch there can be (2^32 - 1) has been used".into(), effects);
             return;
         };
-        *epochs = Epochs { accepted: Epoch(next), current: Epoch(next) };
+        *epochs = Epochs { accepted: Epoch(next), current: Epoch(next), ..*epochs };
         effects.push(Effect::SaveEpochs(*epochs));
     }
 

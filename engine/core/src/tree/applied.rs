@@ -76,6 +76,11 @@ pub enum OpResult {
         /// The negotiated timeout in milliseconds.
         timeout_ms: i32,
     },
+    /// Another connection speaks for the session from now on.
+    SessionMoved {
+        /// The newly negotiated timeout in milliseconds.
+        timeout_ms: i32,
+    },
     /// A session and its ephemeral nodes are gone.
     SessionClosed,
 }
@@ -161,7 +166,7 @@ pub enum ApplyError {
         /// The count before.
         count: i32,
     },
-    /// An ephemeral node for a session that is not there.
+    /// An ephemeral node, or another owner, for a session that is not there.
     #[error("no session {0}")]
     NoSession(SessionId),
     /// Create of a session that is there, or of no session.

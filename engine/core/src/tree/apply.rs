@@ -40,6 +40,7 @@ impl Tree {
             TxnType::Multi => self.multi(stamp, txn::read_multi(frame.body())?, out)?,
             TxnType::CreateSession => self.create_session(frame, out)?,
             TxnType::CloseSession => self.close_session(stamp, frame.session(), out),
+            TxnType::MoveSession => self.move_session(frame, out)?,
         }
         self.last_zxid = zxid;
         out.zxid = Zxid(stamp.zxid);
@@ -239,11 +240,23 @@ impl Tree {
         let passwd = (*txn.passwd).try_into().map_err(|_| ApplyError::Password(txn.passwd.len()))?;
         let timeout_ms = txn.timeout_ms.to_native();
         let id = frame.session();
-        let added = (id != SessionId::NONE).then(|| self.sessions.insert(id, SessionEntry { timeout_ms, passwd }));
+        let added = (id != SessionId::NONE)
+            .then(|| self.sessions.insert(id, SessionEntry { timeout_ms, passwd, owner: frame.tag() }));
         let added = added.flatten().ok_or(ApplyError::SessionExists(id))?;
         self.digest = self.digest.wrapping_add(added);
         self.hide_session_from_snapshot(id);
         out.results.push(OpResult::SessionCreated { timeout_ms });
+        Ok(())
+    }
+
+    fn move_session(&mut self, frame: &Frame<'_>, out: &mut Applied) -> Result<(), ApplyError> {
+        let timeout_ms = txn::read_move_session(frame.body())?.timeout_ms.to_native();
+        let id = frame.session();
+        self.keep_session_for_snapshot(id);
+        let changed = self.sessions.take_over(id, timeout_ms, frame.tag());
+        let (before, after) = changed.ok_or(ApplyError::NoSession(id))?;
+        self.digest = self.digest.wrapping_sub(before).wrapping_add(after);
+        out.results.push(OpResult::SessionMoved { timeout_ms });
         Ok(())
     }
 

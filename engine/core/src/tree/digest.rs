@@ -44,7 +44,8 @@ pub(super) fn of_node(path: PathHash, node: &NodeRecord, kind: Kind, acls: &AclT
 /// All that a session adds to the sum.
 pub(super) fn of_session(id: SessionId, entry: &SessionEntry) -> u64 {
     let passwd = u128::from_le_bytes(entry.passwd);
-    chain(SESSION, [id.0 as u64, u64::from(entry.timeout_ms as u32), passwd as u64, (passwd >> 64) as u64])
+    let timeout = u64::from(entry.timeout_ms as u32);
+    chain(SESSION, [id.0 as u64, timeout, passwd as u64, (passwd >> 64) as u64, entry.owner.0])
 }
 
 /// Hash of a string of bytes.

@@ -45,6 +45,7 @@
 //!    5   8  id
 //!   13   4  timeout_ms
 //!   17  16  passwd
+//!   33   8  owner        tag of the request by which a connection became its owner
 //!
 //! tag 5, end: last, once
 //!    5   8  records      number of records before it
@@ -55,7 +56,7 @@ use super::node::{Kind, NodeRecord, Slot};
 use super::session_table::SessionEntry;
 use super::snapshot::SnapshotHead;
 use crate::acl::Acl;
-use crate::ids::{SessionId, Zxid};
+use crate::ids::{SessionId, Tag, Zxid};
 
 /// What this program writes, and all that it reads.
 pub(super) const FORMAT: u32 = 1;
@@ -149,6 +150,7 @@ pub(super) fn write_session(out: &mut Vec<u8>, id: SessionId, entry: &SessionEnt
         out.extend_from_slice(&id.0.to_le_bytes());
         out.extend_from_slice(&entry.timeout_ms.to_le_bytes());
         out.extend_from_slice(&entry.passwd);
+        out.extend_from_slice(&entry.owner.0.to_le_bytes());
     });
 }
 
@@ -186,7 +188,7 @@ pub(super) fn read(bytes: &[u8]) -> Option<Record<'_>> {
         NODE => Record::Node(from.node()?),
         SESSION => {
             let (id, timeout_ms) = (SessionId(from.i64()?), from.i32()?);
-            Record::Session { id, entry: SessionEntry { timeout_ms, passwd: from.array()? } }
+            Record::Session { id, entry: SessionEntry { timeout_ms, passwd: from.array()?, owner: Tag(from.u64()?) } }
         }
         END => Record::End { records: from.u64()?, crc: from.u32()? },
         _ => return None,

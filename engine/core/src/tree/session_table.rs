@@ -2,7 +2,7 @@
 //! here it exists from its createSession to its closeSession.
 
 use super::digest;
-use crate::ids::SessionId;
+use crate::ids::{SessionId, Tag};
 use std::collections::BTreeMap;
 
 /// What is known of a session on every server.
@@ -12,6 +12,8 @@ pub struct SessionEntry {
     pub timeout_ms: i32,
     /// What a client must show to resume it.
     pub passwd: [u8; 16],
+    /// The request by which a connection became the one that speaks for the session.
+    pub owner: Tag,
 }
 
 /// Sessions by id.
@@ -48,6 +50,15 @@ impl SessionTable {
             Entry::Occupied(_) => None,
             Entry::Vacant(place) => Some(digest::of_session(id, place.insert(entry))),
         }
+    }
+
+    /// Another connection speaks for the session from now on. Returns what is to be taken from the digest and what is to
+    /// be added; `None` if there is no such session.
+    pub fn take_over(&mut self, id: SessionId, timeout_ms: i32, owner: Tag) -> Option<(u64, u64)> {
+        let entry = self.entries.get_mut(&id)?;
+        let before = digest::of_session(id, entry);
+        (entry.timeout_ms, entry.owner) = (timeout_ms, owner);
+        Some((before, digest::of_session(id, entry)))
     }
 
     /// Returns what is to be taken from the digest; `None` if there is no such session.

@@ -213,6 +213,15 @@ impl Tree {
         }
     }
 
+    /// To be called before a session changes.
+    pub(super) fn keep_session_for_snapshot(&mut self, id: SessionId) {
+        let (Some(walk), Some(entry)) = (&mut self.walk, self.sessions.get(id)) else { return };
+        if walk.has_session_ahead(id) && walk.skipped_sessions.insert(id) {
+            record::write_session(&mut walk.pending, id, entry);
+            walk.records += 1;
+        }
+    }
+
     /// To be called when a session has come into being.
     pub(super) fn hide_session_from_snapshot(&mut self, id: SessionId) {
         if let Some(walk) = &mut self.walk

@@ -25,8 +25,7 @@ impl Broadcast {
     #[must_use]
     pub fn new(quorum: Quorum, epoch: Epoch, last: Zxid, last_counter: u32) -> Broadcast {
         assert!(epoch > last.epoch(), "a new epoch is newer than the history it starts from: {epoch:?} after {last}");
-        let durable = quorum.voters().map(|id| (id, last)).collect();
-        Broadcast { quorum, epoch, last_counter, proposed: last, committed: last, durable }
+        Broadcast { quorum, epoch, last_counter, proposed: last, committed: last, durable: BTreeMap::new() }
     }
 
     /// The zxid that the next proposal will have; `None` when the epoch's counter is exhausted.
@@ -64,20 +63,25 @@ impl Broadcast {
         self.epoch
     }
 
-    /// `voter` has everything through `through` on disk. Returns the new committed watermark if that moved it.
+    /// `voter`, who has the history that the epoch began with, has everything through `through` on disk. Returns the new committed watermark if that moved it.
     ///
     /// # Panics
     /// If something is acknowledged that was not proposed.
     pub fn acknowledge(&mut self, voter: ServerId, through: Zxid) -> Option<Zxid> {
         assert!(through <= self.proposed, "{voter:?} acknowledged {through}, proposed is {}", self.proposed);
-        let durable = self.durable.get_mut(&voter)?;
+        let durable = self.durable.entry(voter).or_default();
         *durable = (*durable).max(through);
         let reached = self.quorum.reached(|id| self.durable.get(&id).copied().unwrap_or_default());
-        assert!(reached >= self.committed, "the committed watermark never falls");
+        // What a quorum has had stays committed, also when one of it is gone and has to catch up again.
         (reached > self.committed).then(|| {
             self.committed = reached;
             reached
         })
+    }
+
+    /// What `voter` has acknowledged counts no more: it is gone, and may come back with another disk.
+    pub fn forget(&mut self, voter: ServerId) {
+        self.durable.remove(&voter);
     }
 }
 

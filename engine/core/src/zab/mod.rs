@@ -1,20 +1,515 @@
-//! Agreement on the order of transactions. To this room a transaction is a zxid; what it does is none of its business.
+//! Agreement on the order of transactions: ZAB. To this room a transaction is bytes with a zxid; what it does is none
+//! of its business.
+//!
+//! Pure: the driver tells what came in (`link_up`, `message`, `log_durable`, …), then calls [`Zab::settle`], and carries
+//! out what [`Zab::take_output`] gives, in order.
+//!
+//! ```text
+//!   Looking ──── elected by a quorum ────► Leading    epoch promised by a quorum ► its history with a quorum ► broadcast
+//!      │  ▲                                   │
+//!      │  └── no quorum, paused, disk stalled ┘
+//!      └── a leader is in sight ────────────► Following  epoch promised ► history ► epoch ► acknowledged ► up to date
+//!         ▲                                   │
+//!         └── silent, unlinked, gave up ──────┘
+//! ```
 
 mod broadcast;
+mod defect;
+mod election;
+mod epochs;
+mod following;
+mod history;
+mod leading;
+mod message;
 mod quorum;
+mod shared;
+mod standing;
+mod timing;
 
 pub use broadcast::Broadcast;
+pub use defect::{Defect, Defects};
+pub use election::{Elected, Outcome, judge};
+pub use epochs::Epochs;
+pub use history::{History, Place};
+pub use leading::Abdication;
+pub use message::{Message, RoleStatus, Status, SyncStart};
 pub use quorum::Quorum;
+pub use shared::ZabConfig;
+pub use standing::{Electorate, Standing};
+pub use timing::Timing;
 
-use crate::ids::Epoch;
+use crate::frame::FrameBatch;
+use crate::ids::{Epoch, Instant, ServerId, Zxid};
+use core::time::Duration;
+use following::Following;
+use leading::Leading;
+use shared::{Peer, Shared};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use timing::Hearing;
 
-/// What a server must never forget about epochs: one record, replaced as a whole, durable before it counts.
-///
-/// Source: ZAB (DSN'11) section IV; ZooKeeper's `acceptedEpoch` and `currentEpoch` files.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Epochs {
-    /// The newest epoch that this server has promised to follow.
-    pub accepted: Epoch,
-    /// The newest epoch whose history this server has taken over; never above `accepted`.
-    pub current: Epoch,
+/// What the driver of agreement must do, in order.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// Send a message over the link to a server.
+    Send {
+        /// To whom.
+        to: ServerId,
+        /// What.
+        message: Message,
+    },
+    /// End the link to a server; it will be up again.
+    Unlink(ServerId),
+    /// Make the epochs durable, then call [`Zab::epochs_saved`].
+    SaveEpochs(Epochs),
+    /// Append to the log, then call [`Zab::log_durable`].
+    Append(Arc<FrameBatch>),
+    /// Cut the log back: nothing behind this transaction is part of the history.
+    Truncate(Zxid),
+    /// Everything through this transaction is committed, and may be shown.
+    Committed(Zxid),
+    /// This server has another part now.
+    Role(RoleChange),
+    /// A learner is up to date: it takes payloads from now on.
+    LearnerUpToDate(ServerId),
+    /// A learner needs the whole state: call [`Zab::snapshot_begins`] and send it in pieces.
+    SendSnapshot(ServerId),
+    /// The leader sends the whole state as of this transaction: forget any that was being received.
+    BeginInstall(Zxid),
+    /// A piece of that state. When the last one is durable, and the state is in its place: [`Zab::installed`].
+    InstallChunk {
+        /// The bytes, in order.
+        bytes: Arc<[u8]>,
+        /// Nothing follows.
+        last: bool,
+    },
+    /// A message for this server's replica.
+    Payload {
+        /// Of which server's.
+        from: ServerId,
+        /// The message.
+        bytes: Arc<[u8]>,
+    },
+    /// Agreement cannot go on, ever.
+    Halt(String),
 }
+
+/// A server's part, as it matters to those who use agreement.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RoleChange {
+    /// Without a leader: nothing can be decided.
+    Looking,
+    /// Established leader: propose.
+    Leading {
+        /// The new epoch.
+        epoch: Epoch,
+    },
+    /// Up to date with an established leader.
+    Following {
+        /// Whom.
+        leader: ServerId,
+        /// Its epoch.
+        epoch: Epoch,
+    },
+}
+
+#[derive(Debug)]
+enum Role {
+    Looking(Looking),
+    Following(Box<Following>),
+    Leading(Box<Leading>),
+}
+
+#[derive(Debug, Default)]
+struct Looking {
+    vote: Option<ServerId>,
+    /// Who has the votes of a quorum, and since when.
+    elected: Option<(ServerId, Instant)>,
+}
+
+/// For so long after it gave up, or did not answer, a server is not tried again as a leader.
+const AVOIDED: Duration = Duration::from_millis(200);
+
+/// See the module.
+#[derive(Debug)]
+pub struct Zab {
+    shared: Shared,
+    role: Role,
+    /// Leaders that are not to be joined before.
+    avoided: BTreeMap<ServerId, Instant>,
+    /// This server is no candidate before.
+    unfit_until: Instant,
+    /// It was asked to leave: it is no candidate any more.
+    leaving: bool,
+}
+
+impl Zab {
+    /// A server whose log ends with `last`.
+    ///
+    /// # Panics
+    /// If `epochs` contradicts itself: it is read from a checksummed record.
+    #[must_use]
+    pub fn new(config: ZabConfig, epochs: Epochs, last: Zxid, now: Instant) -> Zab {
+        Zab {
+            shared: Shared::new(config, epochs, last, now),
+            role: Role::Looking(Looking::default()),
+            avoided: BTreeMap::new(),
+            unfit_until: Instant::default(),
+            leaving: false,
+        }
+    }
+
+    /// It is later now. A leader that was away for longer than its followers wait is none any more: it must find out
+    /// before anything that had arrived meanwhile is taken.
+    pub fn at(&mut self, now: Instant) {
+        let away = now.since(self.shared.now);
+        self.shared.now = self.shared.now.max(now);
+        let usual = self.shared.timing.heartbeat * 2;
+        if away <= usual {
+            return;
+        }
+        for peer in self.shared.peers.values_mut() {
+            peer.hearing.excuse(now, away - usual);
+        }
+        let alone = self.shared.quorum.voters().count() == 1;
+        if away > self.shared.timing.silence_min && matches!(self.role, Role::Leading(_)) && !alone {
+            self.abdicate(Abdication::Paused);
+        }
+    }
+
+    /// There is a link to `peer`.
+    pub fn link_up(&mut self, peer: ServerId) {
+        self.link_down(peer);
+        let (hearing, sent) = (Hearing::new(self.shared.now), self.shared.now);
+        self.shared.peers.insert(peer, Peer { hearing, status: None, sent, told: None });
+    }
+
+    /// The link to `peer` is gone.
+    pub fn link_down(&mut self, peer: ServerId) {
+        if self.shared.peers.remove(&peer).is_none() {
+            return;
+        }
+        match &mut self.role {
+            Role::Following(following) if following.leader == peer => self.look(),
+            Role::Leading(leading) => leading.lost(peer),
+            _ => {}
+        }
+    }
+
+    /// A message has come over the link to `from`.
+    pub fn message(&mut self, from: ServerId, message: Message) {
+        let (now, timing) = (self.shared.now, self.shared.timing);
+        let Some(peer) = self.shared.peers.get_mut(&from) else { return };
+        peer.hearing.heard(now, &timing);
+        if let Message::Status(status) = message {
+            let role = status.role;
+            peer.status = Some(status);
+            return self.peer_became(from, role);
+        }
+        match &mut self.role {
+            Role::Following(following) if following.leader == from => {
+                if following.message(&mut self.shared, message).is_err() {
+                    self.leave();
+                }
+            }
+            Role::Leading(leading) => {
+                if let Err(why) = leading.message(&mut self.shared, from, message) {
+                    self.abdicate(why);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A peer has another part now. A follower whose leader leads no more looks for one; a leader does not count on
+    /// those who follow nobody, or somebody else.
+    fn peer_became(&mut self, peer: ServerId, role: RoleStatus) {
+        let own = self.shared.id;
+        match &mut self.role {
+            Role::Following(following) if following.leader == peer && role != RoleStatus::Leading => self.look(),
+            Role::Leading(leading) if role != (RoleStatus::Following { leader: own }) => leading.lost(peer),
+            _ => {}
+        }
+    }
+
+    /// The oldest [`Output::SaveEpochs`] that was not answered is durable.
+    pub fn epochs_saved(&mut self) {
+        self.shared.saved();
+    }
+
+    /// The log has everything through this transaction on disk.
+    pub fn log_durable(&mut self, through: Zxid) {
+        assert!(through <= self.shared.history.last(), "{through} is durable but was never appended");
+        self.shared.durable = self.shared.durable.max(through);
+    }
+
+    /// The state received from the leader is durable and in place.
+    pub fn installed(&mut self) {
+        if let Role::Following(following) = &mut self.role {
+            following.installed(&mut self.shared);
+        }
+    }
+
+    /// A few milliseconds have passed.
+    pub fn tick(&mut self) {
+        let gone = match &mut self.role {
+            Role::Leading(leading) => match leading.tick(&self.shared) {
+                Err(why) => return self.abdicate(why),
+                Ok(()) => false,
+            },
+            Role::Following(following) => {
+                let peer = self.shared.peers.get(&following.leader);
+                let silent = peer.is_none_or(|peer| peer.hearing.is_silent(self.shared.now, &self.shared.timing));
+                silent || !following.is_hopeful(&self.shared)
+            }
+            Role::Looking(_) => false,
+        };
+        if gone {
+            self.leave();
+        }
+        self.heartbeat();
+    }
+
+    /// Something is sent over every link every so often, whatever this server's part.
+    fn heartbeat(&mut self) {
+        let (now, every) = (self.shared.now, self.shared.timing.heartbeat);
+        let due: Vec<ServerId> =
+            self.shared.peers.iter().filter(|(_, peer)| now.since(peer.sent) >= every).map(|(id, _)| *id).collect();
+        let epoch = self.shared.epochs.current;
+        for id in due {
+            self.shared.send(id, Message::Ping { epoch });
+        }
+    }
+
+    /// Everything that has become possible is done. To be called after what came in, and before the output is taken.
+    pub fn settle(&mut self) {
+        // Each step can make another one possible: a vote completes a quorum, a saved epoch an acknowledgement.
+        loop {
+            self.advance();
+            if !self.elect() {
+                break;
+            }
+        }
+        self.tell_status();
+    }
+
+    fn advance(&mut self) {
+        match &mut self.role {
+            Role::Following(following) => {
+                if following.advance(&mut self.shared).is_err() {
+                    self.leave();
+                }
+            }
+            Role::Leading(leading) => {
+                if let Err(why) = leading.advance(&mut self.shared) {
+                    self.abdicate(why);
+                }
+            }
+            Role::Looking(_) => {}
+        }
+    }
+
+    /// Looks for a leader, if there is none. Whether this server's part has changed.
+    fn elect(&mut self) -> bool {
+        if !matches!(self.role, Role::Looking(_)) {
+            return false;
+        }
+        let now = self.shared.now;
+        let (own, peers) = (self.status(), self.shared.in_sight());
+        let avoided = |id: ServerId| self.avoided.get(&id).is_some_and(|until| now < *until);
+        let outcome = judge(&self.shared.quorum, self.shared.id, &own, &peers, avoided);
+        if let Some(leader) = outcome.leader {
+            self.role = Role::Following(Box::new(Following::join(&mut self.shared, leader)));
+            return true;
+        }
+        let Role::Looking(looking) = &mut self.role else { unreachable!("checked above") };
+        looking.vote = outcome.vote;
+        looking.elected = outcome.elected.map(|elected| match looking.elected {
+            Some((id, since)) if id == elected.id => (id, since),
+            _ => (elected.id, now),
+        });
+        let Some(elected) = outcome.elected.filter(|elected| elected.id == self.shared.id) else { return false };
+        let since = looking.elected.map_or(now, |(_, since)| since);
+        if elected.unanimous || now.since(since) >= self.shared.timing.finalize {
+            let electorate = Electorate::of(&self.shared.quorum, self.shared.id, own.standing, &peers);
+            self.role = Role::Leading(Box::new(Leading::begin(&self.shared, electorate)));
+            return true;
+        }
+        false
+    }
+
+    /// This server's status.
+    fn status(&self) -> Status {
+        let in_sight = self.shared.in_sight();
+        let fit = !self.leaving && self.shared.now >= self.unfit_until;
+        Status {
+            role: match &self.role {
+                Role::Looking(looking) => RoleStatus::Looking { vote: looking.vote },
+                Role::Following(following) => RoleStatus::Following { leader: following.leader },
+                Role::Leading(_) => RoleStatus::Leading,
+            },
+            current: self.shared.epochs.current,
+            last: self.shared.history.last(),
+            standing: self.shared.standing(),
+            reaches: if fit { self.shared.reaches(&in_sight) } else { [].into() },
+        }
+    }
+
+    /// Tells every peer what it does not know yet. How far the history has got matters only while a leader is looked for.
+    fn tell_status(&mut self) {
+        let mut status = self.status();
+        let looking = matches!(self.role, Role::Looking(_));
+        let ids: Vec<ServerId> = self.shared.peers.keys().copied().collect();
+        for id in ids {
+            let peer = self.shared.peers.get_mut(&id).expect("a key of the table");
+            let known = peer.told.as_ref().is_some_and(|told| {
+                if !looking {
+                    status.last = told.last;
+                }
+                *told == status
+            });
+            if !known {
+                peer.told = Some(status.clone());
+                self.shared.send(id, Message::Status(status.clone()));
+            }
+            status.last = self.shared.history.last();
+        }
+    }
+
+    fn look(&mut self) {
+        self.role = Role::Looking(Looking::default());
+        self.shared.out.push(Output::Role(RoleChange::Looking));
+    }
+
+    /// Leaves a leader that does not answer, or says what it should not.
+    fn leave(&mut self) {
+        if let Role::Following(following) = &self.role {
+            self.avoided.insert(following.leader, self.shared.now.plus(AVOIDED));
+        }
+        self.look();
+    }
+
+    fn abdicate(&mut self, why: Abdication) {
+        if matches!(why, Abdication::NotSupported | Abdication::DiskStalled) {
+            self.unfit_until = self.shared.now.plus(AVOIDED);
+        }
+        self.look();
+    }
+
+    /// Gives up leading, so that others elect another leader at once, and is no candidate any more.
+    pub fn leave_office(&mut self) {
+        self.leaving = true;
+        if matches!(self.role, Role::Leading(_)) {
+            self.abdicate(Abdication::Asked);
+        }
+    }
+
+    /// The zxid that the next proposal will have; `None` unless this server is an established leader whose epoch has one.
+    #[must_use]
+    pub fn next_zxid(&self) -> Option<Zxid> {
+        self.broadcast().and_then(Broadcast::next_zxid)
+    }
+
+    /// The established leader's pipeline.
+    #[must_use]
+    pub fn broadcast(&self) -> Option<&Broadcast> {
+        if let Role::Leading(leading) = &self.role { leading.broadcast() } else { None }
+    }
+
+    /// `zxid`, which [`Zab::next_zxid`] gave, will be in the next batch.
+    ///
+    /// # Panics
+    /// If it was not the next one.
+    pub fn proposed_next(&mut self, zxid: Zxid) {
+        let Role::Leading(leading) = &mut self.role else { panic!("only a leader proposes") };
+        leading.broadcast_mut().expect("an established leader proposes").proposed_next(zxid);
+    }
+
+    /// Proposes transactions, numbered by [`Zab::proposed_next`].
+    ///
+    /// # Panics
+    /// If this server does not lead, or they leave a gap.
+    pub fn propose(&mut self, batch: Arc<FrameBatch>) {
+        let established = matches!(&self.role, Role::Leading(leading) if leading.established().is_some());
+        assert!(established, "only an established leader proposes");
+        self.shared.append(batch);
+    }
+
+    /// Begins a new epoch because the one that is has no zxid left; everything in it must have been committed.
+    pub fn renew_epoch(&mut self) {
+        self.abdicate(Abdication::Exhausted);
+    }
+
+    /// Sends something to the replica of an up-to-date learner, or of the leader that this server is up to date with.
+    /// False if `to` is none.
+    pub fn send_payload(&mut self, to: ServerId, bytes: Arc<[u8]>) -> bool {
+        let epoch = match &self.role {
+            Role::Following(following) if following.leader == to => following.active_epoch(),
+            Role::Leading(leading) if leading.active().any(|id| id == to) => leading.established(),
+            _ => None,
+        };
+        let Some(epoch) = epoch else { return false };
+        self.shared.send(to, Message::Payload { epoch, bytes });
+        true
+    }
+
+    /// The state as of `zxid`, which is committed, is what `learner` will be sent. False if it does not wait for one.
+    pub fn snapshot_begins(&mut self, learner: ServerId, zxid: Zxid) -> bool {
+        let Role::Leading(leading) = &mut self.role else { return false };
+        leading.snapshot_begins(&mut self.shared, learner, zxid)
+    }
+
+    /// Bytes of the state that may be sent to `learner` now; `None` if it takes none any more.
+    #[must_use]
+    pub fn snapshot_room(&self, learner: ServerId) -> Option<u64> {
+        if let Role::Leading(leading) = &self.role { leading.snapshot_room(learner) } else { None }
+    }
+
+    /// The next piece of the state.
+    pub fn snapshot_chunk(&mut self, learner: ServerId, bytes: Arc<[u8]>, last: bool) {
+        if let Role::Leading(leading) = &mut self.role {
+            leading.snapshot_chunk(&mut self.shared, learner, bytes, last);
+        }
+    }
+
+    /// What is to be done, in order; empties it.
+    pub fn take_output(&mut self, into: &mut Vec<Output>) {
+        into.append(&mut self.shared.out);
+    }
+
+    /// The newest transaction known to be committed.
+    #[must_use]
+    pub fn committed(&self) -> Zxid {
+        self.shared.committed
+    }
+
+    /// The last transaction of the history.
+    #[must_use]
+    pub fn last(&self) -> Zxid {
+        self.shared.history.last()
+    }
+
+    /// The durable epochs.
+    #[must_use]
+    pub fn epochs(&self) -> Epochs {
+        self.shared.epochs
+    }
+
+    /// The part that matters to those who use agreement.
+    #[must_use]
+    pub fn role(&self) -> RoleChange {
+        match &self.role {
+            Role::Leading(leading) if leading.established().is_some() => {
+                RoleChange::Leading { epoch: leading.established().expect("just seen") }
+            }
+            Role::Following(following) if following.is_active() => RoleChange::Following {
+                leader: following.leader,
+                epoch: following.active_epoch().expect("an active follower knows the epoch"),
+            },
+            _ => RoleChange::Looking,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -27,6 +27,17 @@ impl Quorum {
         self.voters.iter().copied()
     }
 
+    /// Whether `id` is a voter.
+    #[must_use]
+    pub fn is_voter(&self, id: ServerId) -> bool {
+        self.voters.contains(&id)
+    }
+
+    /// Whether those for whom `agrees` holds may decide.
+    pub fn is_reached_by(&self, agrees: impl Fn(ServerId) -> bool) -> bool {
+        self.voters.iter().filter(|id| agrees(**id)).count() * 2 > self.voters.len()
+    }
+
     /// The highest value that a quorum has reached, when each voter has reached `value_of` it.
     pub fn reached<T: Ord + Copy>(&self, value_of: impl Fn(ServerId) -> T) -> T {
         let mut values: Vec<T> = self.voters.iter().map(|id| value_of(*id)).collect();

@@ -5,6 +5,7 @@ use super::super::*;
 use super::reference::{AclList, RefChange, RefOp, RefTree, split};
 use super::snapshots::{dump, load};
 use super::writer::{PASSWD, Writer};
+use crate::ids::Tag;
 use crate::txn::{self, TxnType, v1};
 
 /// SplitMix64.
@@ -170,6 +171,17 @@ impl Story {
 
     fn session_frame(&mut self) {
         let id = *self.dice.pick(&SESSIONS);
+        if let Some(timeout) = self.reference.sessions.get_mut(&id)
+            && self.dice.roll(2) == 0
+        {
+            *timeout = 1000 + self.dice.roll(9) as i32;
+            let owner = Tag(self.writer.zxid().0 + 1);
+            self.writer.move_session(id, *timeout, owner).unwrap();
+            assert_eq!(self.writer.tree.session(SessionId(id)).unwrap().owner, owner);
+            assert_eq!(self.writer.out.results, [OpResult::SessionMoved { timeout_ms: *timeout }]);
+            self.check_changes(&[]);
+            return;
+        }
         if self.reference.sessions.contains_key(&id) || self.dice.roll(4) == 0 {
             self.writer.close_session(id).unwrap();
             let expected = self.reference.close(id, self.writer.zxid().wire());

@@ -2,7 +2,7 @@
 
 use super::super::{Applied, ApplyError, Tree};
 use crate::frame::{self, Frame, FrameBuf, FrameHeader};
-use crate::ids::{SessionId, WallMs, Zxid};
+use crate::ids::{SessionId, Tag, WallMs, Zxid};
 use crate::txn::{self, TxnType, v1};
 
 pub const PASSWD: [u8; 16] = *b"sixteen bytes ok";
@@ -15,6 +15,7 @@ pub struct Writer {
     pub out: Applied,
     pub wall: i64,
     pub session: i64,
+    pub tag: Tag,
     buf: FrameBuf,
 }
 
@@ -24,7 +25,7 @@ impl Writer {
     }
 
     pub fn on(tree: Tree) -> Writer {
-        Writer { tree, out: Applied::new(), wall: 1000, session: 0, buf: FrameBuf::new() }
+        Writer { tree, out: Applied::new(), wall: 1000, session: 0, tag: Tag::NONE, buf: FrameBuf::new() }
     }
 
     pub fn zxid(&self) -> Zxid {
@@ -41,6 +42,7 @@ impl Writer {
             wall: WallMs(self.wall),
             cxid: 0,
             txn_type: kind as i32,
+            tag: self.tag,
         };
         self.buf.clear();
         frame::encode(&mut self.buf, &header, body);
@@ -86,6 +88,14 @@ impl Writer {
         let txn = v1::CreateSession { timeout_ms: 4000, passwd: &PASSWD };
         let result = self.apply(TxnType::CreateSession, |buf| txn::write_create_session(buf, &txn));
         self.session = 0;
+        result
+    }
+
+    pub fn move_session(&mut self, id: i64, timeout_ms: i32, owner: Tag) -> Result<(), ApplyError> {
+        (self.session, self.tag) = (id, owner);
+        let txn = v1::MoveSession { timeout_ms, reserved: &[] };
+        let result = self.apply(TxnType::MoveSession, |buf| txn::write_move_session(buf, &txn));
+        (self.session, self.tag) = (0, Tag::NONE);
         result
     }
 

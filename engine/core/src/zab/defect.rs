@@ -1,0 +1,39 @@
+//! Deliberate defects, which the simulator must find. Without the feature `planted-bugs`, which no released program
+//! has, asking for one is a call that is always false.
+
+/// A mistake that could be made in agreement.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Defect {
+    /// The leader commits what it has proposed, whoever has it.
+    CommitWithoutQuorum,
+    /// A learner acknowledges what its disk has not confirmed.
+    AckBeforeDurable,
+    /// A learner follows a leader whose epoch is older than one that it has promised.
+    PromiseForgotten,
+    /// What a learner has beyond the leader's history stays.
+    NoTruncation,
+    /// The leader takes a learner with a longer history.
+    ElectionIgnoresZxid,
+    /// NEWLEADER is acknowledged before the history is durable.
+    NewLeaderBeforeHistory,
+    /// A leader counts everyone that it has a link to as standing behind it.
+    StaleSupport,
+}
+
+/// Which defect is planted, if any.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Defects(Option<Defect>);
+
+impl Defects {
+    /// Just this one.
+    #[must_use]
+    pub fn planted(defect: Defect) -> Defects {
+        Defects(Some(defect))
+    }
+
+    /// Whether it is this one.
+    #[must_use]
+    pub fn has(self, defect: Defect) -> bool {
+        cfg!(any(test, feature = "planted-bugs")) && self.0 == Some(defect)
+    }
+}

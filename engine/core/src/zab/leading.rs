@@ -1,0 +1,502 @@
+//! The leader's side: an epoch newer than any that a quorum had promised, its own history brought to a quorum, then
+//! proposals.
+//!
+//! Source: ZAB (DSN'11) sections IV and V; ZooKeeper's `Leader` and `LearnerHandler`.
+
+use super::{Broadcast, Defect, Electorate, Message, Output, Place, RoleChange, Shared, SyncStart};
+use crate::ids::{Epoch, Instant, ServerId, Zxid};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Bytes of proposals that are on their way to one learner at most.
+const WINDOW: u64 = 8 << 20;
+/// Bytes of a snapshot that are on their way to one learner at most.
+const SNAPSHOT_WINDOW: u64 = 2 << 20;
+
+/// Why a leader gives up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Abdication {
+    /// Not enough servers joined in time, or not enough got its history in time.
+    NotSupported,
+    /// It has not heard from a quorum for too long.
+    QuorumLost,
+    /// It was not running for so long that others may have replaced it.
+    Paused,
+    /// Its log makes no progress.
+    DiskStalled,
+    /// A server that joined has a longer history, or has promised a newer epoch.
+    Behind,
+    /// The epoch has no zxids left.
+    Exhausted,
+    /// It was asked to.
+    Asked,
+}
+
+/// How far the leader has got.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    /// A quorum is to promise the epoch.
+    Discovery,
+    /// A quorum is to have the history.
+    Synchronisation,
+    /// Established.
+    Broadcast,
+}
+
+/// A leader, or one who would be.
+#[derive(Debug)]
+pub(super) struct Leading {
+    since: Instant,
+    electorate: Electorate,
+    ensemble: u64,
+    epoch: Option<Epoch>,
+    phase: Phase,
+    /// The last transaction of the history that it brings.
+    start: Zxid,
+    learners: BTreeMap<ServerId, Learner>,
+    broadcast: Option<Broadcast>,
+    /// Since when the log owes an answer, and what was durable then.
+    log_waits: Option<(Instant, Zxid)>,
+}
+
+/// What the leader knows of one learner.
+#[derive(Debug)]
+struct Learner {
+    accepted: Epoch,
+    /// May count in a quorum: a voter that has forgotten nothing.
+    counts: bool,
+    asked_to_promise: bool,
+    promise: Option<Promise>,
+    sync: Option<Sync>,
+    acked: Zxid,
+    told_committed: Zxid,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Promise {
+    fresh: bool,
+    current: Epoch,
+    last: Zxid,
+}
+
+/// A learner that is being brought up, or has been.
+#[derive(Debug)]
+struct Sync {
+    /// Sent through this transaction.
+    sent: Zxid,
+    /// NEWLEADER is sent behind this one.
+    through: Zxid,
+    snapshot: Option<Snapshot>,
+    new_leader_sent: bool,
+    new_leader_acked: bool,
+    up_to_date: bool,
+}
+
+/// A state that is being sent as a whole.
+#[derive(Debug, Default)]
+struct Snapshot {
+    sent: u64,
+    taken: u64,
+}
+
+impl Leading {
+    /// Begins to lead: the vote of a quorum is known.
+    pub(super) fn begin(shared: &Shared, electorate: Electorate) -> Leading {
+        let own = shared.epochs.ensemble;
+        let ensemble = match electorate {
+            Electorate::Of(ensemble) => ensemble,
+            _ if own != 0 => own,
+            _ => shared.ensemble_seed,
+        };
+        Leading {
+            since: shared.now,
+            electorate,
+            ensemble,
+            epoch: None,
+            phase: Phase::Discovery,
+            start: shared.history.last(),
+            learners: BTreeMap::new(),
+            broadcast: None,
+            log_waits: None,
+        }
+    }
+
+    /// The established epoch.
+    pub(super) fn established(&self) -> Option<Epoch> {
+        self.epoch.filter(|_| self.phase == Phase::Broadcast)
+    }
+
+    pub(super) fn broadcast(&self) -> Option<&Broadcast> {
+        self.broadcast.as_ref()
+    }
+
+    pub(super) fn broadcast_mut(&mut self) -> Option<&mut Broadcast> {
+        self.broadcast.as_mut()
+    }
+
+    /// Learners that show what is committed, and take payloads.
+    pub(super) fn active(&self) -> impl Iterator<Item = ServerId> + '_ {
+        self.learners.iter().filter(|(_, l)| l.sync.as_ref().is_some_and(|s| s.up_to_date)).map(|(id, _)| *id)
+    }
+
+    /// A learner is gone; it may come back.
+    pub(super) fn lost(&mut self, learner: ServerId) {
+        if self.learners.remove(&learner).is_some()
+            && let Some(broadcast) = &mut self.broadcast
+        {
+            broadcast.forget(learner);
+        }
+    }
+
+    /// A message of somebody who would be, or is, a learner.
+    pub(super) fn message(&mut self, shared: &mut Shared, from: ServerId, message: Message) -> Result<(), Abdication> {
+        match message {
+            Message::FollowerInfo { accepted } => return self.follower_info(shared, from, accepted),
+            Message::AckEpoch { epoch, fresh, current, last } if self.epoch == Some(epoch) => {
+                return self.ack_epoch(shared, from, Promise { fresh, current, last });
+            }
+            Message::SnapTaken { epoch, bytes } if self.epoch == Some(epoch) => {
+                if let Some(snapshot) = self.sync_of(from).and_then(|sync| sync.snapshot.as_mut()) {
+                    snapshot.taken = snapshot.sent.min(bytes);
+                }
+            }
+            Message::AckNewLeader { epoch } if self.epoch == Some(epoch) => {
+                if let Some(sync) = self.sync_of(from).filter(|sync| sync.new_leader_sent) {
+                    sync.new_leader_acked = true;
+                }
+            }
+            Message::Ack { epoch, through } if self.epoch == Some(epoch) => {
+                if let Some(learner) = self.learners.get_mut(&from)
+                    && through <= shared.history.last()
+                {
+                    learner.acked = learner.acked.max(through);
+                }
+            }
+            Message::Payload { epoch, bytes } if self.epoch == Some(epoch) => {
+                if self.sync_of(from).is_some_and(|sync| sync.up_to_date) {
+                    shared.out.push(Output::Payload { from, bytes });
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn sync_of(&mut self, learner: ServerId) -> Option<&mut Sync> {
+        self.learners.get_mut(&learner)?.sync.as_mut()
+    }
+
+    fn follower_info(&mut self, shared: &Shared, from: ServerId, accepted: Epoch) -> Result<(), Abdication> {
+        self.lost(from);
+        let standing = shared.peers.get(&from).and_then(|peer| peer.status.as_ref()).map(|status| status.standing);
+        let counts = shared.quorum.is_voter(from) && standing.is_some_and(|standing| self.electorate.admits(standing));
+        // Whoever has promised a newer epoch can follow nobody of this one. A new epoch, newer than that, ends it.
+        if shared.quorum.is_voter(from) && self.epoch.is_some_and(|epoch| accepted > epoch) {
+            return Err(Abdication::Behind);
+        }
+        let learner = Learner {
+            accepted,
+            counts,
+            asked_to_promise: false,
+            promise: None,
+            sync: None,
+            acked: Zxid::ZERO,
+            told_committed: Zxid::ZERO,
+        };
+        self.learners.insert(from, learner);
+        Ok(())
+    }
+
+    fn ack_epoch(&mut self, shared: &Shared, from: ServerId, promise: Promise) -> Result<(), Abdication> {
+        let Some(learner) = self.learners.get_mut(&from).filter(|learner| learner.asked_to_promise) else {
+            return Ok(());
+        };
+        let own = (shared.epochs.current, self.start);
+        let longer = (promise.current, promise.last) > own && !shared.has(Defect::ElectionIgnoresZxid);
+        if self.phase != Phase::Broadcast && learner.counts && longer {
+            return Err(Abdication::Behind);
+        }
+        learner.promise = Some(promise);
+        Ok(())
+    }
+
+    /// Whatever has become possible.
+    pub(super) fn advance(&mut self, shared: &mut Shared) -> Result<(), Abdication> {
+        self.choose_epoch(shared);
+        self.ask_for_promises(shared);
+        if self.phase == Phase::Discovery && self.is_promised(shared) {
+            self.phase = Phase::Synchronisation;
+        }
+        if self.phase != Phase::Discovery {
+            self.begin_syncs(shared);
+        }
+        if self.phase == Phase::Synchronisation {
+            self.take_over(shared);
+        }
+        if self.phase == Phase::Broadcast {
+            self.acknowledge(shared);
+            self.tell_up_to_date(shared);
+        }
+        self.feed(shared);
+        Ok(())
+    }
+
+    /// Newer than any that a quorum has promised.
+    fn choose_epoch(&mut self, shared: &mut Shared) {
+        if self.epoch.is_some() {
+            return;
+        }
+        let joined = |id: ServerId| id == shared.id || self.learners.get(&id).is_some_and(|learner| learner.counts);
+        if !shared.quorum.is_reached_by(joined) {
+            return;
+        }
+        let promised = self.learners.values().map(|learner| learner.accepted);
+        let newest = promised.max().unwrap_or_default().max(shared.asked.accepted).max(self.start.epoch());
+        let Some(next) = newest.0.checked_add(1) else {
+            shared.out.push(Output::Halt("the last epoch there can be (2^32 - 1) has been used".into()));
+            return;
+        };
+        let epoch = Epoch(next);
+        self.epoch = Some(epoch);
+        shared.save(|epochs| epochs.accepted = epoch);
+    }
+
+    fn ask_for_promises(&mut self, shared: &mut Shared) {
+        let Some(epoch) = self.epoch else { return };
+        for (id, learner) in &mut self.learners {
+            if !learner.asked_to_promise {
+                learner.asked_to_promise = true;
+                shared.send(*id, Message::LeaderInfo { epoch });
+            }
+        }
+    }
+
+    fn is_promised(&self, shared: &Shared) -> bool {
+        let Some(epoch) = self.epoch else { return false };
+        shared.quorum.is_reached_by(|id| {
+            if id == shared.id {
+                return shared.epochs.accepted >= epoch;
+            }
+            self.learners.get(&id).is_some_and(|l| l.counts && l.promise.is_some_and(|promise| promise.fresh))
+        })
+    }
+
+    fn begin_syncs(&mut self, shared: &mut Shared) {
+        let epoch = self.epoch.expect("synchronisation follows the choice of an epoch");
+        let through = self.broadcast.as_ref().map_or(self.start, Broadcast::committed).max(self.start);
+        for (id, learner) in &mut self.learners {
+            let Some(promise) = learner.promise.filter(|_| learner.sync.is_none()) else { continue };
+            let start = match shared.history.place(promise.last) {
+                Place::Ours => Some((SyncStart::Diff, promise.last)),
+                Place::After(_) if shared.has(Defect::NoTruncation) => Some((SyncStart::Diff, shared.history.last())),
+                Place::After(to) => Some((SyncStart::Trunc(to), to)),
+                Place::TooOld => None,
+            };
+            let mut sync = Sync {
+                sent: Zxid::ZERO,
+                through,
+                snapshot: None,
+                new_leader_sent: false,
+                new_leader_acked: false,
+                up_to_date: false,
+            };
+            match start {
+                Some((start, sent)) => {
+                    sync.sent = sent;
+                    shared.send(*id, Message::Sync { epoch, ensemble: self.ensemble, start });
+                }
+                None => {
+                    sync.snapshot = Some(Snapshot::default());
+                    shared.out.push(Output::SendSnapshot(*id));
+                }
+            }
+            learner.sync = Some(sync);
+        }
+    }
+
+    /// The history is durable with a quorum, this server's own disk being one of it.
+    fn take_over(&mut self, shared: &mut Shared) {
+        let epoch = self.epoch.expect("synchronisation follows the choice of an epoch");
+        if shared.durable >= self.start && shared.asked.current < epoch && shared.epochs.accepted >= epoch {
+            let ensemble = self.ensemble;
+            shared.save(|epochs| {
+                epochs.current = epoch;
+                epochs.take_up(ensemble);
+            });
+        }
+        let has_it = |id: ServerId| {
+            if id == shared.id {
+                return shared.epochs.current == epoch;
+            }
+            self.learners.get(&id).is_some_and(|l| l.counts && l.sync.as_ref().is_some_and(|s| s.new_leader_acked))
+        };
+        if !shared.quorum.is_reached_by(has_it) || shared.epochs.current != epoch {
+            return;
+        }
+        // Durable before anything is committed in this ensemble: see `Standing`.
+        shared.save(|epochs| epochs.member = true);
+        if !shared.epochs.member {
+            return;
+        }
+        self.phase = Phase::Broadcast;
+        let mut broadcast = Broadcast::new(shared.quorum.clone(), epoch, self.start, shared.last_counter);
+        broadcast.acknowledge(shared.id, self.start);
+        self.broadcast = Some(broadcast);
+        shared.commit(self.start);
+        shared.out.push(Output::Role(RoleChange::Leading { epoch }));
+    }
+
+    /// What is durable where decides what is committed.
+    fn acknowledge(&mut self, shared: &mut Shared) {
+        let broadcast = self.broadcast.as_mut().expect("an established leader broadcasts");
+        broadcast.acknowledge(shared.id, shared.durable.min(broadcast.proposed()));
+        for (id, learner) in &self.learners {
+            let has_history = learner.sync.as_ref().is_some_and(|sync| sync.new_leader_acked);
+            if has_history && shared.quorum.is_voter(*id) {
+                broadcast.acknowledge(*id, learner.acked.min(broadcast.proposed()));
+            }
+        }
+        let mut committed = broadcast.committed();
+        if shared.has(Defect::CommitWithoutQuorum) {
+            committed = broadcast.proposed();
+        }
+        shared.commit(committed);
+    }
+
+    fn tell_up_to_date(&mut self, shared: &mut Shared) {
+        let epoch = self.epoch.expect("an established leader has an epoch");
+        let committed = shared.committed;
+        for (id, learner) in &mut self.learners {
+            let Some(sync) = learner.sync.as_mut().filter(|sync| sync.new_leader_acked && !sync.up_to_date) else {
+                continue;
+            };
+            sync.up_to_date = true;
+            learner.told_committed = committed;
+            shared.send(*id, Message::UpToDate { epoch, committed });
+            shared.out.push(Output::LearnerUpToDate(*id));
+        }
+    }
+
+    /// Sends what each learner has not got yet, as far as its window allows, and the commit watermark.
+    fn feed(&mut self, shared: &mut Shared) {
+        let Some(epoch) = self.epoch else { return };
+        let committed = if self.phase == Phase::Broadcast { shared.committed } else { Zxid::ZERO };
+        let mut too_slow = Vec::new();
+        for (id, learner) in &mut self.learners {
+            let Some(sync) = &mut learner.sync else { continue };
+            if sync.snapshot.is_none() {
+                if sync.sent < shared.history.base() {
+                    too_slow.push(*id);
+                    continue;
+                }
+                propose(shared, *id, epoch, committed, &mut learner.told_committed, sync, learner.acked);
+                if !sync.new_leader_sent && sync.sent >= sync.through {
+                    sync.new_leader_sent = true;
+                    shared.send(*id, Message::NewLeader { epoch, through: sync.through });
+                }
+            }
+            if sync.up_to_date && learner.told_committed < committed {
+                learner.told_committed = committed;
+                shared.send(*id, Message::Commit { epoch, through: committed });
+            }
+        }
+        for id in too_slow {
+            // What it lacks is not kept any more: it must come again, and be synchronised in another way.
+            self.lost(id);
+            shared.out.push(Output::Unlink(id));
+        }
+    }
+
+    /// Bytes of a snapshot that may be sent to `learner` now; `None` if it gets none.
+    pub(super) fn snapshot_room(&self, learner: ServerId) -> Option<u64> {
+        let snapshot = self.learners.get(&learner)?.sync.as_ref()?.snapshot.as_ref()?;
+        Some(SNAPSHOT_WINDOW.saturating_sub(snapshot.sent - snapshot.taken))
+    }
+
+    /// The state as of `zxid`, which is committed, is what `learner` gets. False if it does not wait for one.
+    pub(super) fn snapshot_begins(&mut self, shared: &mut Shared, learner: ServerId, zxid: Zxid) -> bool {
+        let (Some(epoch), ensemble) = (self.epoch, self.ensemble) else { return false };
+        let Some(sync) = self.sync_of(learner).filter(|sync| sync.snapshot.is_some()) else { return false };
+        sync.snapshot = Some(Snapshot::default());
+        sync.sent = zxid;
+        sync.through = sync.through.max(zxid);
+        shared.send(learner, Message::Sync { epoch, ensemble, start: SyncStart::Snap(zxid) });
+        true
+    }
+
+    /// The next piece of that state.
+    pub(super) fn snapshot_chunk(&mut self, shared: &mut Shared, learner: ServerId, bytes: Arc<[u8]>, last: bool) {
+        let Some(epoch) = self.epoch else { return };
+        let Some(sync) = self.sync_of(learner) else { return };
+        let Some(snapshot) = &mut sync.snapshot else { return };
+        snapshot.sent += bytes.len() as u64;
+        if last {
+            sync.snapshot = None;
+        }
+        shared.send(learner, Message::SnapChunk { epoch, bytes, last });
+    }
+
+    /// Time has passed.
+    pub(super) fn tick(&mut self, shared: &Shared) -> Result<(), Abdication> {
+        let age = shared.now.since(self.since);
+        match self.phase {
+            Phase::Discovery if age > shared.timing.join => return Err(Abdication::NotSupported),
+            Phase::Synchronisation if age > shared.timing.sync => return Err(Abdication::NotSupported),
+            _ => {}
+        }
+        if self.epoch.is_some() && !shared.quorum.is_reached_by(|id| self.supports(shared, id)) {
+            return Err(Abdication::QuorumLost);
+        }
+        self.watch_log(shared)
+    }
+
+    /// Whether `id` stands behind this leader: it has promised the epoch, and was heard from lately. Whoever has
+    /// promised a newer one does not.
+    fn supports(&self, shared: &Shared, id: ServerId) -> bool {
+        if id == shared.id {
+            return true;
+        }
+        if shared.has(Defect::StaleSupport) {
+            return shared.peers.contains_key(&id);
+        }
+        let learner = self.learners.get(&id).filter(|learner| learner.counts || self.phase == Phase::Broadcast);
+        learner.is_some()
+            && shared.peers.get(&id).is_some_and(|peer| !peer.hearing.is_silent(shared.now, &shared.timing))
+    }
+
+    fn watch_log(&mut self, shared: &Shared) -> Result<(), Abdication> {
+        let stalled = |since: Instant| shared.now.since(since) > shared.timing.disk_stall;
+        self.log_waits = match self.log_waits {
+            _ if shared.durable >= shared.history.last() => None,
+            Some((since, durable)) if durable == shared.durable => {
+                if stalled(since) {
+                    return Err(Abdication::DiskStalled);
+                }
+                Some((since, durable))
+            }
+            _ => Some((shared.now, shared.durable)),
+        };
+        Ok(())
+    }
+}
+
+/// Sends proposals as far as the window allows.
+fn propose(
+    shared: &mut Shared,
+    id: ServerId,
+    epoch: Epoch,
+    committed: Zxid,
+    told: &mut Zxid,
+    sync: &mut Sync,
+    acked: Zxid,
+) {
+    let arrived = shared.history.offset(acked.max(shared.history.base()));
+    while shared.history.offset(sync.sent).saturating_sub(arrived) < WINDOW {
+        let Some(batch) = shared.history.after(sync.sent) else { return };
+        sync.sent = batch.last();
+        // A learner learns what is committed only once it may show it.
+        let committed = if sync.up_to_date { committed } else { Zxid::ZERO };
+        *told = (*told).max(committed);
+        shared.send(id, Message::Propose { epoch, committed, batch });
+    }
+}

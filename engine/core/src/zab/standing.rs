@@ -1,0 +1,99 @@
+//! Whether a server may vote. One whose disk is empty or was replaced has forgotten what it had acknowledged and
+//! promised: its vote could elect a leader that lacks acknowledged transactions. So only members vote, and a server
+//! becomes a member when an established leader has synchronised it.
+
+use super::{Epochs, Quorum, Status};
+use crate::ids::ServerId;
+use std::collections::BTreeMap;
+
+/// What a server's disk says about its membership.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Standing {
+    /// Identity of the ensemble that its history belongs to; 0: of none.
+    pub ensemble: u64,
+    /// An established leader of that ensemble has taken it up.
+    pub member: bool,
+}
+
+impl From<&Epochs> for Standing {
+    fn from(epochs: &Epochs) -> Standing {
+        Standing { ensemble: epochs.ensemble, member: epochs.member }
+    }
+}
+
+/// Who may vote, as one server sees it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Electorate {
+    /// Every voter is in sight and none is a member: nothing can have been committed, all may vote to found an ensemble.
+    Founding,
+    /// The members of this ensemble, and those whom its leader was about to take up: they have everything that they
+    /// acknowledged to it.
+    Of(u64),
+    /// There is no member in sight, and not all voters are.
+    Unknown,
+}
+
+impl Electorate {
+    /// As seen by `own`, who has links to `peers`.
+    #[must_use]
+    pub fn of(quorum: &Quorum, own: ServerId, standing: Standing, peers: &BTreeMap<ServerId, Status>) -> Electorate {
+        let seen = |id: ServerId| if id == own { Some(standing) } else { peers.get(&id).map(|peer| peer.standing) };
+        let member = quorum.voters().filter_map(seen).find(|standing| standing.member);
+        // A server's own ensemble comes first: members of another one are strangers.
+        match member {
+            _ if standing.member => Electorate::Of(standing.ensemble),
+            Some(member) => Electorate::Of(member.ensemble),
+            None if quorum.voters().all(|id| seen(id).is_some()) => Electorate::Founding,
+            None => Electorate::Unknown,
+        }
+    }
+
+    /// Whether a server of this standing may vote.
+    #[must_use]
+    pub fn admits(self, standing: Standing) -> bool {
+        match self {
+            Electorate::Founding => true,
+            Electorate::Of(ensemble) => ensemble != 0 && standing.ensemble == ensemble,
+            Electorate::Unknown => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{Epoch, Zxid};
+    use crate::zab::RoleStatus;
+
+    const BLANK: Standing = Standing { ensemble: 0, member: false };
+    const MEMBER: Standing = Standing { ensemble: 7, member: true };
+    const TAKEN_UP: Standing = Standing { ensemble: 7, member: false };
+
+    fn electorate(own: Standing, others: &[(u8, Standing)]) -> Electorate {
+        let status = |standing| Status {
+            role: RoleStatus::Looking { vote: None },
+            current: Epoch(0),
+            last: Zxid::ZERO,
+            standing,
+            reaches: [].into(),
+        };
+        let peers = others.iter().map(|(id, standing)| (ServerId(*id), status(*standing))).collect();
+        Electorate::of(&Quorum::majority([1, 2, 3].map(ServerId)), ServerId(1), own, &peers)
+    }
+
+    #[test]
+    fn an_ensemble_is_founded_only_by_all() {
+        assert_eq!(electorate(BLANK, &[(2, BLANK), (3, BLANK)]), Electorate::Founding);
+        assert_eq!(electorate(BLANK, &[(2, TAKEN_UP), (3, BLANK)]), Electorate::Founding, "an attempt that failed");
+        assert_eq!(electorate(BLANK, &[(2, BLANK)]), Electorate::Unknown);
+        assert_eq!(electorate(TAKEN_UP, &[(2, TAKEN_UP)]), Electorate::Unknown);
+    }
+
+    #[test]
+    fn a_blank_voter_does_not_vote_beside_a_member() {
+        for view in [electorate(MEMBER, &[]), electorate(BLANK, &[(3, MEMBER)]), electorate(MEMBER, &[(2, BLANK)])] {
+            assert_eq!(view, Electorate::Of(7));
+            assert!(view.admits(MEMBER) && view.admits(TAKEN_UP) && !view.admits(BLANK));
+        }
+    }
+}
