@@ -38,11 +38,10 @@ impl Server {
             tree,
             frontend: Frontend::new(FrontendConfig::default()),
             inbox: Inbox::new(),
-            inputs: Vec::new(),
+            inputs: vec![Input::Tick],
             effects: Vec::new(),
             sent: 0,
         };
-        server.replica.start(&mut server.effects);
         server.turn();
         server
     }
@@ -57,6 +56,7 @@ impl Server {
                     Effect::Append(batch) => {
                         self.inputs.push(Input::LogDurable { through: batch.last(), generation: 0 });
                     }
+                    Effect::Send(..) | Effect::Unlink(_) | Effect::Truncate(_) => unreachable!("there is one server"),
                     Effect::TakeSnapshot => {}
                     Effect::Halt(reason) => panic!("{reason}"),
                 }

@@ -31,6 +31,38 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
+    const ALL: [ErrorCode; 23] = [
+        ErrorCode::Ok,
+        ErrorCode::SystemError,
+        ErrorCode::RuntimeInconsistency,
+        ErrorCode::MarshallingError,
+        ErrorCode::Unimplemented,
+        ErrorCode::BadArguments,
+        ErrorCode::NoNode,
+        ErrorCode::NoAuth,
+        ErrorCode::BadVersion,
+        ErrorCode::NoChildrenForEphemerals,
+        ErrorCode::NodeExists,
+        ErrorCode::NotEmpty,
+        ErrorCode::SessionExpired,
+        ErrorCode::InvalidAcl,
+        ErrorCode::AuthFailed,
+        ErrorCode::SessionMoved,
+        ErrorCode::NotReadOnly,
+        ErrorCode::EphemeralOnLocalSession,
+        ErrorCode::NoWatcher,
+        ErrorCode::ReconfigDisabled,
+        ErrorCode::SessionClosedRequireSaslAuth,
+        ErrorCode::QuotaExceeded,
+        ErrorCode::ThrottledOp,
+    ];
+
+    /// The code with this number, if there is one.
+    #[must_use]
+    pub fn from_wire(n: i32) -> Option<ErrorCode> {
+        ErrorCode::ALL.into_iter().find(|code| code.wire() == n)
+    }
+
     /// As it is sent.
     #[must_use]
     pub const fn wire(self) -> i32 {

@@ -5,7 +5,7 @@
 use crate::acl::Id;
 use crate::error_code::ErrorCode;
 use crate::frame::Frame;
-use crate::ids::{ConnId, SessionId, Zxid};
+use crate::ids::{ConnId, SessionId, Tag, Zxid};
 use crate::jute::Refusal;
 use crate::tree::{Applied, Tree};
 use core::ops::Range;
@@ -48,6 +48,8 @@ pub struct Request {
     pub conn: ConnId,
     /// On whose behalf.
     pub session: SessionId,
+    /// By which the connection became the one that speaks for the session, see [`Answer::Connected`].
+    pub attached: Tag,
     /// The client's number of the request.
     pub cxid: i32,
     /// ZooKeeper's opcode.
@@ -81,20 +83,12 @@ impl Inbox {
         self.asks.push(ask);
     }
 
-    /// Puts in a request; `body` is copied.
-    pub fn push_request(
-        &mut self,
-        conn: ConnId,
-        session: SessionId,
-        cxid: i32,
-        op: i32,
-        auth: &Arc<[Id]>,
-        body: &[u8],
-    ) {
+    /// Puts in a request; `body` is copied, the place that `request` gives for it is not read.
+    pub fn push_request(&mut self, mut request: Request, body: &[u8]) {
         let start = self.arena.len();
         self.arena.extend_from_slice(body);
-        let body = start..self.arena.len();
-        self.asks.push(Ask::Request(Request { conn, session, cxid, op, auth: Arc::clone(auth), body }));
+        request.body = start..self.arena.len();
+        self.asks.push(Ask::Request(request));
     }
 
     /// Whether nothing waits.
@@ -187,6 +181,8 @@ pub enum Answer {
         timeout_ms: i32,
         /// The session's password.
         passwd: [u8; 16],
+        /// To be named in the connection's requests.
+        attached: Tag,
     },
     /// There is no such session (any more), or the password is wrong.
     ConnectRefused {

@@ -298,6 +298,26 @@ impl FrameBatch {
         self.prev
     }
 
+    /// The frames whose zxid is not above `to`; `None` if there is none.
+    #[must_use]
+    pub fn through(&self, to: Zxid) -> Option<std::sync::Arc<FrameBatch>> {
+        self.part(|zxid| zxid <= to)
+    }
+
+    /// The frames whose zxid is above `after`; `None` if there is none.
+    #[must_use]
+    pub fn behind(&self, after: Zxid) -> Option<std::sync::Arc<FrameBatch>> {
+        self.part(|zxid| zxid > after)
+    }
+
+    fn part(&self, wanted: impl Fn(Zxid) -> bool) -> Option<std::sync::Arc<FrameBatch>> {
+        let mut bytes = FrameBuf::new();
+        for frame in self.frames().filter(|frame| wanted(frame.zxid())) {
+            bytes.extend_from_slice(frame.as_bytes());
+        }
+        (!bytes.is_empty()).then(|| std::sync::Arc::new(FrameBatch::new(bytes)))
+    }
+
     /// The frames in order.
     #[must_use]
     pub fn frames(&self) -> Frames<'_> {

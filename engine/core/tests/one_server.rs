@@ -216,7 +216,7 @@ fn sessions_outlive_a_restart() {
     server.sync();
     let (session, passwd) = server.connected(first);
     server.call(first, &create("/e", b"", 1)).unwrap();
-    let epochs = Epochs { accepted: Epoch(1), current: Epoch(1) };
+    let epochs = Epochs { accepted: Epoch(1), current: Epoch(1), ..Epochs::default() };
     let mut server =
         Server::recover(ReplicaConfig::default(), FrontendConfig::default(), epochs, core::mem::take(&mut server.tree));
     let again = server.open();

@@ -30,11 +30,10 @@ struct Spread {
 impl Spread {
     fn start() -> Spread {
         let tree = Tree::new();
-        let mut replica = Replica::new(ReplicaConfig::default(), Epochs::default(), &tree, 0);
-        replica.start(&mut Vec::new());
+        let replica = Replica::new(ReplicaConfig::default(), Epochs::default(), &tree, 0);
         let config = |index| FrontendConfig { index, with_replica: false, ..FrontendConfig::default() };
         let frontends = vec![Frontend::new(config(0)), Frontend::new(config(1))];
-        Spread { replica, tree, published: Tree::new(), frontends, inputs: vec![Input::EpochsSaved] }
+        Spread { replica, tree, published: Tree::new(), frontends, inputs: vec![Input::Tick] }
     }
 
     /// Everything asked so far is proposed, made durable and applied; the bulletin waits to be delivered.
@@ -48,8 +47,12 @@ impl Spread {
             let Spread { replica, tree, inputs, .. } = self;
             replica.step(NOW, WallMs(1), tree, &mut inbox, inputs, &mut bulletin, &mut effects);
             for effect in effects.drain(..) {
-                if let Effect::Append(batch) = effect {
-                    inputs.push(Input::LogDurable { through: batch.last(), generation: 0 });
+                match effect {
+                    Effect::SaveEpochs(_) => inputs.push(Input::EpochsSaved),
+                    Effect::Append(batch) => {
+                        inputs.push(Input::LogDurable { through: batch.last(), generation: 0 });
+                    }
+                    other => panic!("{other:?}"),
                 }
             }
             if inputs.is_empty() {

@@ -2,7 +2,7 @@
 
 use super::stats::Traffic;
 use crate::acl::Id;
-use crate::ids::{Instant, SessionId};
+use crate::ids::{Instant, SessionId, Tag};
 use core::net::SocketAddr;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -58,6 +58,8 @@ pub(super) struct Conn {
     pub(super) opened: Instant,
     pub(super) phase: Phase,
     pub(super) session: SessionId,
+    /// The request by which it got it.
+    pub(super) attached: Tag,
     pub(super) timeout_ms: i32,
     /// The client sent the readOnly byte of newer protocols, and expects it back.
     pub(super) knows_read_only: bool,
@@ -82,6 +84,7 @@ impl Conn {
             opened: now,
             phase: Phase::New,
             session: SessionId::NONE,
+            attached: Tag::NONE,
             timeout_ms: 0,
             knows_read_only: false,
             auth,

@@ -48,7 +48,10 @@ impl Audience for Frontend {
                 reply.body(&crate::jute::Response::Path(path.as_deref().map(Cow::Borrowed)));
                 reply.finish(zxid, ErrorCode::Ok);
             }),
-            Answer::Connected { conn, session, timeout_ms, passwd } => {
+            Answer::Connected { conn, session, timeout_ms, passwd, attached } => {
+                if let Some(conn) = self.conn(conn) {
+                    conn.attached = attached;
+                }
                 self.connected(tree, zxid, conn, session, timeout_ms, &passwd);
             }
             Answer::ConnectRefused { conn } => self.connect_refused(conn),

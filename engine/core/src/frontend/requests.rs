@@ -4,9 +4,9 @@ use super::Frontend;
 use super::connection::{Operation, Pending, Phase};
 use crate::acl::{Id, authenticate};
 use crate::error_code::ErrorCode;
-use crate::exchange::Ask;
+use crate::exchange::{Ask, Request};
 use crate::ids::{ConnId, SessionId};
-use crate::jute::{ConnectRequest, OpCode, ReplyFrame, Request, RequestHeader};
+use crate::jute::{self, ConnectRequest, OpCode, ReplyFrame, RequestHeader};
 use crate::tree::Tree;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -60,14 +60,16 @@ impl Frontend {
             OpCode::Notification | OpCode::Check | OpCode::DeleteContainer | OpCode::CreateSession | OpCode::Error => {
                 self.refuse_unknown(id, header.xid)
             }
-            OpCode::Sync => match Request::decode(header.op, body) {
-                Ok(Request::Sync { path }) => {
+            OpCode::Sync => match jute::Request::decode(header.op, body) {
+                Ok(jute::Request::Sync { path }) => {
                     self.submit(id, header, frame, Operation::Sync(path.map(|p| (*p).into())));
                 }
                 _ => self.read_or_defer(id, header, op, frame, tree),
             },
             // ZooKeeper stumbles over a null token and drops the connection.
-            OpCode::Sasl if matches!(Request::decode(header.op, body), Ok(Request::Sasl { token: None })) => {
+            OpCode::Sasl
+                if matches!(jute::Request::decode(header.op, body), Ok(jute::Request::Sasl { token: None })) =>
+            {
                 self.close(id)
             }
             OpCode::CloseSession => self.submit(id, header, frame, Operation::CloseSession),
@@ -110,9 +112,10 @@ impl Frontend {
         let (since, body) = (self.now, &frame[8..]);
         let Some(conn) = self.conn(id) else { return };
         conn.pending.push_back(Pending::Submitted { xid: header.xid, operation, since, bytes: body.len() });
-        let (session, auth) = (conn.session, Arc::clone(&conn.auth));
+        let (session, attached, auth) = (conn.session, conn.attached, Arc::clone(&conn.auth));
         self.pending_bytes += body.len();
-        self.asks.push_request(id, session, header.xid, header.op, &auth, body);
+        let (cxid, op) = (header.xid, header.op);
+        self.asks.push_request(Request { conn: id, session, attached, cxid, op, auth, body: 0..0 }, body);
     }
 
     /// Something that no client may ask for: ZooKeeper answers -6 with zxid -1, then closes the connection.
@@ -123,8 +126,8 @@ impl Frontend {
     /// Takes effect for every request read after it, also while earlier ones are still on their way; the reply takes
     /// its turn (kazoo counts on that).
     fn auth(&mut self, id: ConnId, xid: i32, body: &[u8]) {
-        let verdict = match Request::decode(OpCode::Auth.wire(), body) {
-            Ok(Request::Auth(packet)) => {
+        let verdict = match jute::Request::decode(OpCode::Auth.wire(), body) {
+            Ok(jute::Request::Auth(packet)) => {
                 let scheme = packet.scheme.as_deref().unwrap_or_default();
                 authenticate(scheme, packet.auth, self.config.super_digest.as_deref())
             }

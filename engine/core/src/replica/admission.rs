@@ -1,197 +1,362 @@
-//! Requests come in: sessions are opened and found again, writes are judged and proposed. What is refused takes its
-//! place in the same queue as what is proposed, so that answers leave in the order in which requests came.
+//! Requests come in: each gets a tag and its place in the queue; then it goes to whoever leads. The leader judges and
+//! proposes. What is refused takes its place in the same queue as what is proposed, so that answers leave in the order
+//! in which requests came.
 
-use super::delivery::{Outstanding, What};
-use super::{Replica, Role, config};
+use super::leadership::Leadership;
+use super::letter::{Letter, WishKind, WishLetter};
+use super::submitted::{Entry, Submitted, Verdict, Wish};
+use super::{Attached, Context, Replica, config};
+use crate::acl::Id;
 use crate::error_code::ErrorCode;
-use crate::exchange::{Answer, Ask, Audience, Inbox, Request};
+use crate::exchange::{Ask, Inbox};
 use crate::frame::FrameHeader;
-use crate::ids::{ConnId, Instant, SessionId, WallMs, Zxid};
+use crate::ids::{ConnId, ServerId, SessionId, Tag, Zxid};
 use crate::jute::{self, OpCode};
 use crate::prepare::{Prepare, Refusal};
-use crate::session::{Rejection, password};
+use crate::session::{Rejection, SessionIds, password};
 use crate::tree::Tree;
 use crate::txn::{self, TxnType, v1};
+use crate::zab::RoleChange;
+use std::sync::Arc;
+
+/// Bytes of requests that go into one letter.
+const LETTER_BYTES: usize = 1 << 20;
+
+/// A request, as the leader judges it.
+pub(super) struct Demand<'a> {
+    pub(super) tag: Tag,
+    pub(super) session: SessionId,
+    pub(super) kind: DemandKind<'a>,
+}
+
+pub(super) enum DemandKind<'a> {
+    Open { timeout_ms: i32 },
+    TakeUp { passwd: &'a [u8], timeout_ms: i32 },
+    Request { attached: Tag, cxid: i32, op: i32, auth: &'a [Id], body: &'a [u8] },
+}
 
 impl Replica {
-    /// Takes what waits in the inbox, as long as this server leads an epoch that has a zxid left.
-    pub(super) fn admit(
-        &mut self,
-        now: Instant,
-        wall: WallMs,
-        tree: &mut Tree,
-        inbox: &mut Inbox,
-        audience: &mut impl Audience,
-    ) {
-        while matches!(&self.role, Role::Leading(broadcast) if broadcast.next_zxid().is_some()) {
-            let Some((ask, arena)) = inbox.take() else { break };
+    /// Everything in the inbox gets its place in the queue.
+    pub(super) fn take_asks(&mut self, cx: &Context, tree: &Tree, inbox: &mut Inbox) {
+        while let Some((ask, arena)) = inbox.take() {
             match ask {
-                Ask::Request(request) => self.request(now, wall, tree, request, &arena[request.body.clone()], audience),
+                Ask::Request(request) => {
+                    let body = self.submitted.keep(&arena[request.body.clone()]);
+                    let (attached, cxid, op) = (request.attached, request.cxid, request.op);
+                    let auth = Arc::clone(&request.auth);
+                    let wish = Wish::Request { attached, cxid, op, auth, body };
+                    self.submitted.push(request.conn, request.session, wish);
+                }
                 Ask::Connect { conn, session, passwd, timeout_ms } => {
-                    let timeout_ms =
-                        (*timeout_ms).clamp(self.config.min_session_timeout_ms, self.config.max_session_timeout_ms);
-                    if *session == SessionId::NONE {
-                        self.open_session(wall, tree, *conn, timeout_ms, audience);
-                    } else {
-                        self.reattach(now, tree, *conn, *session, passwd, timeout_ms, audience);
+                    let range = (self.config.min_session_timeout_ms, self.config.max_session_timeout_ms);
+                    let timeout_ms = (*timeout_ms).clamp(range.0, range.1);
+                    self.connect(cx, tree, *conn, *session, passwd, timeout_ms);
+                }
+                Ask::Gone { conn, session } => {
+                    if self.attached.get(session).is_some_and(|attached| attached.conn == *conn) {
+                        self.attached.remove(session);
                     }
                 }
-                Ask::Gone { conn, session } => self.sessions.detach(*session, *conn),
-                Ask::Touch { session } => self.sessions.touch(now, *session),
+                Ask::Touch { session } => self.touch(cx, *session),
             }
         }
         inbox.recycle();
     }
 
-    fn request(
-        &mut self,
-        now: Instant,
-        wall: WallMs,
-        tree: &Tree,
-        request: &Request,
-        body: &[u8],
-        audience: &mut impl Audience,
-    ) {
-        self.sessions.touch(now, request.session);
-        let whole = |error| Err(Refusal::Whole(error));
-        let verdict = match self.sessions.check(request.session, request.conn) {
-            Err(Rejection::Moved) => {
-                audience.answer(tree, tree.last_zxid(), Answer::Close { conn: request.conn });
-                return;
-            }
-            Err(Rejection::Expired) => whole(ErrorCode::SessionExpired),
-            Ok(()) if request.op == OpCode::Sync.wire() => {
-                self.queue(request, self.proposed(), What::Sync);
-                return;
-            }
-            Ok(()) if !self.log_room => whole(ErrorCode::SystemError),
-            Ok(()) if request.op == OpCode::CloseSession.wire() => {
-                let closing = self.sessions.begin_close(request.session);
-                assert!(closing, "a session that passed the check is not closing");
-                self.propose_close(wall, tree, request.session, request.cxid, Some(request.conn));
-                return;
-            }
-            Ok(()) => match jute::Request::decode(request.op, body) {
-                Ok(decoded) => self.propose_write(wall, tree, request, &decoded),
-                Err(error) => {
-                    self.queue(request, self.proposed(), What::Malformed(error.refusal(request.op)));
-                    return;
-                }
-            },
-        };
-        match verdict {
-            Ok(zxid) => self.queue(request, zxid, What::Txn),
-            Err(Refusal::Whole(error)) => self.queue(request, self.proposed(), What::Refused(error)),
-            Err(Refusal::Step { steps, failed, error }) => {
-                self.queue(request, self.proposed(), What::MultiRefused { steps, failed, error });
+    fn connect(&mut self, cx: &Context, tree: &Tree, conn: ConnId, session: SessionId, passwd: &[u8], timeout_ms: i32) {
+        if session != SessionId::NONE {
+            self.submitted.push(conn, session, Wish::TakeUp { passwd: passwd.into(), timeout_ms });
+            return;
+        }
+        let server = self.config.id;
+        let ids = self.session_ids.get_or_insert_with(|| SessionIds::new(server, cx.wall));
+        let id = ids.next(|id| tree.session(id).is_some());
+        self.submitted.push(conn, id, Wish::Open { timeout_ms });
+    }
+
+    fn touch(&mut self, cx: &Context, session: SessionId) {
+        match &mut self.leadership {
+            Some(leadership) => leadership.sessions.touch(cx.now, session),
+            None => {
+                self.touched.insert(session);
             }
         }
     }
 
-    fn queue(&mut self, request: &Request, released_by: Zxid, what: What) {
-        let (conn, cxid) = (Some(request.conn), request.cxid);
-        self.outstanding.push_back(Outstanding { released_by, conn, cxid, what });
+    /// The leader judges what its own clients ask, as long as its epoch has a zxid left.
+    pub(super) fn judge_own(&mut self, cx: &Context, tree: &Tree) {
+        if !self.can_propose() || !self.submitted.has_more() {
+            return;
+        }
+        // The queue lends the requests while they are judged.
+        let mut submitted = core::mem::replace(&mut self.submitted, Submitted::new(Tag::NONE));
+        while self.can_propose() {
+            let Some((tag, entry)) = submitted.hand_over() else { break };
+            let session = entry.session;
+            let refused = match &entry.wish {
+                Wish::Open { timeout_ms } => {
+                    let kind = DemandKind::Open { timeout_ms: *timeout_ms };
+                    self.judge(cx, tree, &Demand { tag, session, kind })
+                }
+                Wish::TakeUp { passwd, timeout_ms } => {
+                    let kind = DemandKind::TakeUp { passwd, timeout_ms: *timeout_ms };
+                    self.judge(cx, tree, &Demand { tag, session, kind })
+                }
+                Wish::Request { attached, cxid, op, auth, body } => {
+                    let (attached, cxid, op, auth, body) = (*attached, *cxid, *op, Arc::clone(auth), body.clone());
+                    let kind = DemandKind::Request { attached, cxid, op, auth: &auth, body: submitted.body(&body) };
+                    self.judge(cx, tree, &Demand { tag, session, kind })
+                }
+            };
+            if let Some((released_by, verdict)) = refused {
+                submitted.decide(tag, released_by, verdict);
+            }
+        }
+        self.submitted = submitted;
+    }
+
+    /// The leader judges what the clients of another server ask.
+    pub(super) fn judge_letters(&mut self, cx: &Context, tree: &Tree) {
+        while self.can_propose() {
+            let Some((from, letter)) = self.letters.pop_front() else { break };
+            let identities: Vec<Arc<[Id]>> = letter
+                .identities
+                .iter()
+                .map(|ids| ids.iter().map(|(scheme, id)| Id::new(scheme, id)).collect())
+                .collect();
+            for wish in &letter.wishes {
+                self.judge_wish(cx, tree, from, wish, &identities);
+            }
+        }
+    }
+
+    fn judge_wish(&mut self, cx: &Context, tree: &Tree, from: ServerId, wish: &WishLetter, identities: &[Arc<[Id]>]) {
+        let (tag, session) = (Tag(wish.tag), SessionId(wish.session));
+        let kind = match &wish.kind {
+            WishKind::Open { timeout_ms } => DemandKind::Open { timeout_ms: *timeout_ms },
+            WishKind::TakeUp { passwd, timeout_ms } => DemandKind::TakeUp { passwd, timeout_ms: *timeout_ms },
+            WishKind::Request { attached, cxid, op, identity, body } => {
+                let Some(auth) = identities.get(*identity as usize) else { return };
+                DemandKind::Request { attached: Tag(*attached), cxid: *cxid, op: *op, auth, body }
+            }
+        };
+        // A server speaks for its own clients alone.
+        if tag.server() != from {
+            return;
+        }
+        let refused = if self.can_propose() {
+            self.judge(cx, tree, &Demand { tag, session, kind })
+        } else {
+            // The epoch ran out in the middle of a letter. It is renewed, and the request is submitted again.
+            None
+        };
+        if let (Some((released_by, verdict)), Some(leadership)) = (refused, &mut self.leadership) {
+            leadership.write_verdict(from, tag, released_by, &verdict);
+        }
+    }
+
+    /// Proposes what was asked, or says why not, and what must be applied before that is told.
+    fn judge(&mut self, cx: &Context, tree: &Tree, demand: &Demand<'_>) -> Option<(Zxid, Verdict)> {
+        let judged = match &demand.kind {
+            DemandKind::Open { timeout_ms } => self.open_session(cx, tree, demand, *timeout_ms),
+            DemandKind::TakeUp { passwd, timeout_ms } => self.take_up(cx, tree, demand, passwd, *timeout_ms),
+            DemandKind::Request { attached, cxid, op, auth, body } => {
+                self.request(cx, tree, demand, *attached, (*cxid, *op), auth, body)
+            }
+        };
+        judged.err().map(|verdict| (self.proposed(), verdict))
+    }
+
+    fn open_session(&mut self, cx: &Context, tree: &Tree, demand: &Demand<'_>, timeout_ms: i32) -> Result<(), Verdict> {
+        let id = demand.session;
+        let header = self.header(cx, id, 0, demand.tag);
+        let leadership = self.leadership();
+        if !cx.log_room || tree.session(id).is_some() || leadership.sessions.knows(id) {
+            return Err(Verdict::Moved);
+        }
+        let txn = v1::CreateSession { timeout_ms, passwd: &password(id) };
+        let header = FrameHeader { txn_type: TxnType::CreateSession as i32, ..header };
+        crate::frame::encode(&mut leadership.batch, &header, |buf| txn::write_create_session(buf, &txn));
+        self.zab.proposed_next(header.zxid);
+        Ok(())
+    }
+
+    /// A client wants its session back. That is a transaction: a request of the former connection which is still on
+    /// its way, even by way of another server and another leader, must find itself too late.
+    fn take_up(
+        &mut self,
+        cx: &Context,
+        tree: &Tree,
+        demand: &Demand<'_>,
+        passwd: &[u8],
+        timeout_ms: i32,
+    ) -> Result<(), Verdict> {
+        let (id, owner) = (demand.session, demand.tag);
+        let known = tree.session(id).is_some_and(|entry| entry.passwd[..] == *passwd);
+        let header = self.header(cx, id, 0, owner);
+        let leadership = self.leadership();
+        if !known {
+            return Err(Verdict::ConnectRefused);
+        }
+        if !cx.log_room {
+            return Err(Verdict::Moved);
+        }
+        let timeout = config::millis(timeout_ms);
+        leadership.sessions.take_over(cx.now, id, timeout, owner).map_err(|_| Verdict::ConnectRefused)?;
+        let txn = v1::MoveSession { timeout_ms, reserved: &[] };
+        let header = FrameHeader { txn_type: TxnType::MoveSession as i32, ..header };
+        crate::frame::encode(&mut leadership.batch, &header, |buf| txn::write_move_session(buf, &txn));
+        self.zab.proposed_next(header.zxid);
+        Ok(())
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "the fields of one demand")]
+    fn request(
+        &mut self,
+        cx: &Context,
+        tree: &Tree,
+        demand: &Demand<'_>,
+        attached: Tag,
+        (cxid, op): (i32, i32),
+        auth: &[Id],
+        body: &[u8],
+    ) -> Result<(), Verdict> {
+        let session = demand.session;
+        let sessions = &mut self.leadership().sessions;
+        sessions.touch(cx.now, session);
+        match sessions.check(session, attached) {
+            Err(Rejection::Moved) => return Err(Verdict::Moved),
+            Err(Rejection::Expired) => return Err(Verdict::Refused(ErrorCode::SessionExpired)),
+            Ok(()) => {}
+        }
+        if op == OpCode::Sync.wire() {
+            return self.sync(demand.tag);
+        }
+        if !cx.log_room {
+            return Err(Verdict::Refused(ErrorCode::SystemError));
+        }
+        if op == OpCode::CloseSession.wire() {
+            let closing = self.leadership().sessions.begin_close(session);
+            assert!(closing, "a session that passed the check is not closing");
+            self.propose_close(cx, tree, session, cxid, demand.tag);
+            return Ok(());
+        }
+        let decoded = jute::Request::decode(op, body).map_err(|error| Verdict::Malformed(error.refusal(op)))?;
+        self.propose_write(cx, tree, demand, cxid, &decoded, auth).map_err(|refusal| match refusal {
+            Refusal::Whole(error) => Verdict::Refused(error),
+            Refusal::Step { steps, failed, error } => Verdict::MultiRefused { steps, failed, error },
+        })
     }
 
     fn propose_write(
         &mut self,
-        wall: WallMs,
+        cx: &Context,
         tree: &Tree,
-        request: &Request,
+        demand: &Demand<'_>,
+        cxid: i32,
         decoded: &jute::Request<'_>,
-    ) -> Result<Zxid, Refusal> {
+        auth: &[Id],
+    ) -> Result<(), Refusal> {
         if matches!(decoded, jute::Request::Reconfig { .. }) {
             return Err(ErrorCode::ReconfigDisabled.into());
         }
-        let header = self.header(wall, request.session, request.cxid);
-        let prepare = Prepare::new(&self.config.prepare, tree, &mut self.overlay, header.zxid);
-        prepare.write(decoded, &request.auth, header, &mut self.batch)?;
-        self.proposed_next(header.zxid);
-        Ok(header.zxid)
+        let header = self.header(cx, demand.session, cxid, demand.tag);
+        let prepare_config = self.config.prepare;
+        let Leadership { overlay, batch, .. } = self.leadership();
+        Prepare::new(&prepare_config, tree, overlay, header.zxid).write(decoded, auth, header, batch)?;
+        self.zab.proposed_next(header.zxid);
+        Ok(())
     }
 
-    fn open_session(&mut self, wall: WallMs, tree: &Tree, conn: ConnId, timeout_ms: i32, audience: &mut impl Audience) {
-        if !self.log_room {
-            audience.answer(tree, tree.last_zxid(), Answer::Close { conn });
-            return;
-        }
-        let sessions = &self.sessions;
-        let ids = self.session_ids.as_mut().expect("ids are made when the epoch is established");
-        let id = ids.next(|id| tree.session(id).is_some() || sessions.knows(id));
-        let header = FrameHeader { txn_type: TxnType::CreateSession as i32, ..self.header(wall, id, 0) };
-        let txn = v1::CreateSession { timeout_ms, passwd: &password(id) };
-        crate::frame::encode(&mut self.batch, &header, |buf| txn::write_create_session(buf, &txn));
-        self.proposed_next(header.zxid);
-        self.outstanding.push_back(Outstanding {
-            released_by: header.zxid,
-            conn: Some(conn),
-            cxid: 0,
-            what: What::OpenSession { id, timeout_ms },
-        });
+    /// Proposes the end of a session that is marked as closing. A tag: a client asked for it; none: its time had run
+    /// out.
+    pub(super) fn propose_close(&mut self, cx: &Context, tree: &Tree, id: SessionId, cxid: i32, tag: Tag) {
+        let header = self.header(cx, id, cxid, tag);
+        let prepare_config = self.config.prepare;
+        let Leadership { overlay, batch, .. } = self.leadership();
+        Prepare::new(&prepare_config, tree, overlay, header.zxid).close_session(header, batch);
+        self.zab.proposed_next(header.zxid);
     }
 
-    #[allow(clippy::too_many_arguments, reason = "the fields of one Ask")]
-    fn reattach(
-        &mut self,
-        now: Instant,
-        tree: &Tree,
-        conn: ConnId,
-        id: SessionId,
-        passwd: &[u8],
-        timeout_ms: i32,
-        audience: &mut impl Audience,
-    ) {
-        let known = tree.session(id).is_some_and(|entry| entry.passwd[..] == *passwd);
-        let moved = if known {
-            self.sessions.reattach(now, id, config::millis(timeout_ms), conn)
-        } else {
-            Err(Rejection::Expired)
-        };
-        match moved {
-            Err(_) => audience.answer(tree, tree.last_zxid(), Answer::ConnectRefused { conn }),
-            Ok(old) => {
-                if let Some(old) = old {
-                    audience.answer(tree, tree.last_zxid(), Answer::Close { conn: old });
-                }
-                audience.answer(
-                    tree,
-                    tree.last_zxid(),
-                    Answer::Connected { conn, session: id, timeout_ms, passwd: password(id) },
-                );
+    /// The header of the next proposal; the caller sets the type and tells agreement once the frame is made.
+    pub(super) fn header(&self, cx: &Context, session: SessionId, cxid: i32, tag: Tag) -> FrameHeader {
+        let broadcast = self.zab.broadcast().expect("only a leader proposes");
+        let zxid = broadcast.next_zxid().expect("admission stops when the epoch is exhausted");
+        FrameHeader { zxid, prev_zxid: broadcast.proposed(), session, wall: cx.wall, cxid, txn_type: 0, tag }
+    }
+
+    pub(super) fn proposed(&self) -> Zxid {
+        self.zab.broadcast().expect("only a leader proposes").proposed()
+    }
+
+    pub(super) fn can_propose(&self) -> bool {
+        self.leadership.is_some() && self.zab.next_zxid().is_some()
+    }
+
+    /// A follower sends what its clients ask to the leader, in order, and which of them were heard from.
+    pub(super) fn forward(&mut self, cx: &Context) {
+        let RoleChange::Following { leader, .. } = self.zab.role() else { return };
+        loop {
+            let mut letter = Letter::default();
+            if cx.ticked {
+                letter.touched = self.touched.drain().map(|session| session.0).collect();
+                letter.touched.sort_unstable();
+            }
+            self.write_wishes(&mut letter);
+            if letter.is_empty() || !self.zab.send_payload(leader, letter.encode()) {
+                return;
             }
         }
     }
 
-    /// Proposes the end of a session that is marked as closing. `conn` asked for it; `None`: its time had run out.
-    pub(super) fn propose_close(&mut self, wall: WallMs, tree: &Tree, id: SessionId, cxid: i32, conn: Option<ConnId>) {
-        let header = self.header(wall, id, cxid);
-        Prepare::new(&self.config.prepare, tree, &mut self.overlay, header.zxid).close_session(header, &mut self.batch);
-        self.proposed_next(header.zxid);
-        self.outstanding.push_back(Outstanding { released_by: header.zxid, conn, cxid, what: What::Txn });
-    }
-
-    /// The header of the next proposal; the caller sets the type and calls `proposed_next` once the frame is made.
-    pub(super) fn header(&self, wall: WallMs, session: SessionId, cxid: i32) -> FrameHeader {
-        let Role::Leading(broadcast) = &self.role else { unreachable!("only a leader proposes") };
-        let zxid = broadcast.next_zxid().expect("admission stops when the epoch is exhausted");
-        FrameHeader {
-            zxid,
-            prev_zxid: broadcast.proposed(),
-            session,
-            wall,
-            cxid,
-            txn_type: 0,
-            tag: crate::ids::Tag::NONE,
+    fn write_wishes(&mut self, letter: &mut Letter) {
+        let mut last_auth: Option<Arc<[Id]>> = None;
+        let mut bytes = 0;
+        while bytes < LETTER_BYTES {
+            let Some((tag, entry)) = self.submitted.hand_over() else { return };
+            let Entry { session, wish, .. } = entry;
+            let session = *session;
+            let kind = match wish {
+                Wish::Open { timeout_ms } => WishKind::Open { timeout_ms: *timeout_ms },
+                Wish::TakeUp { passwd, timeout_ms } => {
+                    WishKind::TakeUp { passwd: passwd.to_vec(), timeout_ms: *timeout_ms }
+                }
+                Wish::Request { attached, cxid, op, auth, body } => {
+                    if !last_auth.as_ref().is_some_and(|last| Arc::ptr_eq(last, auth)) {
+                        let plain = |id: &Id| (id.scheme.to_string(), id.id.to_string());
+                        letter.identities.push(auth.iter().map(plain).collect());
+                        last_auth = Some(Arc::clone(auth));
+                    }
+                    let identity = letter.identities.len() as u32 - 1;
+                    let (attached, cxid, op, body) = (attached.0, *cxid, *op, body.clone());
+                    let body = self.submitted.body(&body).to_vec();
+                    bytes += body.len();
+                    WishKind::Request { attached, cxid, op, identity, body }
+                }
+            };
+            letter.wishes.push(WishLetter { tag: tag.0, session: session.0, kind });
         }
     }
 
-    pub(super) fn proposed_next(&mut self, zxid: Zxid) {
-        let Role::Leading(broadcast) = &mut self.role else { unreachable!("only a leader proposes") };
-        broadcast.proposed_next(zxid);
+    /// A letter of another replica.
+    pub(super) fn letter(&mut self, cx: &Context, from: ServerId, bytes: &[u8]) {
+        let Some(letter) = Letter::decode(bytes) else { return };
+        if let Some(leadership) = &mut self.leadership {
+            for session in &letter.touched {
+                leadership.sessions.touch(cx.now, SessionId(*session));
+            }
+            self.letters.push_back((from, letter));
+            return;
+        }
+        for verdict in &letter.verdicts {
+            if let Some(decided) = verdict.verdict() {
+                self.submitted.decide(Tag(verdict.tag), Zxid(verdict.released_by), decided);
+            }
+        }
     }
 
-    pub(super) fn proposed(&self) -> Zxid {
-        let Role::Leading(broadcast) = &self.role else { unreachable!("only a leader proposes") };
-        broadcast.proposed()
+    /// A connection speaks for a session from now on; whichever did before, here, does not.
+    pub(super) fn attach(&mut self, session: SessionId, conn: ConnId, tag: Tag) -> Option<ConnId> {
+        self.attached.insert(session, Attached { conn, tag }).map(|old| old.conn).filter(|old| *old != conn)
     }
 }

@@ -2,13 +2,26 @@
 
 use crate::ids::ServerId;
 use crate::prepare::PrepareConfig;
+use crate::zab::{Defects, Quorum, Timing};
 use core::time::Duration;
 
 /// Settings of one replica; the server fills them from its configuration.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ReplicaConfig {
     /// This server.
     pub id: ServerId,
+    /// Who votes.
+    pub quorum: Quorum,
+    /// Failure detection and bounds.
+    pub timing: Timing,
+    /// Bytes of recent transactions that are kept in memory for followers that must catch up.
+    pub history_bytes: u64,
+    /// Random: tags, and the identity of an ensemble that this server founds, are made from it.
+    pub seed: u64,
+    /// For so long the clients of a server without a leader keep their connections.
+    pub hold_clients: Duration,
+    /// Deliberate defects of agreement; none.
+    pub defects: Defects,
     /// `tickTime`: the granularity of session expiry.
     pub tick: Duration,
     /// Shortest session timeout that is granted, in milliseconds.
@@ -35,6 +48,12 @@ impl Default for ReplicaConfig {
     fn default() -> ReplicaConfig {
         ReplicaConfig {
             id: ServerId(1),
+            quorum: Quorum::majority([ServerId(1)]),
+            timing: Timing::default(),
+            history_bytes: 64 << 20,
+            seed: 1,
+            hold_clients: Duration::from_secs(5),
+            defects: Defects::default(),
             tick: Duration::from_millis(3000),
             min_session_timeout_ms: 6000,
             max_session_timeout_ms: 60_000,

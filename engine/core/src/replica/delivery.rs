@@ -1,148 +1,164 @@
-//! What is durable on a quorum is applied, in order, and told; refusals leave when everything that they were judged on
-//! has been applied.
+//! What is committed is applied, in order, and told; refusals leave when everything that they were judged on has been
+//! applied.
 
-use super::{Effect, Replica, Role, config};
-use crate::error_code::ErrorCode;
+use super::submitted::{Entry, Verdict, Wish};
+use super::{Context, Replica, config};
 use crate::exchange::{Answer, Audience, Committed, Origin};
 use crate::frame::Frame;
-use crate::ids::{ConnId, Instant, SessionId, Zxid};
-use crate::jute::Refusal;
-use crate::session::password;
+use crate::ids::{SessionId, Tag, Zxid};
+use crate::jute::OpCode;
 use crate::tree::{OpResult, Tree};
 
-/// A request that has been decided and not yet answered.
-#[derive(Clone, Debug)]
-pub(super) struct Outstanding {
-    /// Answered when everything through this zxid is applied.
-    pub released_by: Zxid,
-    /// Who asked; `None`: the server itself.
-    pub conn: Option<ConnId>,
-    /// The number of the request.
-    pub cxid: i32,
-    /// How it was decided.
-    pub what: What,
-}
-
-#[derive(Clone, Debug)]
-pub(super) enum What {
-    /// Proposed as the transaction `released_by`.
-    Txn,
-    /// Proposed as the transaction `released_by`: a new session.
-    OpenSession {
-        id: SessionId,
-        timeout_ms: i32,
-    },
-    /// Nothing to do but wait.
-    Sync,
-    Refused(ErrorCode),
-    Malformed(Refusal),
-    MultiRefused {
-        steps: u32,
-        failed: u32,
-        error: ErrorCode,
-    },
-}
-
 impl Replica {
-    /// This server's disk, one voter among others, has everything through `through`.
-    pub(super) fn durable(
+    /// Applies everything through the committed watermark.
+    ///
+    /// # Errors
+    /// A transaction contradicts the tree.
+    pub(super) fn apply_through(
         &mut self,
-        now: Instant,
-        through: Zxid,
-        generation: u32,
+        cx: &Context,
+        committed: Zxid,
         tree: &mut Tree,
         audience: &mut impl Audience,
-        effects: &mut Vec<Effect>,
-    ) {
-        if generation != self.log_generation {
-            return;
-        }
-        let id = self.config.id;
-        if let Role::Leading(broadcast) = &mut self.role {
-            broadcast.acknowledge(id, through);
-        }
-        self.release(now, tree, audience, effects);
-    }
-
-    /// Applies and answers all that the committed watermark allows.
-    pub(super) fn release(
-        &mut self,
-        now: Instant,
-        tree: &mut Tree,
-        audience: &mut impl Audience,
-        effects: &mut Vec<Effect>,
-    ) {
-        let Role::Leading(broadcast) = &self.role else { return };
-        let committed = broadcast.committed();
-        while let Some(next) = self.outstanding.pop_front_if(|o| o.released_by <= committed) {
-            match next.what {
-                What::Txn | What::OpenSession { .. } => {
-                    if let Err(reason) = self.apply(now, tree, &next, audience) {
-                        self.halt(reason, effects);
-                        return;
-                    }
+    ) -> Result<(), String> {
+        self.release(tree, audience);
+        while let Some(batch) = self.unapplied.front().cloned() {
+            while self.unapplied_at < batch.as_bytes().len() {
+                let frame = Frame::trusted(&batch.as_bytes()[self.unapplied_at..]);
+                if frame.zxid() > committed {
+                    return Ok(());
                 }
-                What::Sync => tell(audience, tree, next.conn, |conn| Answer::Synced { conn, cxid: next.cxid }),
-                What::Refused(error) => {
-                    tell(audience, tree, next.conn, |conn| Answer::Refused { conn, cxid: next.cxid, error });
-                }
-                What::Malformed(refusal) => {
-                    tell(audience, tree, next.conn, |conn| Answer::Malformed { conn, cxid: next.cxid, refusal });
-                }
-                What::MultiRefused { steps, failed, error } => {
-                    let cxid = next.cxid;
-                    tell(audience, tree, next.conn, |conn| Answer::MultiRefused { conn, cxid, steps, failed, error });
-                }
+                self.unapplied_at += frame.as_bytes().len();
+                self.apply(cx, &frame, tree, audience)?;
+                self.release(tree, audience);
             }
+            self.unapplied.pop_front();
+            self.unapplied_at = 0;
         }
+        Ok(())
     }
 
     fn apply(
         &mut self,
-        now: Instant,
+        cx: &Context,
+        frame: &Frame<'_>,
         tree: &mut Tree,
-        next: &Outstanding,
         audience: &mut impl Audience,
     ) -> Result<(), String> {
-        let batch = self.unapplied.front().expect("a committed transaction has been sealed in a batch").clone();
-        let frame = Frame::trusted(&batch.as_bytes()[self.unapplied_at..]);
-        assert_eq!(frame.zxid(), next.released_by, "transactions are applied in the order in which they were proposed");
-        tree.apply(&frame, &mut self.applied)
+        let mut applied = core::mem::take(&mut self.applied);
+        tree.apply(frame, &mut applied)
             .map_err(|error| format!("transaction {} cannot be applied: {error}", frame.zxid()))?;
-        self.unapplied_at += frame.as_bytes().len();
-        if self.unapplied_at == batch.as_bytes().len() {
-            self.unapplied.pop_front();
-            self.unapplied_at = 0;
-        }
-        self.overlay.applied(frame.zxid());
         self.applied_since_snapshot += 1;
         self.bytes_since_snapshot += frame.as_bytes().len() as u64;
-        let closed = matches!(self.applied.results.first(), Some(OpResult::SessionClosed));
-        let speaker = if closed { self.sessions.forget(frame.session()) } else { None };
-        let origin = match next.what {
-            What::OpenSession { .. } => None,
-            _ => next.conn.map(|conn| Origin { conn, cxid: next.cxid }),
+        if let Some(leadership) = &mut self.leadership {
+            leadership.overlay.applied(frame.zxid());
+        }
+        let tag = frame.tag();
+        if tag.server() == self.config.id && tag != Tag::NONE {
+            self.settle_before(tag, tree, audience);
+        }
+        let asker = self.submitted.get(tag).map(|entry| (entry.conn, entry.cxid(), wants_session(entry)));
+        let origin = match asker {
+            Some((conn, cxid, false)) => Some(Origin { conn, cxid }),
+            _ => None,
         };
-        audience.committed(tree, &Committed { zxid: frame.zxid(), origin, frame, applied: &self.applied });
-        if let What::OpenSession { id, timeout_ms } = next.what {
-            self.sessions.track(now, id, config::millis(timeout_ms), next.conn);
-            tell(audience, tree, next.conn, |conn| Answer::Connected {
-                conn,
-                session: id,
-                timeout_ms,
-                passwd: password(id),
-            });
+        audience.committed(tree, &Committed { zxid: frame.zxid(), origin, frame: *frame, applied: &applied });
+        let conn = asker.map(|(conn, ..)| conn);
+        match applied.results.first() {
+            Some(OpResult::SessionCreated { timeout_ms }) => {
+                if let Some(leadership) = &mut self.leadership {
+                    leadership.sessions.track(cx.now, frame.session(), config::millis(*timeout_ms), tag);
+                }
+                self.session_is_mine(frame, *timeout_ms, conn, tree, audience);
+            }
+            Some(OpResult::SessionMoved { timeout_ms }) => {
+                self.session_is_mine(frame, *timeout_ms, conn, tree, audience);
+            }
+            Some(OpResult::SessionClosed) => self.session_closed(frame.session(), origin, tree, audience),
+            _ => {}
         }
-        if origin.is_none() {
-            // Closed from elsewhere (its time had run out): whoever still speaks for it is cut off.
-            tell(audience, tree, speaker, |conn| Answer::Close { conn });
-        }
+        self.submitted.done(tag);
+        self.applied = applied;
         Ok(())
+    }
+
+    /// A session was opened or taken up: by a connection of this server, which is told, or elsewhere. The connection
+    /// that spoke for it here until now is cut off.
+    fn session_is_mine(
+        &mut self,
+        frame: &Frame<'_>,
+        timeout_ms: i32,
+        conn: Option<crate::ids::ConnId>,
+        tree: &Tree,
+        audience: &mut impl Audience,
+    ) {
+        let (session, tag) = (frame.session(), frame.tag());
+        let old = match conn {
+            Some(conn) => self.attach(session, conn, tag),
+            None => self.attached.remove(&session).map(|attached| attached.conn),
+        };
+        if let Some(conn) = old {
+            audience.answer(tree, tree.last_zxid(), Answer::Close { conn });
+        }
+        if let (Some(conn), Some(entry)) = (conn, tree.session(session)) {
+            let passwd = entry.passwd;
+            let connected = Answer::Connected { conn, session, timeout_ms, passwd, attached: tag };
+            audience.answer(tree, tree.last_zxid(), connected);
+        }
+    }
+
+    /// Whoever speaks for the session here is cut off, unless it asked for the end itself and is answered.
+    fn session_closed(
+        &mut self,
+        session: SessionId,
+        origin: Option<Origin>,
+        tree: &Tree,
+        audience: &mut impl Audience,
+    ) {
+        if let Some(leadership) = &mut self.leadership {
+            leadership.sessions.forget(session);
+        }
+        if let Some(attached) = self.attached.remove(&session)
+            && origin.is_none_or(|origin| origin.conn != attached.conn)
+        {
+            audience.answer(tree, tree.last_zxid(), Answer::Close { conn: attached.conn });
+        }
+    }
+
+    /// One of this server's requests has been executed. Those of the same connection before it were decided before it.
+    /// If their verdicts were lost with a leader, a sync among them is fulfilled; of anything else it is known only
+    /// that it was refused, and not how: its connection has to go, as if it had failed.
+    fn settle_before(&mut self, tag: Tag, tree: &Tree, audience: &mut impl Audience) {
+        for earlier in self.submitted.waiting_before(tag) {
+            let Some(entry) = self.submitted.get(earlier) else { continue };
+            let (conn, cxid) = (entry.conn, entry.cxid());
+            let sync = matches!(entry.wish, Wish::Request { op, .. } if op == OpCode::Sync.wire());
+            let answer = if sync { Answer::Synced { conn, cxid } } else { Answer::Close { conn } };
+            audience.answer(tree, tree.last_zxid(), answer);
+            self.submitted.done(earlier);
+        }
+    }
+
+    /// Answers all that needs nothing more to be applied.
+    pub(super) fn release(&mut self, tree: &Tree, audience: &mut impl Audience) {
+        while let Some((entry, verdict)) = self.submitted.next_verdict(tree.last_zxid()) {
+            let (conn, cxid) = (entry.conn, entry.cxid());
+            let answer = match verdict {
+                Verdict::Refused(error) => Answer::Refused { conn, cxid, error },
+                Verdict::Malformed(refusal) => Answer::Malformed { conn, cxid, refusal },
+                Verdict::MultiRefused { steps, failed, error } => {
+                    Answer::MultiRefused { conn, cxid, steps, failed, error }
+                }
+                Verdict::Synced => Answer::Synced { conn, cxid },
+                Verdict::ConnectRefused => Answer::ConnectRefused { conn },
+                Verdict::Moved => Answer::Close { conn },
+            };
+            audience.answer(tree, tree.last_zxid(), answer);
+        }
     }
 }
 
-fn tell(audience: &mut impl Audience, tree: &Tree, conn: Option<ConnId>, answer: impl FnOnce(ConnId) -> Answer) {
-    if let Some(conn) = conn {
-        audience.answer(tree, tree.last_zxid(), answer(conn));
-    }
+/// Whether the answer is a session, and not a reply.
+fn wants_session(entry: &Entry) -> bool {
+    matches!(entry.wish, Wish::Open { .. } | Wish::TakeUp { .. })
 }

@@ -1,44 +1,44 @@
-//! What time brings: sessions expire, nodes outlive themselves, the log grows until a snapshot is due.
+//! What time brings: sessions expire, nodes outlive themselves, the log grows until a snapshot is due, a server without
+//! a leader lets its clients go.
 
-use super::delivery::{Outstanding, What};
-use super::{Effect, Replica, Role};
-use crate::ids::{Instant, SessionId, WallMs};
+use super::submitted::Wish;
+use super::{Context, Effect, Replica};
+use crate::exchange::{Answer, Audience};
+use crate::ids::{SessionId, Tag};
 use crate::prepare::Prepare;
 use crate::tree::Tree;
+use crate::zab::RoleChange;
 
 /// What the driver's ticks come to.
 const TICKS_PER_MINUTE: u32 = 3000;
-
 /// Sessions whose end is proposed in one turn. An expiry of thousands must not hold everyone else up.
 const EXPIRE_PER_TURN: usize = 256;
 
 impl Replica {
-    pub(super) fn tick(&mut self, now: Instant, wall: WallMs, tree: &Tree) {
-        if !self.log_room {
-            return;
+    pub(super) fn tick(&mut self, cx: &Context, tree: &Tree, audience: &mut impl Audience) {
+        if self.leadership.is_some() && cx.log_room {
+            self.expire_sessions(cx, tree);
+            self.reap(cx, tree);
         }
-        self.expire_sessions(now, wall, tree);
-        self.reap(now, wall, tree);
+        self.hold_clients(cx, tree, audience);
     }
 
-    fn expire_sessions(&mut self, now: Instant, wall: WallMs, tree: &Tree) {
-        if !self.can_propose() {
-            return;
-        }
-        for id in self.sessions.expired(now, EXPIRE_PER_TURN) {
-            if self.can_propose() && self.sessions.begin_close(id) {
-                self.propose_close(wall, tree, id, 0, None);
+    fn expire_sessions(&mut self, cx: &Context, tree: &Tree) {
+        for id in self.leadership().sessions.expired(cx.now, EXPIRE_PER_TURN) {
+            if self.can_propose() && self.leadership().sessions.begin_close(id) {
+                self.propose_close(cx, tree, id, 0, Tag::NONE);
             }
         }
     }
 
     /// Containers without children and nodes past their time to live: looked for every interval, removed at a bounded
     /// rate. The wall clock decides, as in ZooKeeper (`ContainerManager`): a node's age is counted from its mtime.
-    fn reap(&mut self, now: Instant, wall: WallMs, tree: &Tree) {
-        if now >= self.next_reap && self.reap.is_empty() {
-            self.reap = tree.reapable(wall, self.config.reap_never_used_ms).into();
-            let spread = self.config.reap_interval;
-            self.next_reap = now.plus(spread);
+    fn reap(&mut self, cx: &Context, tree: &Tree) {
+        let (interval, never_used) = (self.config.reap_interval, self.config.reap_never_used_ms);
+        let leadership = self.leadership();
+        if cx.now >= leadership.next_reap && leadership.reap.is_empty() {
+            leadership.reap = tree.reapable(cx.wall, never_used).into();
+            leadership.next_reap = cx.now.plus(interval);
         }
         // A tick comes about fifty times a second; one or a few a tick keep to the rate without a timer of its own.
         let per_tick = (self.config.reap_per_minute / TICKS_PER_MINUTE).max(1);
@@ -46,22 +46,46 @@ impl Replica {
             if !self.can_propose() {
                 return;
             }
-            let Some(path) = self.reap.pop_front() else { return };
-            let header = self.header(wall, SessionId::NONE, 0);
-            let prepare = Prepare::new(&self.config.prepare, tree, &mut self.overlay, header.zxid);
+            let Some(path) = self.leadership().reap.pop_front() else { return };
+            let header = self.header(cx, SessionId::NONE, 0, Tag::NONE);
+            let prepare_config = self.config.prepare;
+            let leadership = self.leadership();
+            let prepare = Prepare::new(&prepare_config, tree, &mut leadership.overlay, header.zxid);
             // Losing the race against a client that used or removed the node is normal.
-            if prepare.reap(&path, header, &mut self.batch).is_ok() {
-                self.proposed_next(header.zxid);
-                let released_by = header.zxid;
-                self.outstanding.push_back(Outstanding { released_by, conn: None, cxid: 0, what: What::Txn });
+            if prepare.reap(&path, header, &mut leadership.batch).is_ok() {
+                self.zab.proposed_next(header.zxid);
             }
         }
     }
 
-    pub(super) fn ask_for_snapshot(&mut self, effects: &mut Vec<Effect>) {
+    /// Clients of a server that has lost its leader are held, since a new one is found soon. If it is not, they are let
+    /// go: another server may have a leader.
+    fn hold_clients(&mut self, cx: &Context, tree: &Tree, audience: &mut impl Audience) {
+        if self.zab.role() != RoleChange::Looking {
+            self.without_leader_since = None;
+            return;
+        }
+        let since = *self.without_leader_since.get_or_insert(cx.now);
+        if cx.now.since(since) < self.config.hold_clients {
+            return;
+        }
+        let close = |conn| Answer::Close { conn };
+        for entry in self.submitted.take_all() {
+            if matches!(entry.wish, Wish::Open { .. } | Wish::TakeUp { .. }) {
+                audience.answer(tree, tree.last_zxid(), close(entry.conn));
+            }
+        }
+        let mut attached: Vec<_> = self.attached.drain().map(|(_, attached)| attached.conn).collect();
+        attached.sort_unstable_by_key(|conn| (conn.frontend, conn.slot));
+        for conn in attached {
+            audience.answer(tree, tree.last_zxid(), close(conn));
+        }
+    }
+
+    pub(super) fn ask_for_snapshot(&mut self, cx: &Context, effects: &mut Vec<Effect>) {
         let due = self.applied_since_snapshot >= self.config.snap_count
             || self.bytes_since_snapshot >= self.config.snap_bytes;
-        if due && !self.snapshotting && self.log_room {
+        if due && !self.snapshotting && cx.log_room {
             self.snapshotting = true;
             (self.applied_since_snapshot, self.bytes_since_snapshot) = (0, 0);
             effects.push(Effect::TakeSnapshot);
@@ -72,9 +96,5 @@ impl Replica {
     /// holds everything, and a disk that has no room for it should not be tried at every turn.
     pub(super) fn snapshot_ended(&mut self, _done: bool) {
         self.snapshotting = false;
-    }
-
-    fn can_propose(&self) -> bool {
-        matches!(&self.role, Role::Leading(broadcast) if broadcast.next_zxid().is_some())
     }
 }

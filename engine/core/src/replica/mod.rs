@@ -1,5 +1,5 @@
-//! The replica: owner of all that is ordered. One [`Replica::step`] per turn: requests are judged and proposed, what
-//! the log has made durable is acknowledged, what a quorum has acknowledged is applied and answered.
+//! The replica: owner of all that is ordered. One [`Replica::step`] per turn: what clients ask is tagged and handed to
+//! whoever leads; the leader judges and proposes; what a quorum has made durable is applied and answered.
 //!
 //! Pure: the driver carries the effects out, and tells what came of them in a later step.
 
@@ -7,22 +7,27 @@ mod admission;
 mod config;
 mod delivery;
 mod housekeeping;
+mod leadership;
+mod letter;
+mod submitted;
 
 pub use config::ReplicaConfig;
 
 use crate::exchange::{Audience, Inbox};
-use crate::frame::{FrameBatch, FrameBuf};
-use crate::ids::{ConnId, Epoch, Instant, SessionId, WallMs, Zxid};
-use crate::prepare::Overlay;
-use crate::session::{SessionIds, SessionTable};
+use crate::frame::FrameBatch;
+use crate::ids::{ConnId, Epoch, Instant, ServerId, SessionId, Tag, WallMs, Zxid};
+use crate::session::SessionIds;
 use crate::tree::{Applied, Tree};
-use crate::zab::{Broadcast, Epochs, Quorum};
-use delivery::Outstanding;
+use crate::zab::{Epochs, Message, Output, RoleChange, Zab, ZabConfig};
+use hashbrown::{HashMap, HashSet};
+use leadership::Leadership;
+use letter::Letter;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use submitted::Submitted;
 
 /// What the driver tells the replica.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub enum Input {
     /// The epochs asked for by [`Effect::SaveEpochs`] are durable.
     EpochsSaved,
@@ -41,7 +46,16 @@ pub enum Input {
         /// Whether it is durable.
         done: bool,
     },
-    /// Time has passed: look for sessions that have expired, nodes that have outlived themselves.
+    /// There is a link to this server.
+    LinkUp(ServerId),
+    /// The link to this server is gone.
+    LinkDown(ServerId),
+    /// A message has come over the link to a server.
+    Message(ServerId, Message),
+    /// This server is about to stop: if it leads, somebody else should.
+    Leave,
+    /// Time has passed: look for sessions that have expired, nodes that have outlived themselves, servers that are
+    /// silent.
     Tick,
 }
 
@@ -52,19 +66,17 @@ pub enum Effect {
     SaveEpochs(Epochs),
     /// Append the frames to the log, then say [`Input::LogDurable`].
     Append(Arc<FrameBatch>),
+    /// Cut the log back: nothing behind this transaction is part of the history. What is said to be durable from then on
+    /// is of the next generation.
+    Truncate(Zxid),
+    /// Send a message over the link to a server.
+    Send(ServerId, Message),
+    /// End the link to a server; it may come up again.
+    Unlink(ServerId),
     /// Begin a snapshot of the tree as it is now, then say [`Input::SnapshotEnded`].
     TakeSnapshot,
     /// An invariant is broken, by a bug or a disk that lies: stop the process at once, acknowledge nothing more.
     Halt(String),
-}
-
-/// What stands between a start and serving.
-#[derive(Debug)]
-enum Role {
-    /// An epoch of its own is being made durable.
-    Establishing(Epochs),
-    /// Leader of an established epoch.
-    Leading(Broadcast),
 }
 
 /// Numbers for operators.
@@ -72,11 +84,13 @@ enum Role {
 pub struct ReplicaStatus {
     /// Whether requests are being processed.
     pub serving: bool,
+    /// This server's part.
+    pub role: RoleChange,
     /// The established epoch, or the last one known.
     pub epoch: Epoch,
     /// The last applied transaction.
     pub last_zxid: Zxid,
-    /// The last proposed transaction.
+    /// The last proposed transaction, as far as is known here.
     pub proposed: Zxid,
     /// Requests that wait for the log or for others before them.
     pub outstanding: usize,
@@ -86,31 +100,49 @@ pub struct ReplicaStatus {
     pub log_room: bool,
 }
 
+/// What one step is told beside what came in.
+#[derive(Clone, Copy, Debug)]
+struct Context {
+    now: Instant,
+    wall: WallMs,
+    ticked: bool,
+    log_room: bool,
+}
+
+/// A connection of this server that speaks for a session, and the request by which it came to.
+#[derive(Clone, Copy, Debug)]
+struct Attached {
+    conn: ConnId,
+    #[allow(dead_code, reason = "shown in debugging output")]
+    tag: Tag,
+}
+
 /// All that is ordered, except the tree itself, which the driver lends for each step.
 #[derive(Debug)]
 pub struct Replica {
     config: ReplicaConfig,
-    quorum: Quorum,
-    role: Role,
-    epochs: Epochs,
-    sessions: SessionTable,
+    zab: Zab,
+    /// What this server's clients wait for.
+    submitted: Submitted,
     session_ids: Option<SessionIds>,
-    overlay: Overlay,
-    /// Frames proposed in this turn.
-    batch: FrameBuf,
-    batch_prev: Zxid,
-    /// Proposed and not yet applied, with how far the first has been applied.
+    attached: HashMap<SessionId, Attached>,
+    /// Sessions that were heard from since the leader was told.
+    touched: HashSet<SessionId>,
+    /// There while this server leads.
+    leadership: Option<Leadership>,
+    /// Letters of other servers that wait for a zxid.
+    letters: VecDeque<(ServerId, Letter)>,
+    /// Appended and not yet applied, with how far the first has been applied.
     unapplied: VecDeque<Arc<FrameBatch>>,
     unapplied_at: usize,
-    outstanding: VecDeque<Outstanding>,
     log_generation: u32,
     log_room: bool,
     snapshotting: bool,
     applied_since_snapshot: u64,
     bytes_since_snapshot: u64,
-    next_reap: Instant,
-    reap: VecDeque<String>,
+    without_leader_since: Option<Instant>,
     applied: Applied,
+    output: Vec<Output>,
     halted: bool,
 }
 
@@ -122,46 +154,39 @@ impl Replica {
     /// If `epochs` contradicts itself: it is read from a checksummed record.
     #[must_use]
     pub fn new(config: ReplicaConfig, epochs: Epochs, tree: &Tree, replayed: u64) -> Replica {
-        assert!(epochs.current <= epochs.accepted, "the current epoch has been accepted: {epochs:?}");
-        let quorum = Quorum::majority([config.id]);
-        let newest = epochs.accepted.max(tree.last_zxid().epoch());
+        let agreement = ZabConfig {
+            id: config.id,
+            quorum: config.quorum.clone(),
+            timing: config.timing,
+            last_counter: config.last_counter,
+            history_bytes: config.history_bytes,
+            ensemble_seed: config.seed | 1,
+            defects: config.defects,
+        };
         Replica {
-            sessions: SessionTable::new(config.tick),
-            role: Role::Establishing(Epochs { accepted: newest, current: newest, ..epochs }),
-            quorum,
-            epochs,
+            zab: Zab::new(agreement, epochs, tree.last_zxid(), Instant::default()),
+            submitted: Submitted::new(Tag::first(config.id, config.seed.rotate_left(17))),
             session_ids: None,
-            overlay: Overlay::default(),
-            batch: FrameBuf::new(),
-            batch_prev: tree.last_zxid(),
+            attached: HashMap::new(),
+            touched: HashSet::new(),
+            leadership: None,
+            letters: VecDeque::new(),
             unapplied: VecDeque::new(),
             unapplied_at: 0,
-            outstanding: VecDeque::new(),
             log_generation: 0,
             log_room: true,
             snapshotting: false,
             applied_since_snapshot: replayed,
             bytes_since_snapshot: 0,
-            next_reap: Instant::default(),
-            reap: VecDeque::new(),
+            without_leader_since: None,
             applied: Applied::default(),
+            output: Vec::new(),
             halted: false,
             config,
         }
     }
 
-    /// Asks for an epoch of its own: the first effect of a new replica.
-    pub fn start(&mut self, effects: &mut Vec<Effect>) {
-        let Role::Establishing(epochs) = &mut self.role else { return };
-        let Some(next) = epochs.accepted.0.checked_add(1) else {
-            self.halt("the last epoch there can be (2^32 - 1) has been used".into(), effects);
-            return;
-        };
-        *epochs = Epochs { accepted: Epoch(next), current: Epoch(next), ..*epochs };
-        effects.push(Effect::SaveEpochs(*epochs));
-    }
-
-    /// One turn. All of `inputs` is taken; of `inbox` what can be decided now.
+    /// One turn. All of `inputs` is taken, and all of `inbox`.
     #[allow(clippy::too_many_arguments, reason = "the driver lends what it owns; a struct would only rename that")]
     pub fn step(
         &mut self,
@@ -173,106 +198,178 @@ impl Replica {
         audience: &mut impl Audience,
         effects: &mut Vec<Effect>,
     ) {
-        let mut ticked = false;
-        for input in inputs.drain(..) {
-            match input {
-                Input::EpochsSaved => self.established(now, wall, tree),
-                Input::LogDurable { through, generation } => {
-                    self.durable(now, through, generation, tree, audience, effects)
-                }
-                Input::LogRoom(room) => self.log_room = room,
-                Input::SnapshotEnded { done } => self.snapshot_ended(done),
-                Input::Tick => ticked = true,
-            }
-        }
         if self.halted {
             return;
         }
-        self.admit(now, wall, tree, inbox, audience);
-        if ticked {
-            self.tick(now, wall, tree);
+        let mut cx = Context { now, wall, ticked: false, log_room: self.log_room };
+        self.zab.at(now);
+        for input in inputs.drain(..) {
+            cx.ticked |= matches!(input, Input::Tick);
+            self.input(input);
         }
-        self.release(now, tree, audience, effects);
-        self.seal(effects);
-        self.roll_epoch_if_exhausted(effects);
-        self.ask_for_snapshot(effects);
+        cx.log_room = self.log_room;
+        self.take_asks(&cx, tree, inbox);
+        self.agree(&cx, tree, audience, effects);
+        self.judge_letters(&cx, tree);
+        self.judge_own(&cx, tree);
+        if cx.ticked {
+            self.tick(&cx, tree, audience);
+        }
+        self.seal();
+        self.forward(&cx);
+        self.send_verdicts();
+        self.agree(&cx, tree, audience, effects);
+        self.release(tree, audience);
+        self.renew_epoch_if_exhausted(&cx, tree, audience, effects);
+        self.ask_for_snapshot(&cx, effects);
     }
 
-    /// The epoch is durable: sessions start with fresh timeouts, requests are taken.
-    fn established(&mut self, now: Instant, wall: WallMs, tree: &Tree) {
-        let Role::Establishing(epochs) = self.role else { return };
-        assert!(self.outstanding.is_empty(), "a new epoch starts with nothing outstanding");
-        self.epochs = epochs;
-        self.batch_prev = tree.last_zxid();
-        let broadcast = Broadcast::new(self.quorum.clone(), epochs.current, tree.last_zxid(), self.config.last_counter);
-        self.role = Role::Leading(broadcast);
-        if self.session_ids.is_none() {
-            self.session_ids = Some(SessionIds::new(self.config.id, wall));
-            for (id, session) in tree.sessions() {
-                self.sessions.track(now, id, config::millis(session.timeout_ms), None);
+    fn input(&mut self, input: Input) {
+        match input {
+            Input::EpochsSaved => self.zab.epochs_saved(),
+            Input::LogDurable { through, generation } if generation == self.log_generation => {
+                self.zab.log_durable(through);
             }
-            self.next_reap = now.plus(self.config.reap_interval);
+            Input::LogDurable { .. } => {}
+            Input::LogRoom(room) => self.log_room = room,
+            Input::SnapshotEnded { done } => self.snapshot_ended(done),
+            Input::LinkUp(peer) => self.zab.link_up(peer),
+            Input::LinkDown(peer) => self.zab.link_down(peer),
+            Input::Message(from, message) => self.zab.message(from, message),
+            Input::Leave => self.zab.leave_office(),
+            Input::Tick => self.zab.tick(),
         }
     }
 
-    /// What this turn has proposed goes to the log as one batch.
-    fn seal(&mut self, effects: &mut Vec<Effect>) {
-        if self.batch.is_empty() {
-            return;
+    /// Lets agreement do what has become possible, and acts on it.
+    fn agree(&mut self, cx: &Context, tree: &mut Tree, audience: &mut impl Audience, effects: &mut Vec<Effect>) {
+        self.zab.settle();
+        let mut output = core::mem::take(&mut self.output);
+        self.zab.take_output(&mut output);
+        for output in output.drain(..) {
+            if let Err(reason) = self.act(cx, output, tree, audience, effects) {
+                self.halted = true;
+                effects.push(Effect::Halt(reason));
+                return;
+            }
         }
-        let batch = Arc::new(FrameBatch::new(core::mem::take(&mut self.batch)));
-        assert_eq!(batch.prev(), self.batch_prev, "batches form a chain");
-        self.batch_prev = batch.last();
-        self.unapplied.push_back(Arc::clone(&batch));
-        effects.push(Effect::Append(batch));
+        self.output = output;
+    }
+
+    fn act(
+        &mut self,
+        cx: &Context,
+        output: Output,
+        tree: &mut Tree,
+        audience: &mut impl Audience,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), String> {
+        match output {
+            Output::Send { to, message } => effects.push(Effect::Send(to, message)),
+            Output::Unlink(peer) => effects.push(Effect::Unlink(peer)),
+            Output::SaveEpochs(epochs) => effects.push(Effect::SaveEpochs(epochs)),
+            Output::Append(batch) => {
+                self.unapplied.push_back(Arc::clone(&batch));
+                effects.push(Effect::Append(batch));
+            }
+            Output::Truncate(to) => return self.truncate(to, tree, effects),
+            Output::Committed(through) => return self.apply_through(cx, through, tree, audience),
+            Output::Role(role) => self.role_changed(cx, role, tree, audience),
+            Output::Payload { from, bytes } => self.letter(cx, from, &bytes),
+            Output::Confirmed(round) => self.confirmed(round),
+            Output::LearnerUpToDate(_) => {}
+            Output::SendSnapshot(learner) => effects.push(Effect::Unlink(learner)),
+            Output::BeginInstall(_) | Output::InstallChunk { .. } => {
+                return Err("a state cannot be taken over as a whole yet: start with an empty data directory".into());
+            }
+            Output::Halt(reason) => return Err(reason),
+        }
+        Ok(())
+    }
+
+    /// What is behind `to` is not part of the history. It has not been applied, since it was not committed.
+    fn truncate(&mut self, to: Zxid, tree: &Tree, effects: &mut Vec<Effect>) -> Result<(), String> {
+        if to < tree.last_zxid() {
+            return Err(format!("{to} is to be the last transaction, but {} is applied", tree.last_zxid()));
+        }
+        self.log_generation += 1;
+        while self.unapplied.back().is_some_and(|batch| batch.prev() >= to) {
+            self.unapplied.pop_back();
+        }
+        if let Some(last) = self.unapplied.back_mut()
+            && last.last() > to
+        {
+            *last = last.through(to).expect("the batch begins before the cut");
+        }
+        effects.push(Effect::Truncate(to));
+        Ok(())
+    }
+
+    fn role_changed(&mut self, cx: &Context, role: RoleChange, tree: &Tree, audience: &mut impl Audience) {
+        self.letters.clear();
+        self.leadership = match role {
+            RoleChange::Leading { .. } => {
+                assert!(self.unapplied.is_empty(), "a new leader has applied everything that it brings");
+                Some(Leadership::new(cx, &self.config, tree))
+            }
+            RoleChange::Following { .. } | RoleChange::Looking => None,
+        };
+        if role != RoleChange::Looking {
+            self.release(tree, audience);
+            self.submitted.start_over();
+        }
+    }
+
+    /// What this turn has proposed is one batch.
+    fn seal(&mut self) {
+        let Some(leadership) = &mut self.leadership else { return };
+        if !leadership.batch.is_empty() {
+            let batch = core::mem::take(&mut leadership.batch);
+            self.zab.propose(Arc::new(FrameBatch::new(batch)));
+        }
     }
 
     /// The epoch's counter is used up: when all of it is applied, the next epoch begins. Requests wait meanwhile.
-    fn roll_epoch_if_exhausted(&mut self, effects: &mut Vec<Effect>) {
-        let Role::Leading(broadcast) = &self.role else { return };
-        if broadcast.next_zxid().is_none() && self.outstanding.is_empty() {
-            self.role = Role::Establishing(self.epochs);
-            self.start(effects);
+    fn renew_epoch_if_exhausted(
+        &mut self,
+        cx: &Context,
+        tree: &mut Tree,
+        audience: &mut impl Audience,
+        effects: &mut Vec<Effect>,
+    ) {
+        if self.leadership.is_some() && self.zab.next_zxid().is_none() && self.unapplied.is_empty() {
+            self.zab.renew_epoch();
+            self.agree(cx, tree, audience, effects);
         }
-    }
-
-    fn halt(&mut self, reason: String, effects: &mut Vec<Effect>) {
-        self.halted = true;
-        effects.push(Effect::Halt(reason));
     }
 
     /// Numbers for operators.
     #[must_use]
     pub fn status(&self, tree: &Tree) -> ReplicaStatus {
-        let (serving, epoch, proposed) = match &self.role {
-            Role::Leading(broadcast) => (true, broadcast.epoch(), broadcast.proposed()),
-            Role::Establishing(_) => (false, self.epochs.current, tree.last_zxid()),
-        };
+        let role = self.zab.role();
         ReplicaStatus {
-            serving,
-            epoch,
+            serving: role != RoleChange::Looking,
+            role,
+            epoch: match role {
+                RoleChange::Leading { epoch } | RoleChange::Following { epoch, .. } => epoch,
+                RoleChange::Looking => self.zab.epochs().current,
+            },
             last_zxid: tree.last_zxid(),
-            proposed,
-            outstanding: self.outstanding.len(),
-            sessions: self.sessions.len(),
+            proposed: self.zab.last(),
+            outstanding: self.submitted.len(),
+            sessions: tree.session_count(),
             log_room: self.log_room,
         }
     }
 
-    /// Whether anything is proposed and not yet applied.
+    /// Whether nothing that this server's clients wait for, and nothing that it has logged, is unfinished.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.outstanding.is_empty()
+        self.submitted.is_empty() && self.unapplied.is_empty()
     }
 
-    /// Sessions by the time at which they would expire, for the `dump` command.
+    /// Sessions by the time at which they would expire, for the `dump` command; only the leader knows.
     pub fn session_buckets(&self) -> impl Iterator<Item = (Instant, Vec<SessionId>)> + '_ {
-        self.sessions.buckets()
-    }
-
-    /// The connection that speaks for a session.
-    #[must_use]
-    pub fn session_owner(&self, session: SessionId) -> Option<ConnId> {
-        self.sessions.owner(session)
+        self.leadership.iter().flat_map(|leadership| leadership.sessions.buckets())
     }
 }

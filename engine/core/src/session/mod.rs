@@ -7,7 +7,7 @@ mod identity;
 pub use expiry::ExpiryQueue;
 pub use identity::{SessionIds, password};
 
-use crate::ids::{ConnId, Instant, SessionId};
+use crate::ids::{Instant, SessionId, Tag};
 use core::time::Duration;
 use hashbrown::HashMap;
 
@@ -15,8 +15,8 @@ use hashbrown::HashMap;
 #[derive(Clone, Debug)]
 struct Live {
     timeout: Duration,
-    /// The connection that speaks for the session; `None` while the client is away.
-    owner: Option<ConnId>,
+    /// The request by which a connection became the one that speaks for the session, also if it is only proposed yet.
+    owner: Tag,
     /// Its end has been proposed: nothing more is accepted from it.
     closing: bool,
 }
@@ -63,15 +63,15 @@ impl SessionTable {
     }
 
     /// Takes up a session with a full fresh timeout: one just created, or one found in the tree by a new leader.
-    pub fn track(&mut self, now: Instant, id: SessionId, timeout: Duration, owner: Option<ConnId>) {
+    pub fn track(&mut self, now: Instant, id: SessionId, timeout: Duration, owner: Tag) {
         self.live.insert(id, Live { timeout, owner, closing: false });
         self.expiry.touch(now, id, timeout);
     }
 
-    /// Forgets a session whose end has been applied. Returns the connection that spoke for it.
-    pub fn forget(&mut self, id: SessionId) -> Option<ConnId> {
+    /// Forgets a session whose end has been applied.
+    pub fn forget(&mut self, id: SessionId) {
         self.expiry.remove(id);
-        self.live.remove(&id).and_then(|live| live.owner)
+        self.live.remove(&id);
     }
 
     /// The client was heard from. Closing sessions stay closing.
@@ -83,44 +83,28 @@ impl SessionTable {
         }
     }
 
-    /// Whether a request that came over `conn` may be executed for the session.
+    /// Whether a request of a connection that was attached by `attached` may be executed for the session.
     ///
     /// # Errors
     /// [`Rejection`]
-    pub fn check(&self, id: SessionId, conn: ConnId) -> Result<(), Rejection> {
+    pub fn check(&self, id: SessionId, attached: Tag) -> Result<(), Rejection> {
         match self.live.get(&id) {
             None => Err(Rejection::Expired),
             Some(live) if live.closing => Err(Rejection::Expired),
-            Some(live) if live.owner != Some(conn) => Err(Rejection::Moved),
+            Some(live) if live.owner != attached => Err(Rejection::Moved),
             Some(_) => Ok(()),
         }
     }
 
-    /// A client comes back to its session over `conn`, with a newly negotiated timeout. Returns the connection that
-    /// spoke for it until now, which must be closed; `Err` if there is no such session any more.
+    /// A client comes back to its session, with a newly negotiated timeout; its request has the tag `owner`.
     ///
     /// # Errors
     /// [`Rejection::Expired`]
-    pub fn reattach(
-        &mut self,
-        now: Instant,
-        id: SessionId,
-        timeout: Duration,
-        conn: ConnId,
-    ) -> Result<Option<ConnId>, Rejection> {
+    pub fn take_over(&mut self, now: Instant, id: SessionId, timeout: Duration, owner: Tag) -> Result<(), Rejection> {
         let live = self.live.get_mut(&id).filter(|live| !live.closing).ok_or(Rejection::Expired)?;
-        live.timeout = timeout;
+        (live.timeout, live.owner) = (timeout, owner);
         self.expiry.touch(now, id, timeout);
-        Ok(live.owner.replace(conn).filter(|old| *old != conn))
-    }
-
-    /// The connection is gone; if it spoke for the session, nobody does now.
-    pub fn detach(&mut self, id: SessionId, conn: ConnId) {
-        if let Some(live) = self.live.get_mut(&id)
-            && live.owner == Some(conn)
-        {
-            live.owner = None;
-        }
+        Ok(())
     }
 
     /// The session's end is being proposed. False if that has been done before, or there is no such session.
@@ -146,12 +130,6 @@ impl SessionTable {
         self.expiry.next_deadline()
     }
 
-    /// The connection that speaks for a session.
-    #[must_use]
-    pub fn owner(&self, id: SessionId) -> Option<ConnId> {
-        self.live.get(&id).and_then(|live| live.owner)
-    }
-
     /// Sessions by the time at which they would expire, for the `dump` command.
     pub fn buckets(&self) -> impl Iterator<Item = (Instant, Vec<SessionId>)> + '_ {
         self.expiry.buckets()
@@ -165,9 +143,8 @@ mod tests {
     const TICK: Duration = Duration::from_millis(1000);
     const S: SessionId = SessionId(7);
 
-    fn conn(slot: u32) -> ConnId {
-        ConnId { frontend: 0, slot, generation: 0 }
-    }
+    const FIRST: Tag = Tag(1);
+    const SECOND: Tag = Tag(2);
 
     fn at(ms: u64) -> Instant {
         Instant(ms * 1_000_000)
@@ -175,7 +152,7 @@ mod tests {
 
     fn table() -> SessionTable {
         let mut table = SessionTable::new(TICK);
-        table.track(at(0), S, Duration::from_millis(4000), Some(conn(1)));
+        table.track(at(0), S, Duration::from_millis(4000), FIRST);
         table
     }
 
@@ -197,11 +174,9 @@ mod tests {
     #[test]
     fn another_connection_takes_over_and_the_old_one_is_refused() {
         let mut table = table();
-        assert_eq!(table.check(S, conn(1)), Ok(()));
-        assert_eq!(table.reattach(at(1), S, TICK, conn(2)), Ok(Some(conn(1))));
-        assert_eq!(table.check(S, conn(1)), Err(Rejection::Moved));
-        table.detach(S, conn(1));
-        assert_eq!(table.check(S, conn(2)), Ok(()), "a late detach of the old connection changes nothing");
+        assert_eq!(table.check(S, FIRST), Ok(()));
+        assert_eq!(table.take_over(at(1), S, TICK, SECOND), Ok(()));
+        assert_eq!((table.check(S, FIRST), table.check(S, SECOND)), (Err(Rejection::Moved), Ok(())));
     }
 
     #[test]
@@ -209,10 +184,11 @@ mod tests {
         let mut table = table();
         assert!(table.begin_close(S));
         assert!(!table.begin_close(S));
-        assert_eq!(table.check(S, conn(1)), Err(Rejection::Expired));
-        assert_eq!(table.reattach(at(1), S, TICK, conn(2)), Err(Rejection::Expired));
+        assert_eq!(table.check(S, FIRST), Err(Rejection::Expired));
+        assert_eq!(table.take_over(at(1), S, TICK, SECOND), Err(Rejection::Expired));
         table.touch(at(1), S);
         assert!(table.expired(at(99_000), 9).is_empty(), "its end has been proposed already");
-        assert_eq!(table.forget(S), Some(conn(1)));
+        table.forget(S);
+        assert!(table.is_empty());
     }
 }

@@ -112,6 +112,10 @@ impl Following {
                 self.leader_committed = self.leader_committed.max(through);
                 Ok(())
             }
+            Message::Confirm { epoch, round } if self.is_of(epoch) && self.active => {
+                shared.send(self.leader, Message::Confirmed { epoch, round });
+                Ok(())
+            }
             Message::Payload { epoch, bytes } if self.is_of(epoch) && self.active => {
                 shared.out.push(Output::Payload { from: self.leader, bytes });
                 Ok(())

@@ -1,7 +1,7 @@
 //! The recent transactions, kept in memory: what followers are fed from, and by which a learner's history is compared
 //! with ours. Older ones are in the log.
 
-use crate::frame::{FrameBatch, FrameBuf};
+use crate::frame::FrameBatch;
 use crate::ids::Zxid;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -92,7 +92,7 @@ impl History {
         if let Some(entry) = self.batches.back()
             && entry.batch.last() > to
         {
-            let kept = part(&entry.batch, |zxid| zxid <= to);
+            let kept = entry.batch.through(to);
             self.pop();
             if let Some(kept) = kept {
                 self.push(kept);
@@ -143,7 +143,7 @@ impl History {
         assert!(after >= self.base, "{after} is not kept, only what is behind {}", self.base);
         let at = self.batches.partition_point(|entry| entry.batch.last() <= after);
         let batch = &self.batches[at].batch;
-        if batch.prev() == after { Some(Arc::clone(batch)) } else { part(batch, |zxid| zxid > after) }
+        if batch.prev() == after { Some(Arc::clone(batch)) } else { batch.behind(after) }
     }
 
     /// Bytes of everything ever appended through about `zxid`; only differences mean anything.
@@ -157,19 +157,10 @@ impl History {
     }
 }
 
-/// The transactions of a batch that are wanted, if there are any.
-fn part(batch: &FrameBatch, wanted: impl Fn(Zxid) -> bool) -> Option<Arc<FrameBatch>> {
-    let mut bytes = FrameBuf::new();
-    for frame in batch.frames().filter(|frame| wanted(frame.zxid())) {
-        bytes.extend_from_slice(frame.as_bytes());
-    }
-    (!bytes.is_empty()).then(|| Arc::new(FrameBatch::new(bytes)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::{FrameHeader, encode};
+    use crate::frame::{FrameBuf, FrameHeader, encode};
     use crate::ids::{Epoch, SessionId, Tag, WallMs};
 
     fn z(counter: u32) -> Zxid {

@@ -55,8 +55,17 @@ pub(super) struct Leading {
     start: Zxid,
     learners: BTreeMap<ServerId, Learner>,
     broadcast: Option<Broadcast>,
+    /// Rounds of confirmation: the last one that is wanted, sent, and confirmed by a quorum.
+    rounds: Rounds,
     /// Since when the log owes an answer, and what was durable then.
     log_waits: Option<(Instant, Zxid)>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Rounds {
+    wanted: u64,
+    sent: u64,
+    confirmed: u64,
 }
 
 /// What the leader knows of one learner.
@@ -70,6 +79,8 @@ struct Learner {
     sync: Option<Sync>,
     acked: Zxid,
     told_committed: Zxid,
+    /// The last round that it confirmed.
+    confirmed: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -117,6 +128,7 @@ impl Leading {
             start: shared.history.last(),
             learners: BTreeMap::new(),
             broadcast: None,
+            rounds: Rounds::default(),
             log_waits: None,
         }
     }
@@ -172,6 +184,11 @@ impl Leading {
                     learner.acked = learner.acked.max(through);
                 }
             }
+            Message::Confirmed { epoch, round } if self.epoch == Some(epoch) => {
+                if let Some(learner) = self.learners.get_mut(&from) {
+                    learner.confirmed = learner.confirmed.max(round).min(self.rounds.sent);
+                }
+            }
             Message::Payload { epoch, bytes } if self.epoch == Some(epoch) => {
                 if self.sync_of(from).is_some_and(|sync| sync.up_to_date) {
                     shared.out.push(Output::Payload { from, bytes });
@@ -202,6 +219,7 @@ impl Leading {
             sync: None,
             acked: Zxid::ZERO,
             told_committed: Zxid::ZERO,
+            confirmed: 0,
         };
         self.learners.insert(from, learner);
         Ok(())
@@ -236,6 +254,7 @@ impl Leading {
         if self.phase == Phase::Broadcast {
             self.acknowledge(shared);
             self.tell_up_to_date(shared);
+            self.confirm_rounds(shared);
         }
         self.feed(shared);
         Ok(())
@@ -374,6 +393,31 @@ impl Leading {
             learner.told_committed = committed;
             shared.send(*id, Message::UpToDate { epoch, committed });
             shared.out.push(Output::LearnerUpToDate(*id));
+        }
+    }
+
+    /// Asks for a new confirmation that this server leads; its round.
+    pub(super) fn confirm(&mut self) -> u64 {
+        self.rounds.wanted = self.rounds.sent + 1;
+        self.rounds.wanted
+    }
+
+    fn confirm_rounds(&mut self, shared: &mut Shared) {
+        let epoch = self.epoch.expect("an established leader has an epoch");
+        if self.rounds.wanted > self.rounds.sent {
+            let round = self.rounds.wanted;
+            self.rounds.sent = round;
+            for id in self.active().collect::<Vec<_>>() {
+                shared.send(id, Message::Confirm { epoch, round });
+            }
+        }
+        let (own, sent) = (shared.id, self.rounds.sent);
+        let confirmed_by =
+            |id: ServerId| if id == own { sent } else { self.learners.get(&id).map_or(0, |l| l.confirmed) };
+        let confirmed = shared.quorum.reached(confirmed_by);
+        if confirmed > self.rounds.confirmed {
+            self.rounds.confirmed = confirmed;
+            shared.out.push(Output::Confirmed(confirmed));
         }
     }
 

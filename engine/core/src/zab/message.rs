@@ -145,10 +145,21 @@ pub enum Message {
         /// The transaction.
         through: Zxid,
     },
-    /// Leader to learner, and back: I am here.
-    Ping {
+    /// Over every link, every so often: I am here.
+    Ping,
+    /// Leader to learner: do you still follow me?
+    Confirm {
         /// The leader's epoch.
         epoch: Epoch,
+        /// Rises with each time it is asked.
+        round: u64,
+    },
+    /// Learner to leader: yes.
+    Confirmed {
+        /// The leader's epoch.
+        epoch: Epoch,
+        /// The round that was asked.
+        round: u64,
     },
     /// Between an established leader and a learner that is up to date: something that is none of agreement's business.
     /// It keeps its place among the other messages.

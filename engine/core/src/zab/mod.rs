@@ -83,6 +83,8 @@ pub enum Output {
         /// Nothing follows.
         last: bool,
     },
+    /// A quorum has confirmed that this server leads, in this round and those before: see [`Zab::confirm`].
+    Confirmed(u64),
     /// A message for this server's replica.
     Payload {
         /// Of which server's.
@@ -275,9 +277,8 @@ impl Zab {
         let (now, every) = (self.shared.now, self.shared.timing.heartbeat);
         let due: Vec<ServerId> =
             self.shared.peers.iter().filter(|(_, peer)| now.since(peer.sent) >= every).map(|(id, _)| *id).collect();
-        let epoch = self.shared.epochs.current;
         for id in due {
-            self.shared.send(id, Message::Ping { epoch });
+            self.shared.send(id, Message::Ping);
         }
     }
 
@@ -438,6 +439,17 @@ impl Zab {
     /// Begins a new epoch because the one that is has no zxid left; everything in it must have been committed.
     pub fn renew_epoch(&mut self) {
         self.abdicate(Abdication::Exhausted);
+    }
+
+    /// Has a quorum confirm that this server still leads; [`Output::Confirmed`] with this round, or a later one, tells when
+    /// it has. `None` if nobody else needs to be asked.
+    ///
+    /// # Panics
+    /// If this server does not lead.
+    pub fn confirm(&mut self) -> Option<u64> {
+        let own = self.shared.id;
+        let Role::Leading(leading) = &mut self.role else { panic!("only a leader can be confirmed") };
+        if self.shared.quorum.is_reached_by(|id| id == own) { None } else { Some(leading.confirm()) }
     }
 
     /// Sends something to the replica of an up-to-date learner, or of the leader that this server is up to date with.

@@ -70,9 +70,6 @@ impl Server {
             snapshots_asked: 0,
             halted: None,
         };
-        let mut effects = Vec::new();
-        server.replica.start(&mut effects);
-        server.act(effects);
         server.turn();
         server
     }
@@ -109,6 +106,7 @@ impl Server {
             match effect {
                 Effect::SaveEpochs(_) => self.inputs.push(Input::EpochsSaved),
                 Effect::Append(batch) => self.appended = Some(batch.last()),
+                Effect::Send(..) | Effect::Unlink(_) | Effect::Truncate(_) => unreachable!("there is one server"),
                 Effect::TakeSnapshot => self.snapshots_asked += 1,
                 Effect::Halt(reason) => self.halted = Some(reason),
             }

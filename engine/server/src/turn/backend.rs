@@ -26,10 +26,8 @@ pub(crate) struct Backend {
 
 impl Backend {
     /// Over a replica that has not been started.
-    pub(crate) fn new(mut replica: Replica, log: Log) -> Backend {
-        let mut effects = Vec::new();
-        replica.start(&mut effects);
-        let (inbox, inputs, events) = (Inbox::new(), Vec::new(), Vec::new());
+    pub(crate) fn new(replica: Replica, log: Log) -> Backend {
+        let (inbox, inputs, effects, events) = (Inbox::new(), Vec::new(), Vec::new(), Vec::new());
         Backend { replica, inbox, inputs, log: Some(log), snapshot: None, abandoned_walk: None, effects, events }
     }
 

@@ -1,0 +1,257 @@
+//! What this server's clients have asked for and not yet been answered, in the order in which it came.
+//!
+//! A request stays here, with its bytes, until its answer is certain. So it can be submitted again to a new leader if
+//! the old one died with it; and since each has a tag that the transaction carries on, one that was executed after all
+//! is found in the history and not submitted twice.
+
+use crate::acl::Id;
+use crate::error_code::ErrorCode;
+use crate::ids::{ConnId, SessionId, Tag, Zxid};
+use crate::jute::Refusal;
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// What the leader decided about a request that did not become a transaction.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Verdict {
+    /// Nothing changed.
+    Refused(ErrorCode),
+    /// It cannot be decoded.
+    Malformed(Refusal),
+    /// One step of a multi was refused; nothing changed.
+    MultiRefused { steps: u32, failed: u32, error: ErrorCode },
+    /// Leadership was confirmed after the sync had come.
+    Synced,
+    /// There is no such session, or the password is wrong.
+    ConnectRefused,
+    /// Another connection speaks for the session.
+    Moved,
+}
+
+/// A request, as it was asked.
+#[derive(Clone, Debug)]
+pub(super) enum Wish {
+    /// A new session; its id is chosen.
+    Open { timeout_ms: i32 },
+    /// Its own session back.
+    TakeUp { passwd: Box<[u8]>, timeout_ms: i32 },
+    /// Anything of an open session.
+    Request { attached: Tag, cxid: i32, op: i32, auth: Arc<[Id]>, body: Range<u64> },
+}
+
+#[derive(Debug)]
+enum State {
+    /// Not decided, as far as is known here.
+    Waiting,
+    /// Decided; answered when everything through the zxid is applied.
+    Decided(Zxid, Verdict),
+    /// Answered.
+    Done,
+}
+
+/// One request.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) conn: ConnId,
+    pub(super) session: SessionId,
+    pub(super) wish: Wish,
+    state: State,
+}
+
+impl Entry {
+    pub(super) fn cxid(&self) -> i32 {
+        if let Wish::Request { cxid, .. } = self.wish { cxid } else { 0 }
+    }
+
+    /// Whether it waits for a decision.
+    pub(super) fn is_waiting(&self) -> bool {
+        matches!(self.state, State::Waiting)
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Submitted {
+    entries: VecDeque<Entry>,
+    /// Tag of the first entry; the others follow without a gap.
+    first: Tag,
+    bodies: Bodies,
+    /// So many entries, from the first on, are with the leader.
+    handed_over: usize,
+}
+
+impl Submitted {
+    pub(super) fn new(first: Tag) -> Submitted {
+        Submitted { entries: VecDeque::new(), first, bodies: Bodies::default(), handed_over: 0 }
+    }
+
+    /// Takes a request; its tag.
+    pub(super) fn push(&mut self, conn: ConnId, session: SessionId, wish: Wish) -> Tag {
+        let tag = Tag(self.first.0 + self.entries.len() as u64);
+        self.entries.push_back(Entry { conn, session, wish, state: State::Waiting });
+        tag
+    }
+
+    /// Keeps the bytes of a request.
+    pub(super) fn keep(&mut self, body: &[u8]) -> Range<u64> {
+        self.bodies.push(body)
+    }
+
+    /// The bytes of a request.
+    pub(super) fn body(&self, range: &Range<u64>) -> &[u8] {
+        self.bodies.get(range)
+    }
+
+    /// The next request that is not with the leader; from now on it is.
+    pub(super) fn hand_over(&mut self) -> Option<(Tag, &Entry)> {
+        let at = self.handed_over;
+        let entry = self.entries.get(at)?;
+        self.handed_over += 1;
+        Some((Tag(self.first.0 + at as u64), entry))
+    }
+
+    /// Whether there is a request that is not with the leader.
+    pub(super) fn has_more(&self) -> bool {
+        self.handed_over < self.entries.len()
+    }
+
+    /// There is another leader: what is undecided is to be handed over again. Judgements of the old one count only if
+    /// everything that they were based on is applied; those have been answered by now.
+    pub(super) fn start_over(&mut self) {
+        self.handed_over = 0;
+        for entry in &mut self.entries {
+            if matches!(entry.state, State::Decided(..)) {
+                entry.state = State::Waiting;
+            }
+        }
+        while self.entries.get(self.handed_over).is_some_and(|entry| matches!(entry.state, State::Done)) {
+            self.handed_over += 1;
+        }
+    }
+
+    fn at(&self, tag: Tag) -> Option<usize> {
+        let at = tag.0.checked_sub(self.first.0)? as usize;
+        (at < self.entries.len()).then_some(at)
+    }
+
+    /// The request, unless it is answered already.
+    pub(super) fn get(&self, tag: Tag) -> Option<&Entry> {
+        self.at(tag).map(|at| &self.entries[at]).filter(|entry| !matches!(entry.state, State::Done))
+    }
+
+    /// Requests of the same connection that are before this one and still waiting.
+    pub(super) fn waiting_before(&self, tag: Tag) -> Vec<Tag> {
+        let Some(at) = self.at(tag) else { return Vec::new() };
+        let conn = self.entries[at].conn;
+        let before = self.entries.iter().take(at).enumerate();
+        let waiting = before.filter(|(_, entry)| entry.is_waiting() && entry.conn == conn);
+        waiting.map(|(at, _)| Tag(self.first.0 + at as u64)).collect()
+    }
+
+    /// The leader has decided.
+    pub(super) fn decide(&mut self, tag: Tag, released_by: Zxid, verdict: Verdict) {
+        if let Some(at) = self.at(tag)
+            && self.entries[at].is_waiting()
+        {
+            self.entries[at].state = State::Decided(released_by, verdict);
+        }
+    }
+
+    /// It has been answered.
+    pub(super) fn done(&mut self, tag: Tag) {
+        if let Some(at) = self.at(tag) {
+            self.entries[at].state = State::Done;
+        }
+    }
+
+    /// The next request, in order, whose verdict may be told when everything through `applied` is.
+    pub(super) fn next_verdict(&mut self, applied: Zxid) -> Option<(Entry, Verdict)> {
+        self.drop_done();
+        let State::Decided(released_by, _) = &self.entries.front()?.state else { return None };
+        if *released_by > applied {
+            return None;
+        }
+        let mut entry = self.pop();
+        let State::Decided(_, verdict) = core::mem::replace(&mut entry.state, State::Done) else {
+            unreachable!("just seen")
+        };
+        Some((entry, verdict))
+    }
+
+    /// Takes everything out, in order.
+    pub(super) fn take_all(&mut self) -> Vec<Entry> {
+        let mut all = Vec::new();
+        while !self.entries.is_empty() {
+            let entry = self.pop();
+            if !matches!(entry.state, State::Done) {
+                all.push(entry);
+            }
+        }
+        all
+    }
+
+    fn drop_done(&mut self) {
+        while self.entries.front().is_some_and(|entry| matches!(entry.state, State::Done)) {
+            self.pop();
+        }
+    }
+
+    fn pop(&mut self) -> Entry {
+        let entry = self.entries.pop_front().expect("only what is there is taken");
+        self.first = self.first.next();
+        self.handed_over = self.handed_over.saturating_sub(1);
+        if let Wish::Request { body, .. } = &entry.wish {
+            self.bodies.release(body.end);
+        }
+        entry
+    }
+
+    /// Requests that are not answered.
+    pub(super) fn len(&self) -> usize {
+        self.entries.iter().filter(|entry| !matches!(entry.state, State::Done)).count()
+    }
+
+    /// Whether everything is answered.
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Bytes that come at the end and go at the front, each stretch in one piece.
+#[derive(Debug, Default)]
+struct Bodies {
+    bytes: Vec<u8>,
+    /// Position of the first byte that is kept, counted from the very first.
+    start: u64,
+    released: u64,
+}
+
+/// Bytes that are no longer needed before the rest is moved up.
+const SLACK: usize = 256 << 10;
+
+impl Bodies {
+    fn push(&mut self, body: &[u8]) -> Range<u64> {
+        let start = self.start + self.bytes.len() as u64;
+        self.bytes.extend_from_slice(body);
+        start..start + body.len() as u64
+    }
+
+    fn get(&self, range: &Range<u64>) -> &[u8] {
+        &self.bytes[(range.start - self.start) as usize..(range.end - self.start) as usize]
+    }
+
+    fn release(&mut self, through: u64) {
+        self.released = self.released.max(through);
+        let free = (self.released - self.start) as usize;
+        if free == self.bytes.len() {
+            self.bytes.clear();
+            self.bytes.shrink_to(4 * SLACK);
+        } else if free > SLACK && free > self.bytes.len() / 2 {
+            self.bytes.drain(..free);
+        } else {
+            return;
+        }
+        self.start = self.released;
+    }
+}
