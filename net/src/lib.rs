@@ -6,6 +6,7 @@
 
 mod accept;
 mod admission;
+mod bell;
 mod connection;
 mod events;
 mod framer;
