@@ -11,6 +11,7 @@ mod connection;
 mod events;
 mod framer;
 mod handover;
+pub mod links;
 mod listener;
 mod readiness;
 mod service;
