@@ -8,6 +8,10 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+/// A link that lasted so long was a good one: the pauses begin anew. (Two servers with one id would otherwise drive each
+/// other out without a pause.)
+const STEADY: Duration = Duration::from_secs(1);
+
 /// What the dialler wants done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Step {
@@ -35,6 +39,7 @@ pub(crate) struct Dialler {
     untried: VecDeque<SocketAddr>,
     has_names: bool,
     resolving: bool,
+    up_since: Option<Instant>,
     failed_rounds: u32,
     retry_min: Duration,
     retry_max: Duration,
@@ -50,6 +55,7 @@ impl Dialler {
             untried: VecDeque::new(),
             has_names: !all,
             resolving: false,
+            up_since: None,
             failed_rounds: 0,
             retry_min: limits.retry_min,
             retry_max: limits.retry_max,
@@ -97,13 +103,16 @@ impl Dialler {
     }
 
     /// The peer has greeted.
-    pub(crate) fn up(&mut self) {
-        self.failed_rounds = 0;
+    pub(crate) fn up(&mut self, now: Instant) {
+        self.up_since = Some(now);
         self.untried.clear();
     }
 
     /// The connection was not made, did not become a link, or was one and is lost.
     pub(crate) fn failed(&mut self, now: Instant) {
+        if self.up_since.take().is_some_and(|since| now.saturating_duration_since(since) >= STEADY) {
+            self.failed_rounds = 0;
+        }
         let pause = if self.untried.is_empty() { self.pause() } else { Duration::ZERO };
         self.state = State::Waiting(now + pause);
     }
@@ -159,10 +168,18 @@ mod tests {
             assert_eq!(dialler.step(now), None, "pausing");
             (now, last) = (now + pause, pause);
         }
-        assert!(dialler.step(now).is_some());
-        dialler.up();
-        dialler.failed(now);
-        assert!(dialler.due().unwrap() <= now + Duration::from_millis(20), "a link that was up is sought at once");
+        for (lasted, longest) in [(STEADY, 20), (Duration::ZERO, 40), (Duration::ZERO, 80), (STEADY, 20)] {
+            assert!(dialler.step(now).is_some());
+            dialler.up(now);
+            now += lasted;
+            dialler.failed(now);
+            let pause = dialler.due().unwrap() - now;
+            assert!(
+                pause >= Duration::from_millis(longest / 2) && pause <= Duration::from_millis(longest),
+                "{pause:?}"
+            );
+            now += pause;
+        }
     }
 
     #[test]

@@ -142,6 +142,12 @@ impl Links {
         };
         let older = peer.link.borrow().clone();
         if let Some(older) = older {
+            if peer.up.get().is_some_and(|up| up.incarnation != greeted.incarnation) {
+                peer.mismatched.borrow_mut().warn(|| {
+                    tracing::warn!(server = peer.id.0, older = %older.remote, newer = %link.remote,
+                        "another process says that it is this server: it has started anew, or two have the same id");
+                });
+            }
             self.end(&older, End::Down(LinkDown::Replaced));
         }
         self.reap();
@@ -157,7 +163,7 @@ impl Links {
             }
         }
         if let Some(dialler) = &peer.dialler {
-            dialler.borrow_mut().up();
+            dialler.borrow_mut().up(Instant::now());
         }
         let Greeted { incarnation, version, .. } = greeted;
         peer.up.set(Some(UpLink { since: Instant::now(), remote: link.remote, incarnation, version }));
