@@ -36,6 +36,24 @@ fn check_frames(tail: &[u8], expected: &FrameBatch) {
     }
 }
 
+/// Each of two other servers has sent all batches, every third message without its batch.
+async fn check_batches(server: &peers::Server, batches: &[Arc<FrameBatch>]) {
+    let mut counts = [0; 4];
+    for _ in 0..2 * batches.len() {
+        let Seen::Message(from, head, tail) = server.next().await else {
+            panic!("a link is down");
+        };
+        let count = &mut counts[from as usize];
+        let n = std::mem::replace(count, *count + 1);
+        assert_eq!(head, vec![n as u8; n]);
+        assert_eq!(tail.is_none(), n % 3 == 0);
+        if let Some(tail) = tail {
+            check_frames(&tail, &batches[n]);
+        }
+    }
+    assert_eq!(counts.iter().filter(|count| **count == batches.len()).count(), 2);
+}
+
 #[test]
 fn three_servers_exchange_messages_with_and_without_batches() {
     on_executor(|| async {
@@ -62,20 +80,7 @@ fn three_servers_exchange_messages_with_and_without_batches() {
         }
         servers.iter().for_each(|server| server.links.flush());
         for server in &servers {
-            let mut counts = [0; 4];
-            for _ in 0..400 {
-                let Seen::Message(from, head, tail) = server.next().await else {
-                    panic!("a link is down");
-                };
-                let count = &mut counts[from as usize];
-                let n = std::mem::replace(count, *count + 1);
-                assert_eq!(head, vec![n as u8; n]);
-                assert_eq!(tail.is_none(), n % 3 == 0);
-                if let Some(tail) = tail {
-                    check_frames(&tail, &batches[n]);
-                }
-            }
-            assert_eq!(counts.iter().sum::<usize>(), 400);
+            check_batches(server, &batches).await;
         }
         let stats = servers[0].links.stats(TWO).unwrap();
         assert_eq!((stats.traffic.messages_in, stats.traffic.messages_out, stats.connects), (200, 200, 1));
@@ -186,25 +191,28 @@ fn the_end_of_a_peers_process_is_noticed() {
     });
 }
 
+fn no_messages() -> [Vec<u8>; 6] {
+    let lengths = |head: usize, tail: usize, flags: u32| {
+        [(head as u32).to_le_bytes(), (tail as u32).to_le_bytes(), flags.to_le_bytes(), [0; 4]].concat()
+    };
+    let mut damaged = message(b"head", &[3; 100_000]);
+    damaged[60_000] ^= 1;
+    [
+        lengths(MAX_HEAD + 1, 0, 0),
+        lengths(0, MAX_TAIL + 1, 0),
+        lengths(u32::MAX as usize, u32::MAX as usize, 0),
+        lengths(0, 0, 1),
+        lengths(0, 0, 0),
+        damaged,
+    ]
+}
+
 #[test]
 fn what_is_no_message_ends_the_link_once() {
     on_executor(|| async {
         let (listen, addr) = port();
         let server = start(config(1, listen, &[(9, addr)]));
-        let lengths = |head: usize, tail: usize, flags: u32| {
-            [(head as u32).to_le_bytes(), (tail as u32).to_le_bytes(), flags.to_le_bytes(), [0; 4]].concat()
-        };
-        let mut damaged = message(b"head", &[3; 100_000]);
-        damaged[60_000] ^= 1;
-        let cases = [
-            lengths(MAX_HEAD + 1, 0, 0),
-            lengths(0, MAX_TAIL + 1, 0),
-            lengths(u32::MAX as usize, u32::MAX as usize, 0),
-            lengths(0, 0, 1),
-            lengths(0, 0, 0),
-            damaged,
-        ];
-        for (n, bad) in cases.into_iter().enumerate() {
+        for (n, bad) in no_messages().into_iter().enumerate() {
             let mut peer = blocking(move || greet(addr, 9, 1, 5)).await;
             server.expect(Seen::Up(9, 5)).await;
             let bytes = [message(b"good", b"tail"), bad, message(b"late", b"")].concat();
