@@ -60,7 +60,8 @@ impl Complaints {
         });
     }
 
-    fn warn(&mut self, write: impl FnOnce()) {
+    /// Writes the line unless there was one a short time ago.
+    pub(crate) fn warn(&mut self, write: impl FnOnce()) {
         let now = Instant::now();
         if self.last.is_none_or(|last| now - last >= COMPLAINT_INTERVAL) {
             self.last = Some(now);

@@ -6,10 +6,12 @@
 
 mod accept;
 mod admission;
+mod bell;
 mod connection;
 mod events;
 mod framer;
 mod handover;
+pub mod links;
 mod listener;
 mod readiness;
 mod service;

@@ -59,7 +59,8 @@ impl Readiness {
         self.control(libc::EPOLL_CTL_ADD, fd, CONNECTION, token)
     }
 
-    /// Starts to watch a listening socket: its events are reported as long as somebody waits to be accepted.
+    /// Starts to watch a listening socket: its events are reported as long as somebody waits to be accepted. Bells and
+    /// alarms are watched like that too.
     pub(crate) fn add_listener(&self, fd: RawFd, token: u64) -> io::Result<()> {
         self.control(libc::EPOLL_CTL_ADD, fd, LISTENER, token)
     }
