@@ -155,5 +155,6 @@ pub(crate) fn input(event: LogEvent) -> Result<Input, String> {
 
 /// The core's epochs as the log stores them.
 pub(crate) fn stored(epochs: zab::Epochs) -> Epochs {
-    Epochs { accepted: epochs.accepted, current: epochs.current }
+    // A server that stands alone belongs to no ensemble.
+    Epochs { accepted: epochs.accepted, current: epochs.current, ensemble: 0, member: false }
 }

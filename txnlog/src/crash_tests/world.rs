@@ -548,7 +548,9 @@ impl World {
             self.model.epochs.accepted.0
                 + u32::from(self.rng.percent(30)).max(u32::from(self.model.epochs.accepted == Epoch(0))),
         );
-        let epochs = Epochs { accepted, current: accepted };
+        // Taken up by a leader at some time, put back at another.
+        let ensemble = if accepted.0 > 1 { 7 } else { 0 };
+        let epochs = Epochs { accepted, current: accepted, ensemble, member: ensemble != 0 && self.rng.percent(70) };
         self.model.saving = Some(epochs);
         let saved = epochs::save(&self.disk, epochs, self.log.defects);
         if self.disk.has_crashed() {

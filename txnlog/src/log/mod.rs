@@ -197,11 +197,10 @@ impl Log {
     /// Replaces the epoch record; [`LogEvent::EpochsSaved`] follows when it is durable.
     ///
     /// # Panics
-    /// If an epoch falls, or the current one is above the accepted one.
+    /// If an epoch falls, the current one is above the accepted one, a member has no ensemble, or a member's ensemble
+    /// becomes another.
     pub fn save_epochs(&mut self, epochs: Epochs) {
-        let before = self.saving.1.or(self.saving.0).unwrap_or(self.epochs);
-        assert!(epochs.current <= epochs.accepted, "{epochs:?}");
-        assert!(epochs.accepted >= before.accepted && epochs.current >= before.current, "{epochs:?} after {before:?}");
+        epochs.assert_follows(&self.saving.1.or(self.saving.0).unwrap_or(self.epochs));
         if self.saving.0.is_some() {
             self.saving.1 = Some(epochs);
         } else {
