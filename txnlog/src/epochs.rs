@@ -185,7 +185,10 @@ mod tests {
     fn a_record_from_before_there_were_ensembles_is_of_none() {
         let mut block = encode(Epochs { accepted: Epoch(3), current: Epoch(2), ..Epochs::default() });
         assert!(block[24..].iter().all(|&b| b == 0), "as it was written then");
-        assert_eq!(decode(&block).unwrap(), Epochs { accepted: Epoch(3), current: Epoch(2), ensemble: 0, member: false });
+        assert_eq!(
+            decode(&block).unwrap(),
+            Epochs { accepted: Epoch(3), current: Epoch(2), ensemble: 0, member: false }
+        );
         block[32] = 1;
         let crc = crc(&block);
         block[12..16].copy_from_slice(&crc.to_le_bytes());

@@ -4,6 +4,7 @@
 //! `CRASH_SEEDS=n` sets the number of seeds, `CRASH_FROM=s` the first; `CRASH_SEED=s` replays one and tells what
 //! happens in it (with `--nocapture`).
 
+mod actions;
 mod damage;
 mod model;
 mod world;
@@ -62,7 +63,7 @@ fn number(name: &str) -> Option<u64> {
 }
 
 /// What must have happened at least once in a thousand seeds, or the test tests less than it says.
-const MUST_HAPPEN: [&str; 21] = [
+const MUST_HAPPEN: [&str; 22] = [
     "append",
     "closed",
     "crash",
@@ -83,6 +84,7 @@ const MUST_HAPPEN: [&str; 21] = [
     "segment used again",
     "snapshot",
     "snapshot failed",
+    "snapshot installed",
     "torn tail",
 ];
 

@@ -15,8 +15,10 @@ pub enum Completion {
     Log(Done),
     /// The epoch record was replaced, or not.
     Epochs(Epochs, Result<(), String>),
-    /// A snapshot ended.
+    /// A snapshot has its name, or failed.
     Snapshot(SnapshotEnd),
+    /// What a snapshot made superfluous is removed, or not.
+    Purged(Result<(), String>),
 }
 
 /// Completions that wait to be harvested.
