@@ -27,6 +27,7 @@ pub mod error;
 pub mod format;
 pub mod log;
 pub mod planted;
+pub mod reader;
 pub mod recovery;
 mod rng;
 pub mod segment;

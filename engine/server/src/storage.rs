@@ -149,6 +149,7 @@ pub(crate) fn input(event: LogEvent) -> Result<Input, String> {
         LogEvent::EpochsSaved(_) => Input::EpochsSaved,
         LogEvent::SnapshotDone { .. } => Input::SnapshotEnded { done: true },
         LogEvent::SnapshotFailed { .. } => Input::SnapshotEnded { done: false },
+        LogEvent::Read { .. } => unreachable!("a server that stands alone has nobody to read for"),
         LogEvent::Failed(failure) => return Err(failure.to_string()),
     })
 }

@@ -7,6 +7,7 @@
 mod actions;
 mod damage;
 mod model;
+mod reading;
 mod world;
 
 use crate::planted::{Defects, Planted};
@@ -63,7 +64,7 @@ fn number(name: &str) -> Option<u64> {
 }
 
 /// What must have happened at least once in a thousand seeds, or the test tests less than it says.
-const MUST_HAPPEN: [&str; 22] = [
+const MUST_HAPPEN: [&str; 26] = [
     "append",
     "closed",
     "crash",
@@ -77,6 +78,10 @@ const MUST_HAPPEN: [&str; 22] = [
     "no room",
     "older snapshot used",
     "oversize frame",
+    "read",
+    "read after a reset",
+    "read of what is gone",
+    "read of what is unknown",
     "restart finished by recovery",
     "rotation",
     "seal",

@@ -9,9 +9,10 @@ use crate::error::OpenError;
 use crate::format::{BLOCK, BatchKind};
 use crate::log::{Log, LogEvent};
 use crate::planted::Defects;
+use crate::reader::{LogReader, ReadTicket};
 use crate::recovery::{Dirs, Recovery, Summary};
 use crate::sim::{CrashStyle, Fault, Rng, SimDevice, SimDisk, Waiting};
-use ringkeeper_core::ids::Instant;
+use ringkeeper_core::ids::{Instant, Zxid};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,6 +64,23 @@ pub(crate) struct Life {
     pub(super) restarting: bool,
     /// As of the last turn.
     pub(super) generation: u32,
+    /// One who reads the log, and what it has asked for.
+    pub(super) reader: LogReader,
+    pub(super) asked: Option<Asked>,
+    /// The last transaction that it has read.
+    pub(super) read: Zxid,
+}
+
+/// A read under way.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) ticket: ReadTicket,
+    pub(super) after: Zxid,
+    pub(super) max_bytes: usize,
+    /// Of the log, when it was asked.
+    pub(super) durable: Zxid,
+    pub(super) generation: u32,
+    pub(super) resetting: bool,
 }
 
 /// Bytes of a snapshot on their way to the log.
@@ -214,7 +232,8 @@ impl World {
         }
         self.death = Death::Process;
         self.now = self.now.plus(Duration::from_millis(1));
-        Ok(Life { log, device, making: None, restarting, generation: 0 })
+        let (reader, asked, read) = (LogReader::default(), None, Zxid::ZERO);
+        Ok(Life { log, device, making: None, restarting, generation: 0, reader, asked, read })
     }
 
     /// What recovery finds on a disk, without changing it.
@@ -257,6 +276,7 @@ impl World {
             80..89 => self.now = self.now.plus(Duration::from_millis(self.rng.below(5))),
             89..93 => self.take_snapshot(life),
             93 => self.save_epochs(life),
+            98..100 => self.ask(life),
             94 if self.cuts => self.cut_back(life)?,
             95 if self.cuts => self.install(life),
             96 if self.faults => {
@@ -296,6 +316,7 @@ impl World {
                     self.note("snapshot failed");
                     (life.making, self.model.installing) = (None, None);
                 }
+                LogEvent::Read { ticket, outcome } => self.answered(life, ticket, outcome),
                 LogEvent::Durable { .. } | LogEvent::Room(_) => {}
             }
         }

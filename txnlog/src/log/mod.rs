@@ -19,6 +19,7 @@
 //! ```
 
 mod history;
+mod read;
 #[cfg(test)]
 mod tests;
 
@@ -28,6 +29,7 @@ use crate::disk::FsDisk;
 use crate::driver::{Completion, Completions, LogDevice, ThreadDevice, UringDevice};
 use crate::epochs::{self, Epochs};
 use crate::error::{Attempt, LogFailed, OpenError};
+use crate::reader::{ReadOutcome, ReadTicket};
 use crate::recovery::{Dirs, Recovery};
 use crate::writer::LogWriter;
 use history::Snapshot;
@@ -63,6 +65,13 @@ pub enum LogEvent {
         /// Why.
         reason: String,
     },
+    /// The answer to [`Log::read_after`].
+    Read {
+        /// What that returned.
+        ticket: ReadTicket,
+        /// What was found.
+        outcome: ReadOutcome,
+    },
     /// Nothing can be promised any more: the process must end.
     Failed(LogFailed),
 }
@@ -84,6 +93,9 @@ pub struct Log {
     snapshot: Option<Snapshot>,
     /// The newest snapshot, while what it makes superfluous is being removed.
     purging: Option<Zxid>,
+    /// Reads under way, and the newest one's number.
+    reads: u32,
+    next_ticket: u64,
     generation: u32,
     told_durable: (Zxid, u32),
     told_room: bool,
@@ -173,6 +185,8 @@ impl Log {
             snapshots: repaired.snapshots,
             snapshot: None,
             purging: None,
+            reads: 0,
+            next_ticket: 0,
             generation: 0,
             told_durable,
             told_room: true,
@@ -273,6 +287,7 @@ impl Log {
             }
             Completion::Snapshot(end) => self.snapshot_ended(end, events),
             Completion::Purged(result) => self.purged(result, events),
+            Completion::Read { ticket, generation, outcome } => self.read_ended(ticket, generation, outcome, events),
         }
     }
 
@@ -331,7 +346,7 @@ impl Log {
     /// After [`finish`](Self::finish): whether everything is done and nothing is under way.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.writer.is_finished() && self.saving.0.is_none() && !self.snapshot_under_way()
+        self.writer.is_finished() && self.saving.0.is_none() && !self.snapshot_under_way() && self.reads == 0
     }
 
     /// Writes, syncs and seals everything, then stops the driver. Events that come up are dropped.

@@ -4,11 +4,13 @@
 //! A torn tail is cut. Everything else that fails a check is [`Corruption`]: nothing that
 //! was acknowledged is ever dropped silently.
 
+mod frames;
 mod repair;
-mod scan;
+pub(crate) mod scan;
 mod snapshots;
 mod table;
 
+pub(crate) use frames::BatchFrames;
 pub use repair::Repaired;
 pub use table::{Behind, Slot, Verdict, decide};
 
@@ -19,7 +21,7 @@ use crate::error::{Attempt, Corruption, OpenError};
 use crate::format::{BLOCK, BatchHeader, BatchKind, segment_sequence};
 use crate::planted::planted;
 use crate::snapshot::SnapshotHead;
-use ringkeeper_core::frame::{Frame, FrameError};
+use ringkeeper_core::frame::Frame;
 use ringkeeper_core::ids::Zxid;
 use scan::{Expected, Found, Scanner, Segment};
 use std::sync::Arc;
@@ -429,31 +431,12 @@ impl<S: Rebuild> Run<'_, S> {
     }
 
     fn batch(&mut self, segment: &Segment, header: &BatchHeader, payload: &[u8], limit: Zxid) -> Result<(), OpenError> {
-        let defects = self.recovery.log_config.defects;
-        let trusting = planted!(defects, NoChecksum) || planted!(defects, ChainNotChecked);
-        let mut last = header.prev;
-        let mut rest = payload;
-        let mut count = 0;
-        while !rest.is_empty() {
-            let frame = match Frame::parse(rest) {
-                Ok(frame) => frame,
-                Err(FrameError::Checksum { .. }) if trusting => Frame::trusted(rest),
-                Err(_) if trusting => break,
-                Err(e) => return Err(self.bad_frame(segment, header, last, &e.to_string())),
-            };
-            if frame.prev_zxid() != last && !trusting {
-                let why = format!("frame {} follows {}, not {last}", frame.zxid(), frame.prev_zxid());
-                return Err(self.bad_frame(segment, header, last, &why));
-            }
-            last = frame.zxid();
-            count += 1;
-            rest = &rest[frame.as_bytes().len()..];
-            if last <= limit {
+        let mut frames = BatchFrames::new(header, payload, self.recovery.log_config.defects);
+        for frame in &mut frames {
+            let frame = frame.map_err(|bad| self.bad_frame(segment, header, bad.after, &bad.why))?;
+            if frame.zxid() <= limit {
                 self.frame(&frame)?;
             }
-        }
-        if (last != header.last || count != header.frames) && !trusting {
-            return Err(self.bad_frame(segment, header, last, "the frames are not those that the header states"));
         }
         if header.prev == self.base || header.last == self.base {
             self.joined = true;
@@ -461,7 +444,7 @@ impl<S: Rebuild> Run<'_, S> {
         self.kind = header.kind;
         self.expected.offset += header.padded_len();
         self.expected.sequence = header.sequence + 1;
-        self.expected.last = last;
+        self.expected.last = frames.last_zxid();
         Ok(())
     }
 
