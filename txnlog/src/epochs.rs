@@ -1,8 +1,9 @@
-//! The epoch record: what this server has promised to which leader. Replaced as a whole, durably, or not at all.
+//! The epoch record: what this server has promised to which leader, and which ensemble it belongs to. Replaced as a
+//! whole, durably, or not at all.
 
 use crate::disk::{Disk, is_full};
 use crate::error::{Corruption, OpenError};
-use crate::format::{BLOCK, BlockBuf, u32_at};
+use crate::format::{BLOCK, BlockBuf, u32_at, u64_at};
 use crate::planted::{Defects, planted};
 use crate::segment::{sync_dir, sync_file};
 use ringkeeper_core::ids::Epoch;
@@ -16,13 +17,47 @@ pub const EPOCHS_TMP: &str = "epochs.tmp";
 const MAGIC: &[u8; 8] = b"RK-EPOCH";
 const VERSION: u32 = 1;
 
-/// The epochs of a server. `current <= accepted` always.
+/// The epochs of a server, and its place in an ensemble. `current <= accepted` always; a member has an ensemble.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Epochs {
     /// Newest epoch that the server has promised to follow.
     pub accepted: Epoch,
-    /// Epoch of the leader whose history the server has.
+    /// Epoch of the leader whose history the server has; 0 if it has none.
     pub current: Epoch,
+    /// Identity of the ensemble that the data belongs to; 0 for none yet.
+    pub ensemble: u64,
+    /// An established leader of that ensemble has taken this server up. Only a member may vote: a blank or replaced
+    /// disk does not know what it has promised and acknowledged before.
+    pub member: bool,
+}
+
+impl Epochs {
+    /// What is wrong with the record by itself.
+    fn flaw(&self) -> Option<&'static str> {
+        if self.current > self.accepted {
+            return Some("the current epoch is above the accepted one");
+        }
+        (self.member && self.ensemble == 0).then_some("a member of no ensemble")
+    }
+
+    /// What is wrong with the record as the successor of `before`.
+    fn flaw_after(&self, before: &Epochs) -> Option<&'static str> {
+        if self.accepted < before.accepted || self.current < before.current {
+            return Some("epochs never fall");
+        }
+        // Leaving is a different matter: it makes no data of one ensemble pass for that of another.
+        let moves = self.ensemble != before.ensemble && self.ensemble != 0;
+        (before.member && moves).then_some("a member's data belongs to one ensemble")
+    }
+
+    /// Asserts that this record may follow `before`.
+    ///
+    /// # Panics
+    /// If it may not.
+    pub(crate) fn assert_follows(&self, before: &Epochs) {
+        let flaw = self.flaw().or_else(|| self.flaw_after(before));
+        assert_eq!(flaw, None, "{self:?} after {before:?}");
+    }
 }
 
 fn crc(block: &[u8]) -> u32 {
@@ -36,6 +71,8 @@ fn encode(epochs: Epochs) -> BlockBuf {
     block[8..12].copy_from_slice(&VERSION.to_le_bytes());
     block[16..20].copy_from_slice(&epochs.accepted.0.to_le_bytes());
     block[20..24].copy_from_slice(&epochs.current.0.to_le_bytes());
+    block[24..32].copy_from_slice(&epochs.ensemble.to_le_bytes());
+    block[32] = epochs.member.into();
     let crc = crc(&block);
     block[12..16].copy_from_slice(&crc.to_le_bytes());
     block
@@ -53,11 +90,13 @@ fn decode(block: &[u8]) -> Result<Epochs, OpenError> {
     if version != VERSION {
         return Err(OpenError::Version { file: EPOCHS.into(), version, known: VERSION });
     }
-    let epochs = Epochs { accepted: Epoch(u32_at(block, 16)), current: Epoch(u32_at(block, 20)) };
-    if epochs.current > epochs.accepted {
-        return Err(bad("the current epoch is above the accepted one"));
-    }
-    Ok(epochs)
+    let epochs = Epochs {
+        accepted: Epoch(u32_at(block, 16)),
+        current: Epoch(u32_at(block, 20)),
+        ensemble: u64_at(block, 24),
+        member: block[32] != 0,
+    };
+    epochs.flaw().map_or(Ok(epochs), |flaw| Err(bad(flaw)))
 }
 
 /// Replaces the record. When this returns, the new one is durable; before, either may be found.
@@ -66,9 +105,9 @@ fn decode(block: &[u8]) -> Result<Epochs, OpenError> {
 /// Of the disk; then either record may be found, and the process must not go on as if it knew which.
 ///
 /// # Panics
-/// If the current epoch is above the accepted one.
+/// If the current epoch is above the accepted one, or a member has no ensemble.
 pub fn save(disk: &dyn Disk, epochs: Epochs, defects: Defects) -> io::Result<()> {
-    assert!(epochs.current <= epochs.accepted, "a server follows only whom it has accepted: {epochs:?}");
+    assert_eq!(epochs.flaw(), None, "{epochs:?}");
     let file = disk.create(EPOCHS_TMP)?;
     file.write_at(0, &encode(epochs))?;
     if !planted!(defects, RenameBeforeSync) {
@@ -109,7 +148,7 @@ mod tests {
     use crate::disk::sim::{CrashStyle, SimDisk};
 
     fn epochs(n: u32) -> Epochs {
-        Epochs { accepted: Epoch(n + 1), current: Epoch(n) }
+        Epochs { accepted: Epoch(n + 1), current: Epoch(n), ensemble: 0x1234_5678_9abc, member: true }
     }
 
     #[test]
@@ -140,6 +179,35 @@ mod tests {
             assert!(decode(&bad).is_err(), "bit {bit}");
         }
         assert!(decode(&block[..100]).is_err());
+    }
+
+    #[test]
+    fn a_record_from_before_there_were_ensembles_is_of_none() {
+        let mut block = encode(Epochs { accepted: Epoch(3), current: Epoch(2), ..Epochs::default() });
+        assert!(block[24..].iter().all(|&b| b == 0), "as it was written then");
+        assert_eq!(
+            decode(&block).unwrap(),
+            Epochs { accepted: Epoch(3), current: Epoch(2), ensemble: 0, member: false }
+        );
+        block[32] = 1;
+        let crc = crc(&block);
+        block[12..16].copy_from_slice(&crc.to_le_bytes());
+        assert!(decode(&block).is_err(), "a member of no ensemble");
+    }
+
+    #[test]
+    fn what_may_follow_what() {
+        let flaw = |before: Epochs, after: Epochs| after.flaw().or_else(|| after.flaw_after(&before)).is_some();
+        let member = epochs(5);
+        let guest = Epochs { member: false, ..member };
+        assert!(!flaw(Epochs::default(), guest) && !flaw(guest, member) && !flaw(member, epochs(6)));
+        assert!(!flaw(member, guest), "a member can be put back");
+        assert!(flaw(member, Epochs { accepted: Epoch(5), ..member }), "accepted falls");
+        assert!(flaw(member, Epochs { current: Epoch(4), ..member }), "current falls");
+        assert!(flaw(guest, Epochs { current: Epoch(7), ..guest }), "current above accepted");
+        assert!(flaw(member, Epochs { ensemble: 9, ..member }), "a member moves");
+        assert!(!flaw(guest, Epochs { ensemble: 9, ..guest }), "a guest may");
+        assert!(flaw(guest, Epochs { ensemble: 0, ..member }), "a member of nothing");
     }
 
     #[test]

@@ -13,8 +13,10 @@
 //!
 //! [`LogWriter`](writer::LogWriter), [`recovery::decide`], [`snapshot::retention`] and [`segment::Pacer`] are pure.
 //! Recovery, snapshots, the epoch record and segment preparation see the disk through [`disk::Disk`] alone, so that a
-//! simulated one ([`sim`]) can stand in for it. Only `driver` and `disk::fs` know the operating system.
+//! simulated one ([`sim`]) can stand in for it; what runs beside the writes is handed out as [`background::Job`]s. Only
+//! `driver`, `disk::fs` and [`background::Threads`] know the operating system.
 
+pub mod background;
 pub mod config;
 #[cfg(test)]
 mod crash_tests;
@@ -25,6 +27,7 @@ pub mod error;
 pub mod format;
 pub mod log;
 pub mod planted;
+pub mod reader;
 pub mod recovery;
 mod rng;
 pub mod segment;
@@ -33,5 +36,10 @@ pub mod snapshot;
 mod testing;
 pub mod writer;
 
-pub use disk::sim;
+/// A simulated disk and a log device that is driven by hand, for tests and for simulations of whole ensembles.
+pub mod sim {
+    pub use crate::disk::sim::*;
+    pub use crate::driver::{SimDevice, Waiting};
+}
+
 pub use log::{Log, LogEvent};

@@ -155,7 +155,7 @@ fn write_restart_read(kind: DriverKind, durability: Durability) {
         assert_eq!(record, Record::default());
         let mut log = Log::go_live(recovery, &disk, kind, now()).await.unwrap();
         drop(disk);
-        let epochs = Epochs { accepted: EPOCH, current: EPOCH };
+        let epochs = Epochs { accepted: EPOCH, current: EPOCH, ensemble: 99, member: true };
         log.save_epochs(epochs);
         wait(&mut log, |e| *e == LogEvent::EpochsSaved(epochs)).await;
         let mut last = 0;

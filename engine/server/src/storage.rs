@@ -149,11 +149,13 @@ pub(crate) fn input(event: LogEvent) -> Result<Input, String> {
         LogEvent::EpochsSaved(_) => Input::EpochsSaved,
         LogEvent::SnapshotDone { .. } => Input::SnapshotEnded { done: true },
         LogEvent::SnapshotFailed { .. } => Input::SnapshotEnded { done: false },
+        LogEvent::Read { .. } => unreachable!("a server that stands alone has nobody to read for"),
         LogEvent::Failed(failure) => return Err(failure.to_string()),
     })
 }
 
 /// The core's epochs as the log stores them.
 pub(crate) fn stored(epochs: zab::Epochs) -> Epochs {
-    Epochs { accepted: epochs.accepted, current: epochs.current }
+    // A server that stands alone belongs to no ensemble.
+    Epochs { accepted: epochs.accepted, current: epochs.current, ensemble: 0, member: false }
 }

@@ -4,8 +4,11 @@
 //! `CRASH_SEEDS=n` sets the number of seeds, `CRASH_FROM=s` the first; `CRASH_SEED=s` replays one and tells what
 //! happens in it (with `--nocapture`).
 
+mod actions;
 mod damage;
 mod model;
+mod reading;
+mod repair;
 mod world;
 
 use crate::planted::{Defects, Planted};
@@ -62,7 +65,7 @@ fn number(name: &str) -> Option<u64> {
 }
 
 /// What must have happened at least once in a thousand seeds, or the test tests less than it says.
-const MUST_HAPPEN: [&str; 21] = [
+const MUST_HAPPEN: [&str; 26] = [
     "append",
     "closed",
     "crash",
@@ -76,6 +79,10 @@ const MUST_HAPPEN: [&str; 21] = [
     "no room",
     "older snapshot used",
     "oversize frame",
+    "read",
+    "read after a reset",
+    "read of what is gone",
+    "read of what is unknown",
     "restart finished by recovery",
     "rotation",
     "seal",
@@ -83,6 +90,7 @@ const MUST_HAPPEN: [&str; 21] = [
     "segment used again",
     "snapshot",
     "snapshot failed",
+    "snapshot installed",
     "torn tail",
 ];
 

@@ -54,6 +54,8 @@ pub(crate) struct Model {
     pub(crate) now: History,
     /// What may be found instead, as long as the cut or restart that ended it is not known to be durable.
     pub(crate) before: Option<History>,
+    /// May be found instead, as long as the snapshot that brings it is being installed.
+    pub(crate) installing: Option<History>,
     pub(crate) epochs: Epochs,
     /// May be found instead.
     pub(crate) saving: Option<Epochs>,
@@ -69,8 +71,9 @@ impl Model {
     /// Compares what recovery found, and goes on from there.
     pub(crate) fn recovered(&mut self, found: &[Entry], epochs: Epochs, death: Death) -> Result<(), String> {
         let power = death == Death::Power;
-        let fits_before = self.before.as_ref().is_some_and(|b| b.allows(found, power));
-        if !self.now.allows(found, power) && !fits_before {
+        let fits = |h: &Option<History>| h.as_ref().is_some_and(|h| h.allows(found, power));
+        let installed = self.installing.as_ref().is_some_and(|h| h.entries == found);
+        if !self.now.allows(found, power) && !fits(&self.before) && !installed {
             return Err(format!(
                 "after the end of {death:?}: found {} transactions {:?}..; promised {} acknowledged, {} stable of {:?}; or {:?}",
                 found.len(),
@@ -85,7 +88,7 @@ impl Model {
             return Err(format!("found {epochs:?}, saved {:?}, perhaps {:?}", self.epochs, self.saving));
         }
         self.now = History { entries: found.to_vec(), acked: found.len(), stable: found.len() };
-        self.before = None;
+        (self.before, self.installing) = (None, None);
         (self.epochs, self.saving) = (epochs, None);
         Ok(())
     }

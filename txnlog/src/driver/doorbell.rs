@@ -1,6 +1,7 @@
 //! The way back from a driver to the executor: a queue, and a waker that may be used from any thread.
 
 use crate::epochs::Epochs;
+use crate::reader::{ReadOutcome, ReadTicket};
 use crate::snapshot::task::SnapshotEnd;
 use crate::writer::Done;
 use crossbeam::queue::SegQueue;
@@ -15,8 +16,19 @@ pub enum Completion {
     Log(Done),
     /// The epoch record was replaced, or not.
     Epochs(Epochs, Result<(), String>),
-    /// A snapshot ended.
+    /// A snapshot has its name, or failed.
     Snapshot(SnapshotEnd),
+    /// What a snapshot made superfluous is removed, or not.
+    Purged(Result<(), String>),
+    /// The log was read.
+    Read {
+        /// Which read it is.
+        ticket: ReadTicket,
+        /// How often the log had been cut back or restarted when it was asked for.
+        generation: u32,
+        /// What was found.
+        outcome: ReadOutcome,
+    },
 }
 
 /// Completions that wait to be harvested.

@@ -4,12 +4,14 @@
 mod doorbell;
 mod files;
 mod prepare;
+mod sim;
 mod thread;
 mod uring;
 
 pub use doorbell::{Completion, Completions};
 pub use files::Files;
 pub use prepare::Preparer;
+pub use sim::{SimDevice, Waiting};
 pub use thread::ThreadDevice;
 pub use uring::UringDevice;
 

@@ -1,10 +1,12 @@
 //! Snapshots of the running server, and what changes the history as a whole: cutting it back, and taking up another.
 
 use super::{Log, LogEvent};
-use crate::error::{Attempt, OpenError};
+use crate::background::Job;
+use crate::driver::Completion;
+use crate::error::{Attempt, LogFailed, OpenError};
 use crate::segment::sync_dir;
 use crate::snapshot::retention;
-use crate::snapshot::task::{SnapshotEnd, SnapshotTask};
+use crate::snapshot::task::{self, Making, SnapshotEnd, SnapshotTask};
 use crate::snapshot::{Origin, SnapshotHead, snapshot_name};
 use ringkeeper_core::ids::Zxid;
 use std::sync::Arc;
@@ -19,6 +21,15 @@ pub(super) struct Snapshot {
     complete: bool,
     /// The task knows that, or was told to give up.
     finished: bool,
+    /// The log was cut back before its transaction: should it still get its name, it does not count.
+    void: bool,
+}
+
+impl Snapshot {
+    /// It may get its name at any moment, and nothing stops it any more.
+    fn is_being_named(&self) -> bool {
+        self.finished && self.complete && self.task.is_some()
+    }
 }
 
 impl Log {
@@ -28,13 +39,19 @@ impl Log {
     ///
     /// # Errors
     /// If neither a snapshot nor the log reaches back that far (then the state must come from the leader as a whole),
-    /// or of the disk.
+    /// if an installed snapshot is just taking the place of the log (wait for its end), or of the disk.
     pub fn cut_back(&mut self, to: Zxid) -> Result<(), OpenError> {
         let based = self.snapshots.iter().any(|&z| z <= to) || self.writer.reaches_back_to() == Some(Zxid::ZERO);
         if !based {
             return Err(OpenError::Refused(format!("nothing stored reaches back to {to}")));
         }
+        if self.snapshot.as_ref().is_some_and(|s| s.origin == Origin::Installed && s.is_being_named()) {
+            return Err(OpenError::Refused("the log is just being restarted at an installed snapshot".into()));
+        }
         self.abort_snapshot();
+        if let Some(snapshot) = &mut self.snapshot {
+            snapshot.void |= snapshot.head.zxid > to;
+        }
         let data = &*self.dirs.data;
         let void: Vec<Zxid> = self.snapshots.iter().copied().filter(|&z| z > to).collect();
         for zxid in &void {
@@ -61,7 +78,7 @@ impl Log {
     /// # Panics
     /// If a local snapshot is of something that was never appended.
     pub fn begin_snapshot(&mut self, head: SnapshotHead, origin: Origin) -> Result<(), OpenError> {
-        if self.snapshot.is_some() {
+        if self.snapshot_under_way() {
             return Err(OpenError::Refused("a snapshot is already being made".into()));
         }
         if self.writer.is_resetting() {
@@ -71,11 +88,11 @@ impl Log {
             Origin::Local => assert!(head.zxid <= self.writer.appended(), "a snapshot is of what the log has"),
             Origin::Installed => self.writer.freeze(),
         }
-        self.snapshot = Some(Snapshot { head, origin, task: None, complete: false, finished: false });
+        self.snapshot = Some(Snapshot { head, origin, task: None, complete: false, finished: false, void: false });
         self.start_task()
     }
 
-    /// Starts the snapshot's thread; for an installed one only when every batch of the log is on stable storage, so
+    /// Starts the snapshot's job; for an installed one only when every batch of the log is on stable storage, so
     /// that the number of the next one tells whether the log was restarted.
     fn start_task(&mut self) -> Result<(), OpenError> {
         let Some(snapshot) = &mut self.snapshot else { return Ok(()) };
@@ -83,16 +100,14 @@ impl Log {
         if snapshot.task.is_some() || snapshot.finished || !(local || self.writer.is_still()) {
             return Ok(());
         }
-        let task = SnapshotTask::start(
-            Arc::clone(&self.dirs.data),
-            snapshot.head,
-            snapshot.origin,
-            self.writer.durable_before(),
-            self.snapshot_config.clone(),
-            if local { self.snapshots.clone() } else { Vec::new() },
-            Arc::clone(&self.completions),
-        );
-        match task {
+        let making = Making {
+            disk: Arc::clone(&self.dirs.data),
+            head: snapshot.head,
+            origin: snapshot.origin,
+            log_batch: self.writer.durable_before(),
+            config: self.snapshot_config.clone(),
+        };
+        match SnapshotTask::start(making, &*self.background, &self.completions) {
             Ok(task) => snapshot.task = Some(task),
             Err(source) => {
                 self.snapshot = None;
@@ -106,7 +121,13 @@ impl Log {
     /// Whether a snapshot is being made.
     #[must_use]
     pub fn snapshot_under_way(&self) -> bool {
-        self.snapshot.is_some()
+        self.snapshot.is_some() || self.purging.is_some()
+    }
+
+    /// Snapshots that exist and are of this history, oldest first.
+    #[must_use]
+    pub fn snapshots(&self) -> &[Zxid] {
+        &self.snapshots
     }
 
     /// Whether the snapshot that is being made would take more bytes now.
@@ -136,10 +157,12 @@ impl Log {
         let Some(snapshot) = &mut self.snapshot else { return };
         match &mut snapshot.task {
             Some(task) => task.abandon(),
+            // It has ended already, and only this is not known yet.
+            None if snapshot.finished => {}
             None => {
-                let reason = Err("the snapshot was given up".into());
-                let end = SnapshotEnd { zxid: snapshot.head.zxid, result: reason };
-                self.completions.push(crate::driver::Completion::Snapshot(end));
+                let result = Err("the snapshot was given up".into());
+                let end = SnapshotEnd { zxid: snapshot.head.zxid, result, named: false };
+                self.completions.push(Completion::Snapshot(end));
             }
         }
         snapshot.finished = true;
@@ -171,23 +194,58 @@ impl Log {
 
     pub(super) fn snapshot_ended(&mut self, end: SnapshotEnd, events: &mut Vec<LogEvent>) {
         let Some(snapshot) = self.snapshot.take() else { return };
-        let zxid = end.zxid;
-        match end.result {
-            Ok(purge) => {
-                self.snapshots.retain(|z| !purge.snapshots.contains(z) && *z != zxid);
-                if snapshot.origin == Origin::Installed {
-                    self.snapshots.clear();
-                    self.generation += 1;
-                    self.writer.restart_at(zxid);
-                }
-                self.snapshots.push(zxid);
-                self.writer.release_through(purge.log_through);
-                events.push(LogEvent::SnapshotDone { zxid });
+        let SnapshotEnd { zxid, result, named } = end;
+        let installed = snapshot.origin == Origin::Installed;
+        match result {
+            // The next one removes its file; until then the log itself says that it does not count.
+            Ok(()) if snapshot.void => self.snapshot_failed(zxid, "the log was cut back before it".into(), events),
+            Ok(()) => self.take_up(zxid, installed),
+            Err(error) if installed && named => {
+                // The next start may or may not find it; to go on in the old history would contradict it.
+                let what = format!("installing the snapshot of {zxid}");
+                self.fail(LogFailed { what, error, durable: self.writer.durable() }, events);
             }
-            Err(reason) => {
-                self.writer.thaw();
-                events.push(LogEvent::SnapshotFailed { zxid, reason });
-            }
+            Err(reason) => self.snapshot_failed(zxid, reason, events),
         }
+    }
+
+    fn snapshot_failed(&mut self, zxid: Zxid, reason: String, events: &mut Vec<LogEvent>) {
+        self.writer.thaw();
+        events.push(LogEvent::SnapshotFailed { zxid, reason });
+    }
+
+    /// A new snapshot counts. What it makes superfluous goes in the background; only then may the log do without it.
+    fn take_up(&mut self, zxid: Zxid, installed: bool) {
+        if installed {
+            self.snapshots.clear();
+            self.generation += 1;
+            self.writer.restart_at(zxid);
+        }
+        self.snapshots.retain(|&z| z != zxid);
+        self.snapshots.push(zxid);
+        let plan = retention::plan(&self.snapshots, self.snapshot_config.keep);
+        self.snapshots.retain(|z| !plan.snapshots.contains(z));
+        self.purging = Some(zxid);
+        let (disk, defects) = (Arc::clone(&self.dirs.data), self.log_config.defects);
+        let kept = self.snapshots.clone();
+        let job = Job::once("purge", Arc::clone(&self.completions), move || {
+            Completion::Purged(task::purge(&*disk, &kept, defects).map_err(|e| e.to_string()))
+        });
+        if let Err(e) = self.background.start(job) {
+            self.completions.push(Completion::Purged(Err(format!("starting a thread: {e}"))));
+        }
+    }
+
+    pub(super) fn purged(&mut self, result: Result<(), String>, events: &mut Vec<LogEvent>) {
+        let Some(zxid) = self.purging.take() else { return };
+        match result {
+            Ok(()) => {
+                let plan = retention::plan(&self.snapshots, self.snapshot_config.keep);
+                self.writer.release_through(plan.log_through);
+            }
+            // The log stays, too, and the next snapshot comes with another attempt.
+            Err(error) => tracing::warn!(%zxid, error, "what the snapshot makes superfluous could not be removed"),
+        }
+        events.push(LogEvent::SnapshotDone { zxid });
     }
 }

@@ -19,12 +19,17 @@
 //! ```
 
 mod history;
+mod read;
+#[cfg(test)]
+mod tests;
 
+use crate::background::{Background, Job, Threads};
 use crate::config::{DriverKind, LogConfig, SnapshotConfig};
 use crate::disk::FsDisk;
 use crate::driver::{Completion, Completions, LogDevice, ThreadDevice, UringDevice};
 use crate::epochs::{self, Epochs};
 use crate::error::{Attempt, LogFailed, OpenError};
+use crate::reader::{ReadOutcome, ReadTicket};
 use crate::recovery::{Dirs, Recovery};
 use crate::writer::LogWriter;
 use history::Snapshot;
@@ -60,6 +65,13 @@ pub enum LogEvent {
         /// Why.
         reason: String,
     },
+    /// The answer to [`Log::read_after`].
+    Read {
+        /// What that returned.
+        ticket: ReadTicket,
+        /// What was found.
+        outcome: ReadOutcome,
+    },
     /// Nothing can be promised any more: the process must end.
     Failed(LogFailed),
 }
@@ -68,6 +80,7 @@ pub enum LogEvent {
 pub struct Log {
     writer: LogWriter,
     device: Box<dyn LogDevice>,
+    background: Box<dyn Background>,
     completions: Arc<Completions>,
     dirs: Dirs,
     log_config: LogConfig,
@@ -78,6 +91,11 @@ pub struct Log {
     /// Snapshots that exist, oldest first.
     snapshots: Vec<Zxid>,
     snapshot: Option<Snapshot>,
+    /// The newest snapshot, while what it makes superfluous is being removed.
+    purging: Option<Zxid>,
+    /// Reads under way, and the newest one's number.
+    reads: u32,
+    next_ticket: u64,
     generation: u32,
     told_durable: (Zxid, u32),
     told_room: bool,
@@ -102,7 +120,7 @@ impl Log {
         let salt = RandomState::new().hash_one(now.0) ^ u64::from(std::process::id()).rotate_left(32);
         let config = recovery.log_config().clone();
         let completions = Arc::new(Completions::default());
-        let mut log = Log::assemble(recovery, Arc::clone(&completions), salt, now)?;
+        let mut log = Log::assemble(recovery, Box::new(Threads), Arc::clone(&completions), salt, now)?;
         log.device = match kind {
             DriverKind::Thread => {
                 let disk = Arc::clone(&log.dirs.log);
@@ -117,24 +135,31 @@ impl Log {
         Ok(log)
     }
 
-    /// Like [`Log::go_live`], with a driver of the caller's own, which must answer through `completions`.
+    /// Like [`Log::go_live`], with a driver of the caller's own, which must answer through `completions`, and somebody
+    /// who runs the log's jobs. The log itself then uses neither threads nor clocks nor random numbers; `salt` must be
+    /// one that it has not had before.
     ///
     /// # Errors
     /// See [`OpenError`].
+    ///
+    /// # Panics
+    /// If [`Recovery::replay`] has not succeeded before.
     pub fn with_device(
         recovery: Recovery,
         device: Box<dyn LogDevice>,
+        background: Box<dyn Background>,
         completions: Arc<Completions>,
         salt: u64,
         now: Instant,
     ) -> Result<Log, OpenError> {
-        let mut log = Log::assemble(recovery, completions, salt, now)?;
+        let mut log = Log::assemble(recovery, background, completions, salt, now)?;
         log.device = device;
         Ok(log)
     }
 
     fn assemble(
         mut recovery: Recovery,
+        background: Box<dyn Background>,
         completions: Arc<Completions>,
         salt: u64,
         now: Instant,
@@ -150,6 +175,7 @@ impl Log {
         Ok(Log {
             writer,
             device: Box::new(NoDevice),
+            background,
             completions,
             dirs,
             log_config,
@@ -158,6 +184,9 @@ impl Log {
             saving: (None, None),
             snapshots: repaired.snapshots,
             snapshot: None,
+            purging: None,
+            reads: 0,
+            next_ticket: 0,
             generation: 0,
             told_durable,
             told_room: true,
@@ -197,11 +226,10 @@ impl Log {
     /// Replaces the epoch record; [`LogEvent::EpochsSaved`] follows when it is durable.
     ///
     /// # Panics
-    /// If an epoch falls, or the current one is above the accepted one.
+    /// If an epoch falls, the current one is above the accepted one, a member has no ensemble, or a member's ensemble
+    /// becomes another.
     pub fn save_epochs(&mut self, epochs: Epochs) {
-        let before = self.saving.1.or(self.saving.0).unwrap_or(self.epochs);
-        assert!(epochs.current <= epochs.accepted, "{epochs:?}");
-        assert!(epochs.accepted >= before.accepted && epochs.current >= before.current, "{epochs:?} after {before:?}");
+        epochs.assert_follows(&self.saving.1.or(self.saving.0).unwrap_or(self.epochs));
         if self.saving.0.is_some() {
             self.saving.1 = Some(epochs);
         } else {
@@ -212,14 +240,11 @@ impl Log {
     fn start_saving(&mut self, epochs: Epochs) {
         self.saving.0 = Some(epochs);
         let (disk, defects) = (Arc::clone(&self.dirs.data), self.log_config.defects);
-        let completions = Arc::clone(&self.completions);
-        // Rare (elections), and an fsync must not stop the executor: a thread each time is simple and good enough.
-        let started = std::thread::Builder::new().name("epochs".into()).spawn(move || {
+        let job = Job::once("epochs", Arc::clone(&self.completions), move || {
             let result = epochs::save_described(&*disk, epochs, defects);
-            drop(disk);
-            completions.push(Completion::Epochs(epochs, result));
+            Completion::Epochs(epochs, result)
         });
-        if let Err(e) = started {
+        if let Err(e) = self.background.start(job) {
             self.completions.push(Completion::Epochs(epochs, Err(format!("starting a thread: {e}"))));
         }
     }
@@ -261,6 +286,8 @@ impl Log {
                 self.fail(LogFailed { what: "the epoch record".into(), error, durable: self.writer.durable() }, events)
             }
             Completion::Snapshot(end) => self.snapshot_ended(end, events),
+            Completion::Purged(result) => self.purged(result, events),
+            Completion::Read { ticket, generation, outcome } => self.read_ended(ticket, generation, outcome, events),
         }
     }
 
@@ -310,13 +337,24 @@ impl Log {
         std::future::poll_fn(move |cx| completions.poll_ready(cx))
     }
 
+    /// From now on everything is written, synced and sealed without delay; a snapshot that is being made is given up.
+    pub fn finish(&mut self) {
+        self.abort_snapshot();
+        self.writer.finish();
+    }
+
+    /// After [`finish`](Self::finish): whether everything is done and nothing is under way.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.writer.is_finished() && self.saving.0.is_none() && !self.snapshot_under_way() && self.reads == 0
+    }
+
     /// Writes, syncs and seals everything, then stops the driver. Events that come up are dropped.
     ///
     /// # Errors
     /// If the log fails meanwhile.
     pub async fn close(mut self, mut now: impl FnMut() -> Instant) -> Result<(), LogFailed> {
-        self.abort_snapshot();
-        self.writer.finish();
+        self.finish();
         let mut events = Vec::new();
         loop {
             self.turn(now(), &mut events);
@@ -325,11 +363,16 @@ impl Log {
             {
                 return Err(failure);
             }
-            if self.writer.is_finished() && self.saving.0.is_none() && self.snapshot.is_none() {
+            if self.is_finished() {
                 return Ok(());
             }
             self.ready().await;
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn writer(&self) -> &LogWriter {
+        &self.writer
     }
 }
 

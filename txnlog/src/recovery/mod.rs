@@ -1,14 +1,20 @@
 //! Taking up what is stored: the newest usable snapshot, then the log. Reading only; [`Recovery::repair`] then makes
 //! the directories ready to be written.
 //!
-//! A torn tail is cut. Everything else that fails a check is [`Corruption`]: nothing that
-//! was acknowledged is ever dropped silently.
+//! A torn tail is cut. Everything else that fails a check is [`Corruption`]: nothing that was acknowledged is ever
+//! dropped silently. A member of an ensemble can decide to give it up, and have it again from its peers: see
+//! [`Recovery::discard_after`] and [`start_over`].
 
+mod damage;
+mod frames;
 mod repair;
-mod scan;
+mod run;
+pub(crate) mod scan;
 mod snapshots;
 mod table;
 
+pub use damage::{Damage, start_over};
+pub(crate) use frames::BatchFrames;
 pub use repair::Repaired;
 pub use table::{Behind, Slot, Verdict, decide};
 
@@ -16,12 +22,12 @@ use crate::config::{LogConfig, SnapshotConfig};
 use crate::disk::Disk;
 use crate::epochs::{self, Epochs};
 use crate::error::{Attempt, Corruption, OpenError};
-use crate::format::{BLOCK, BatchHeader, BatchKind, segment_sequence};
-use crate::planted::planted;
+use crate::format::{BLOCK, BatchKind, segment_sequence};
 use crate::snapshot::SnapshotHead;
-use ringkeeper_core::frame::{Frame, FrameError};
+use ringkeeper_core::frame::Frame;
 use ringkeeper_core::ids::Zxid;
-use scan::{Expected, Found, Scanner, Segment};
+use run::{Ignore, Run, SegmentEnd};
+use scan::{Expected, Scanner, Segment};
 use std::sync::Arc;
 
 /// The directories of a server. Both may be the same.
@@ -82,6 +88,7 @@ pub struct Recovery {
     segments: Vec<Segment>,
     snapshots: Vec<snapshots::Candidate>,
     outcome: Option<Outcome>,
+    damage: Option<Damage>,
 }
 
 /// Where the log ends.
@@ -97,6 +104,8 @@ struct Outcome {
     restart_at: Option<Zxid>,
     /// Files of snapshots that were found damaged.
     damaged: Vec<String>,
+    /// Where reading the valid part of the log has failed: index of the segment and the place in it.
+    broken: Option<(usize, Expected)>,
 }
 
 impl Recovery {
@@ -109,8 +118,16 @@ impl Recovery {
         let epochs = epochs::load(&*dirs.data)?;
         let segments = open_segments(&*dirs.log)?;
         let snapshots = snapshots::list(&*dirs.data)?;
-        let mut recovery =
-            Recovery { dirs, log_config: log, snapshot_config: snapshot, epochs, segments, snapshots, outcome: None };
+        let mut recovery = Recovery {
+            dirs,
+            log_config: log,
+            snapshot_config: snapshot,
+            epochs,
+            segments,
+            snapshots,
+            outcome: None,
+            damage: None,
+        };
         recovery.void_snapshots();
         recovery.check_completeness()?;
         Ok(recovery)
@@ -144,8 +161,8 @@ impl Recovery {
                 }
             };
         }
-        // The record is made before the log is begun, with zeros.
-        let promised = self.epochs.filter(|e| e.accepted.0 > 0);
+        // The record is made before the log is begun, with zeros; a server that starts over has promises, no history.
+        let promised = self.epochs.filter(|e| e.current.0 > 0);
         let Some(first) = self.segments.first().filter(|_| promised.is_some() || !self.snapshots.is_empty()) else {
             return self.check_that_nothing_was(promised);
         };
@@ -167,7 +184,7 @@ impl Recovery {
         if let Some(epochs) = promised {
             return Err(OpenError::Incomplete(format!(
                 "the epoch record says that this server has taken part up to epoch {}, but there is neither snapshot                  nor transaction log",
-                epochs.accepted.0
+                epochs.current.0
             )));
         }
         Ok(())
@@ -184,9 +201,14 @@ impl Recovery {
             kind: BatchKind::Seal,
             restart_at: None,
             damaged: Vec::new(),
+            broken: None,
         };
         let base = self.load_snapshot(state, &mut outcome)?;
-        self.replay_log(base, state, &mut outcome)?;
+        let replayed = self.replay_log(base, state, &mut outcome);
+        if let (Err(OpenError::Corrupt(corruption)), Some(at)) = (&replayed, outcome.broken) {
+            self.damage = Some(self.assess(corruption.clone(), at));
+        }
+        replayed?;
         self.check_epochs(outcome.summary.last)?;
         let summary = outcome.summary.clone();
         self.outcome = Some(outcome);
@@ -252,7 +274,10 @@ impl Recovery {
         let before = |s: &Segment| sequence(s).is_some_and(|n| n < base.log_batch);
         if let Some(start) = self.segments.iter().rposition(before) {
             // If the mark is missing, it is missed at the end of what stood before it.
-            self.read_log(start, Zxid::ZERO, &mut Ignore, outcome)?;
+            let read = self.read_log(start, Zxid::ZERO, &mut Ignore, outcome);
+            // That is no part of the state, and not what is missing if it is damaged.
+            outcome.broken = None;
+            read?;
         }
         let next = outcome.end.as_ref().map(|(_, expected)| expected.sequence);
         let later = self.segments.iter().position(|s| sequence(s).is_some_and(|n| n >= base.log_batch));
@@ -290,12 +315,16 @@ impl Recovery {
         };
         let mut index = start;
         let torn = loop {
-            match run.segment(index)? {
-                SegmentEnd::Next(next) => {
+            match run.segment(index) {
+                Ok(SegmentEnd::Next(next)) => {
                     index = next;
                     run.expected.offset = BLOCK as u64;
                 }
-                SegmentEnd::Log { torn } => break torn,
+                Ok(SegmentEnd::Log { torn }) => break torn,
+                Err(e) => {
+                    outcome.broken = Some((index, run.expected));
+                    return Err(e);
+                }
             }
         };
         outcome.kind = run.kind;
@@ -336,185 +365,6 @@ struct Base {
     installed: bool,
     /// Number of the batch that the log continued with, at the earliest.
     log_batch: u64,
-}
-
-enum SegmentEnd {
-    /// The log goes on in the segment of this index.
-    Next(usize),
-    /// The log ends at the place expected.
-    Log { torn: bool },
-}
-
-/// What was found behind the place of the next batch.
-struct Evidence {
-    behind: Behind,
-    /// End of the chain that it speaks of.
-    until: Option<Zxid>,
-    /// Index of the segment it was found in, or that the log continues in.
-    index: usize,
-}
-
-/// One pass over the log.
-struct Run<'a, S> {
-    recovery: &'a Recovery,
-    base: Zxid,
-    /// A transaction that follows the base directly has been seen, or the base itself.
-    joined: bool,
-    expected: Expected,
-    /// Of the last batch.
-    kind: BatchKind,
-    frames: u64,
-    bytes: u64,
-    state: &'a mut S,
-}
-
-impl<S: Rebuild> Run<'_, S> {
-    /// Reads one segment to its end.
-    fn segment(&mut self, index: usize) -> Result<SegmentEnd, OpenError> {
-        let segment = &self.recovery.segments[index];
-        let limit = self.recovery.limit(index);
-        let mut scanner = Scanner::new(segment, self.recovery.log_config.defects);
-        loop {
-            let (slot, detail) = match scanner.read(self.expected) {
-                Found::Batch(header, payload) => {
-                    self.batch(segment, &header, payload, limit)?;
-                    continue;
-                }
-                Found::Else(slot, detail) => (slot, detail),
-            };
-            let evidence = self.behind(index, &mut scanner);
-            match decide(slot, evidence.behind) {
-                Verdict::Take => unreachable!("a good batch was taken above"),
-                Verdict::NextSegment => return Ok(SegmentEnd::Next(evidence.index)),
-                Verdict::End => return Ok(SegmentEnd::Log { torn: false }),
-                Verdict::CutAndWipe => return Ok(SegmentEnd::Log { torn: true }),
-                Verdict::Corrupt(why) => {
-                    return Err(self.corruption(index, slot, &evidence, why, &detail).into());
-                }
-            }
-        }
-    }
-
-    /// Evidence from behind the expected place.
-    fn behind(&self, index: usize, scanner: &mut Scanner<'_>) -> Evidence {
-        let segments = &self.recovery.segments;
-        let place = |i: usize, behind, until| Evidence { behind, until, index: i };
-        let later = segments.iter().enumerate().skip(index + 1).find_map(|(i, s)| s.first.as_ref().map(|b| (i, b)));
-        let mut evidence = match later {
-            Some((i, first)) => match scan::judge_later(first, self.expected) {
-                Behind::Continues => place(i, Behind::Continues, None),
-                // If segments in between have lost their first batch, the damage is there.
-                behind => place(i - 1, behind, Some(first.prev)),
-            },
-            None => {
-                let (behind, until) = scanner.search(self.expected, self.expected.offset + BLOCK as u64);
-                place(index, behind, until)
-            }
-        };
-        if later.is_none() {
-            // The first batch of a segment may be damaged and others behind it intact.
-            for (i, segment) in segments.iter().enumerate().skip(index + 1) {
-                let mut scanner = Scanner::new(segment, self.recovery.log_config.defects);
-                let (behind, until) = scanner.search(self.expected, BLOCK as u64);
-                if behind != Behind::Nothing && matches!(evidence.behind, Behind::Nothing | Behind::Unproven) {
-                    evidence = place(i, behind, until);
-                }
-            }
-        }
-        let defects = self.recovery.log_config.defects;
-        if evidence.behind == Behind::Proven && planted!(defects, CutAnywhere) {
-            evidence.behind = Behind::Unproven;
-        }
-        evidence
-    }
-
-    fn batch(&mut self, segment: &Segment, header: &BatchHeader, payload: &[u8], limit: Zxid) -> Result<(), OpenError> {
-        let defects = self.recovery.log_config.defects;
-        let trusting = planted!(defects, NoChecksum) || planted!(defects, ChainNotChecked);
-        let mut last = header.prev;
-        let mut rest = payload;
-        let mut count = 0;
-        while !rest.is_empty() {
-            let frame = match Frame::parse(rest) {
-                Ok(frame) => frame,
-                Err(FrameError::Checksum { .. }) if trusting => Frame::trusted(rest),
-                Err(_) if trusting => break,
-                Err(e) => return Err(self.bad_frame(segment, header, last, &e.to_string())),
-            };
-            if frame.prev_zxid() != last && !trusting {
-                let why = format!("frame {} follows {}, not {last}", frame.zxid(), frame.prev_zxid());
-                return Err(self.bad_frame(segment, header, last, &why));
-            }
-            last = frame.zxid();
-            count += 1;
-            rest = &rest[frame.as_bytes().len()..];
-            if last <= limit {
-                self.frame(&frame)?;
-            }
-        }
-        if (last != header.last || count != header.frames) && !trusting {
-            return Err(self.bad_frame(segment, header, last, "the frames are not those that the header states"));
-        }
-        if header.prev == self.base || header.last == self.base {
-            self.joined = true;
-        }
-        self.kind = header.kind;
-        self.expected.offset += header.padded_len();
-        self.expected.sequence = header.sequence + 1;
-        self.expected.last = last;
-        Ok(())
-    }
-
-    fn corruption(&self, index: usize, slot: Slot, evidence: &Evidence, why: &str, detail: &str) -> Corruption {
-        // What is missing stood here, or at the start of a later segment.
-        let missing = matches!(slot, Slot::Blank | Slot::Foreign | Slot::End);
-        let (file, offset) = match evidence.index {
-            later if later > index && missing => (&self.recovery.segments[later].name, BLOCK as u64),
-            _ => (&self.recovery.segments[index].name, self.expected.offset),
-        };
-        let what = if detail.is_empty() { why.into() } else { format!("{why}: {detail}") };
-        Corruption::new(file, offset, what).between(Some(self.expected.last), evidence.until)
-    }
-
-    fn frame(&mut self, frame: &Frame<'_>) -> Result<(), OpenError> {
-        if frame.zxid() <= self.base {
-            return Ok(());
-        }
-        if !self.joined && frame.prev_zxid() != self.base {
-            return Err(OpenError::Incomplete(format!(
-                "the snapshot's {} is not a transaction of the log: {} follows {} there",
-                self.base,
-                frame.zxid(),
-                frame.prev_zxid()
-            )));
-        }
-        self.joined = true;
-        self.frames += 1;
-        self.bytes += frame.as_bytes().len() as u64;
-        self.state.frame(frame).map_err(|e| OpenError::Refused(format!("transaction {}: {e}", frame.zxid())))
-    }
-
-    fn bad_frame(&self, segment: &Segment, header: &BatchHeader, last: Zxid, why: &str) -> OpenError {
-        let what = format!("batch with a valid checksum holds bad frames: {why}");
-        Corruption::new(&segment.name, self.expected.offset, what).between(Some(last), Some(header.last)).into()
-    }
-}
-
-/// Reads without building anything.
-struct Ignore;
-
-impl Rebuild for Ignore {
-    fn begin(&mut self, _: &SnapshotHead) {}
-    fn chunk(&mut self, _: &[u8]) -> Result<(), String> {
-        Ok(())
-    }
-    fn end(&mut self) -> Result<(), String> {
-        Ok(())
-    }
-    fn empty(&mut self) {}
-    fn frame(&mut self, _: &Frame<'_>) -> Result<(), String> {
-        Ok(())
-    }
 }
 
 fn open_segments(disk: &dyn Disk) -> Result<Vec<Segment>, OpenError> {

@@ -14,8 +14,8 @@ use std::sync::Arc;
 /// Bytes that are collected before they are written.
 const WRITE: usize = 1 << 20;
 
-/// Writes one snapshot: [`write`](Self::write) all of its bytes, then [`finish`](Self::finish). A writer that is
-/// dropped unfinished leaves at most a `.tmp` file, which no one reads.
+/// Writes one snapshot: [`write`](Self::write) all of its bytes, [`complete`](Self::complete), then
+/// [`publish`](Self::publish). A writer that is dropped before leaves at most a `.tmp` file, which no one reads.
 pub struct SnapshotWriter {
     disk: Arc<dyn Disk>,
     file: Arc<dyn DiskFile>,
@@ -110,12 +110,11 @@ impl SnapshotWriter {
         Ok(())
     }
 
-    /// Writes the end, makes everything durable, reads it back, and gives the file its name. Only when this has
-    /// succeeded may anything older be removed.
+    /// Writes the end, makes everything durable, and reads it back. [`publish`](Self::publish) comes next.
     ///
     /// # Errors
     /// Of the disk, or corruption if what is read back is not what was written. The snapshot is then lost.
-    pub fn finish(mut self) -> Result<(), OpenError> {
+    pub fn complete(&mut self) -> Result<(), OpenError> {
         if !self.raw.is_empty() {
             self.flush_block()?;
         }
@@ -131,19 +130,24 @@ impl SnapshotWriter {
         self.out.extend_from_slice(&totals);
         self.out.resize(padded(self.out.len()), 0);
         self.write_out(self.out.len())?;
-        self.publish()
+        self.verify()
     }
 
-    fn publish(&self) -> Result<(), OpenError> {
-        let (tmp, name) = (snapshot_tmp_name(self.zxid), snapshot_name(self.zxid));
-        let defects = self.config.defects;
+    fn verify(&self) -> Result<(), OpenError> {
+        let (tmp, defects) = (snapshot_tmp_name(self.zxid), self.config.defects);
         if !planted!(defects, RenameBeforeSync) {
             sync_file(&*self.file, defects).attempt(|| format!("syncing {}", self.disk.describe(&tmp)))?;
         }
-        if !planted!(defects, PurgeBeforeVerify) {
-            reader::verify(&*self.disk, &tmp)?;
-        }
-        let renamed = self.disk.rename(&tmp, &name).and_then(|()| sync_dir(&*self.disk, defects));
+        if planted!(defects, PurgeBeforeVerify) { Ok(()) } else { reader::verify(&*self.disk, &tmp) }
+    }
+
+    /// Gives the completed file its name. Only when this has succeeded may anything older be removed.
+    ///
+    /// # Errors
+    /// Of the disk. It is then not known under which name the file will be found.
+    pub fn publish(&self) -> Result<(), OpenError> {
+        let (tmp, name) = (snapshot_tmp_name(self.zxid), snapshot_name(self.zxid));
+        let renamed = self.disk.rename(&tmp, &name).and_then(|()| sync_dir(&*self.disk, self.config.defects));
         renamed.attempt(|| format!("naming {}", self.disk.describe(&name)))
     }
 

@@ -10,7 +10,7 @@ mod segments;
 mod tests;
 
 pub use op::{BatchWrite, Done, LogOp, PrepareError, PrepareOp, WriteOp};
-pub use segments::{Chain, CurrentSegment, SegmentStart};
+pub use segments::{Chain, CurrentSegment, SegmentStart, Stretch};
 
 use crate::config::{Durability, LogConfig};
 use crate::error::LogFailed;
@@ -312,6 +312,13 @@ impl LogWriter {
     #[must_use]
     pub fn reaches_back_to(&self) -> Option<Zxid> {
         self.segments.reaches_back_to()
+    }
+
+    /// The segments that the valid log consists of, oldest first. While a reset [is under way](Self::is_resetting)
+    /// they are still those of before.
+    #[must_use]
+    pub fn stretches(&self) -> Vec<Stretch> {
+        self.segments.stretches()
     }
 
     /// Number of the segment that is being written; 0 before the first.

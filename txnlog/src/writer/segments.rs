@@ -18,6 +18,17 @@ pub struct SegmentStart {
     pub first: Option<(Zxid, bool)>,
 }
 
+/// A segment that holds a valid part of the log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stretch {
+    /// Sequence number.
+    pub sequence: u64,
+    /// Bytes of the file.
+    pub len: u64,
+    /// Last transaction before its first batch. Of the segments before it, only transactions through this one count.
+    pub prev: Zxid,
+}
+
 /// The segment that is being written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CurrentSegment {
@@ -235,6 +246,17 @@ impl Segments {
             return self.retired.pop_front().map(|(segment, _)| LogOp::Delete { segment });
         }
         None
+    }
+
+    /// The segments that the valid log consists of, oldest first.
+    pub(crate) fn stretches(&self) -> Vec<Stretch> {
+        let restarts = |l: &Link| l.first.as_ref().is_some_and(|f| f.restart);
+        let from = self.chain.iter().rposition(restarts).unwrap_or(0);
+        let stretch = |l: &Link| {
+            let first = l.first.as_ref()?;
+            Some(Stretch { sequence: l.sequence, len: l.len, prev: first.prev })
+        };
+        self.chain.iter().skip(from).filter_map(stretch).collect()
     }
 
     /// The transaction before the first one that the segments hold.
