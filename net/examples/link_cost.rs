@@ -4,7 +4,7 @@
 //! brought it with one message, as a follower does. `cargo run --release -p ringkeeper-net --example link_cost`
 
 use ringkeeper_core::frame::{self, FrameBatch, FrameBuf, FrameHeader};
-use ringkeeper_core::ids::{ServerId, SessionId, WallMs, Zxid};
+use ringkeeper_core::ids::{ServerId, SessionId, Tag, WallMs, Zxid};
 use ringkeeper_net::Signal;
 use ringkeeper_net::links::{LinkDown, LinkLimits, LinkService, Links, LinksConfig, PeerAddress, Tail};
 use std::cell::Cell;
@@ -160,6 +160,7 @@ fn batch(zxid: u64) -> Arc<FrameBatch> {
         wall: WallMs(8),
         cxid: 9,
         txn_type: 5,
+        tag: Tag::NONE,
     };
     let mut bytes = FrameBuf::new();
     frame::encode(&mut bytes, &header, |out| out.extend_from_slice(BODY));

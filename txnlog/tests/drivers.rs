@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use ringkeeper_core::frame::{Frame, FrameBatch, FrameBuf, FrameHeader, encode};
-use ringkeeper_core::ids::{Epoch, Instant, SessionId, WallMs, Zxid};
+use ringkeeper_core::ids::{Epoch, Instant, SessionId, Tag, WallMs, Zxid};
 use ringkeeper_txnlog::config::{DriverKind, Durability, LogConfig, SnapshotConfig};
 use ringkeeper_txnlog::disk::FsDisk;
 use ringkeeper_txnlog::epochs::Epochs;
@@ -59,7 +59,15 @@ fn frames(from: u32, to: u32) -> Arc<FrameBatch> {
     for counter in from..=to {
         let zxid = zxid(counter);
         let prev_zxid = if counter == 1 { Zxid::ZERO } else { Zxid(zxid.0 - 1) };
-        let header = FrameHeader { zxid, prev_zxid, session: SessionId(7), wall: WallMs(0), cxid: 0, txn_type: 1 };
+        let header = FrameHeader {
+            zxid,
+            prev_zxid,
+            session: SessionId(7),
+            wall: WallMs(0),
+            cxid: 0,
+            txn_type: 1,
+            tag: Tag::NONE,
+        };
         encode(&mut buf, &header, |out| out.extend_from_slice(&body(zxid)));
     }
     Arc::new(FrameBatch::new(buf))

@@ -86,7 +86,12 @@ pub(crate) async fn recover(settings: StorageSettings, clock: Clock) -> Result<R
     let epochs = recovery.epochs();
     let log = Log::go_live(recovery, &log_disk, settings.driver, clock.now()).await?;
     report(&summary, &state.tree, began);
-    let epochs = zab::Epochs { accepted: epochs.accepted, current: epochs.current };
+    let epochs = zab::Epochs {
+        accepted: epochs.accepted,
+        current: epochs.current,
+        ensemble: epochs.ensemble,
+        member: epochs.member,
+    };
     Ok(Recovered { tree: state.tree, epochs, replayed: summary.frames, log })
 }
 
@@ -156,6 +161,6 @@ pub(crate) fn input(event: LogEvent) -> Result<Input, String> {
 
 /// The core's epochs as the log stores them.
 pub(crate) fn stored(epochs: zab::Epochs) -> Epochs {
-    // A server that stands alone belongs to no ensemble.
-    Epochs { accepted: epochs.accepted, current: epochs.current, ensemble: 0, member: false }
+    let zab::Epochs { accepted, current, ensemble, member } = epochs;
+    Epochs { accepted, current, ensemble, member }
 }

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each file of tests uses some of it")]
 
 use ringkeeper_core::frame::{self, FrameBatch, FrameBuf, FrameHeader};
-use ringkeeper_core::ids::{ServerId, SessionId, WallMs, Zxid};
+use ringkeeper_core::ids::{ServerId, SessionId, Tag, WallMs, Zxid};
 use ringkeeper_net::Signal;
 use ringkeeper_net::links::{LinkDown, LinkLimits, LinkService, Links, LinksConfig, PeerAddress};
 use std::cell::{OnceCell, RefCell};
@@ -180,6 +180,7 @@ pub fn batch(prev: u64, count: u64, body: &[u8]) -> Arc<FrameBatch> {
             wall: WallMs(8),
             cxid: 9,
             txn_type: 5,
+            tag: Tag::NONE,
         };
         frame::encode(&mut bytes, &header, |out| out.extend_from_slice(body));
     }

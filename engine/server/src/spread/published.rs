@@ -100,14 +100,22 @@ impl Publisher {
 mod tests {
     use super::*;
     use ringkeeper_core::frame::{FrameHeader, encode};
-    use ringkeeper_core::ids::{SessionId, WallMs, Zxid};
+    use ringkeeper_core::ids::{SessionId, Tag, WallMs, Zxid};
     use ringkeeper_core::txn::{self, TxnType, v1};
     use std::sync::atomic::AtomicBool;
     use std::thread;
 
     fn header(zxid: u64, txn_type: TxnType) -> FrameHeader {
         let (session, wall) = (SessionId::NONE, WallMs(1));
-        FrameHeader { zxid: Zxid(zxid), prev_zxid: Zxid(zxid - 1), session, wall, cxid: 0, txn_type: txn_type as i32 }
+        FrameHeader {
+            zxid: Zxid(zxid),
+            prev_zxid: Zxid(zxid - 1),
+            session,
+            wall,
+            cxid: 0,
+            txn_type: txn_type as i32,
+            tag: Tag::NONE,
+        }
     }
 
     fn create(zxid: u64, path: &str) -> FrameBuf {

@@ -5,7 +5,7 @@ use super::snapshots::Progress;
 use crate::executor::clock::Clock;
 use crate::storage;
 use ringkeeper_core::exchange::{Audience, Inbox};
-use ringkeeper_core::ids::{Instant, WallMs};
+use ringkeeper_core::ids::{Instant, WallMs, Zxid};
 use ringkeeper_core::replica::{Effect, Input, Replica};
 use ringkeeper_core::tree::Tree;
 use ringkeeper_txnlog::{Log, LogEvent};
@@ -74,12 +74,20 @@ impl Backend {
             match effect {
                 Effect::Append(batch) => self.log().append(batch),
                 Effect::SaveEpochs(epochs) => self.log().save_epochs(storage::stored(epochs)),
+                Effect::Truncate(to) => self.truncate(to)?,
+                Effect::Send(..) | Effect::Unlink(_) => unreachable!("this server stands alone"),
                 Effect::TakeSnapshot => self.begin_snapshot(tree, copy, clock),
                 Effect::Halt(reason) => return Err(Halted(reason)),
             }
         }
         self.effects = effects;
         Ok(())
+    }
+
+    /// Cuts the log back to what the leader has.
+    fn truncate(&mut self, to: Zxid) -> Result<(), Halted> {
+        tracing::warn!(%to, "cutting back the log: what is behind was never committed");
+        self.log().cut_back(to).map_err(|error| Halted(format!("cannot cut the log back to {to}: {error}")))
     }
 
     /// Whether another turn should follow at once.
