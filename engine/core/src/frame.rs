@@ -268,6 +268,28 @@ impl FrameBatch {
         batch
     }
 
+    /// Takes a buffer that came from elsewhere, after checking every frame and the chain that they form.
+    ///
+    /// # Errors
+    /// [`FrameError`] of the first frame that is not intact; a broken chain, or no frame at all, counts as
+    /// [`FrameError::Length`].
+    pub fn verified(bytes: FrameBuf) -> Result<FrameBatch, FrameError> {
+        let (mut rest, mut last): (&[u8], Option<Zxid>) = (&bytes, None);
+        while !rest.is_empty() {
+            let frame = Frame::parse(rest)?;
+            let follows = last.is_none_or(|last| frame.prev_zxid() == last) && frame.prev_zxid() < frame.zxid();
+            if !follows {
+                return Err(FrameError::Length(0));
+            }
+            last = Some(frame.zxid());
+            rest = &rest[frame.as_bytes().len()..];
+        }
+        if last.is_none() {
+            return Err(FrameError::Length(0));
+        }
+        Ok(FrameBatch::new(bytes))
+    }
+
     /// The frames end to end.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {

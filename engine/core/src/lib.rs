@@ -12,6 +12,7 @@ pub mod frame;
 pub mod frontend;
 pub mod ids;
 pub mod jute;
+pub mod peer;
 pub mod prepare;
 pub mod replica;
 pub mod session;

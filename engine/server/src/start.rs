@@ -39,6 +39,7 @@ pub fn run(config: Config) -> Result<(), ServerFailed> {
         sockets: sockets(&config, descriptors),
         storage: StorageSettings::of(&config),
         client_cores: config.executors.client_cores,
+        links: None,
         words: Arc::new(Words {
             admitted: config.words,
             environment: Environment::gather(),

@@ -21,6 +21,7 @@ use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
 use ringkeeper_core::frontend::FrontendConfig;
 use ringkeeper_core::replica::ReplicaConfig;
 use ringkeeper_net::SocketsConfig;
+use ringkeeper_net::links::LinksConfig;
 use ringkeeper_txnlog::error::{LogFailed, OpenError};
 use signals::StopRequest;
 use std::future::poll_fn;
@@ -57,6 +58,8 @@ pub(crate) struct Plan {
     pub(crate) listener: TcpListener,
     /// Client executors beside the replica's; 0: one executor does all.
     pub(crate) client_cores: u16,
+    /// The other servers; `None`: this one stands alone.
+    pub(crate) links: Option<LinksConfig>,
 }
 
 /// Why the server ended, other than by being asked to.
@@ -142,9 +145,22 @@ fn halt(reason: &str) -> ! {
     std::process::exit(HALTED_STATUS)
 }
 
-/// Waits until the replica takes requests: its epoch must be durable first. Clients wait in the listening socket.
-async fn established(is_serving: impl Fn() -> bool) {
-    while !is_serving() {
+/// Waits until the replica takes requests: its epoch must be durable first. Clients of a server that stands alone wait in
+/// the listening socket; those of one that looks for its ensemble are held, and let go after a while. False if the
+/// server is asked to stop before.
+async fn established(stop: &StopRequest, in_ensemble: bool, is_serving: impl Fn() -> bool, tick: impl Fn()) -> bool {
+    let mut ticked = Instant::now();
+    loop {
+        if is_serving() || in_ensemble {
+            return true;
+        }
+        if stop.is_raised() {
+            return false;
+        }
+        if ticked.elapsed() >= TICK {
+            ticked = Instant::now();
+            tick();
+        }
         glommio::timer::sleep(ESTABLISHED_PAUSE).await;
     }
 }

@@ -5,7 +5,7 @@ use super::{First, Plan, ServerFailed, established, halt, spawn, until_first, un
 use crate::executor::clock::Clock;
 use crate::spread::{Exchange, Hub, Outpost, Posting};
 use crate::storage::Recovered;
-use crate::turn::Halted;
+use crate::turn::{Halted, Peers};
 use glommio::ExecutorJoinHandle;
 use ringkeeper_core::frontend::FrontendConfig;
 use ringkeeper_core::replica::Replica;
@@ -24,14 +24,23 @@ pub(super) async fn serve(
     let replica = Replica::new(plan.replica, recovered.epochs, &recovered.tree, recovered.replayed);
     let exchange = Exchange::new(u8::try_from(plan.client_cores).unwrap_or(u8::MAX));
     let hub = Rc::new(Hub::new(replica, recovered.tree, recovered.log, plan.words, clock, exchange));
+    let start = |what| move |source| ServerFailed::Start { what, source };
+    let peers = plan.links.map(|links| Peers::new(links, hub.due())).transpose().map_err(start("links to peers"))?;
+    let in_ensemble = peers.is_some();
+    if let Some(peers) = &peers {
+        hub.link(peers.clone());
+        glommio::spawn_local(peers.clone().run()).detach();
+    }
     let turns = glommio::spawn_local(Rc::clone(&hub).run());
     let log = glommio::spawn_local(Rc::clone(&hub).watch_log());
     let office = glommio::spawn_local(Rc::clone(&hub).watch_office());
     let serving = async {
-        established(|| hub.is_serving()).await;
+        if !established(&stop, in_ensemble, || hub.is_serving(), || hub.tick()).await {
+            return Ok(Vec::new());
+        }
         let executors = start_clients(hub.postings(), &plan.frontend, &plan.sockets, plan.listener, &stop, clock)?;
         tracing::info!(client_executors = executors.len(), "serving");
-        until_stopped(stop, || hub.tick(), || {}, || hub.has_stopped()).await;
+        until_stopped(stop, || hub.tick(), || hub.begin_stop(), || hub.has_stopped()).await;
         Ok::<_, ServerFailed>(executors)
     };
     let executors = match until_first(turns, serving).await {
@@ -41,6 +50,9 @@ pub(super) async fn serve(
     for executor in executors {
         // They have left already, or their grace is over at the same time as the replica's.
         executor.join().map_err(|error| ServerFailed::Executor(error.to_string()))?;
+    }
+    if let Some(peers) = peers {
+        peers.stop();
     }
     log.cancel().await;
     office.cancel().await;

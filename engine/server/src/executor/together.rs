@@ -4,7 +4,7 @@ use super::signals::StopRequest;
 use super::{First, Plan, ServerFailed, established, halt, until_first, until_stopped};
 use crate::executor::clock::Clock;
 use crate::storage::Recovered;
-use crate::turn::{Halted, Turn};
+use crate::turn::{Halted, Peers, Turn};
 use ringkeeper_core::replica::Replica;
 use ringkeeper_net::{Service, Sockets};
 use std::rc::Rc;
@@ -20,11 +20,19 @@ pub(super) async fn serve(
     let turn = Rc::new(Turn::new(plan.frontend, replica, recovered.tree, recovered.log, plan.words, clock));
     let sockets = Sockets::new(plan.sockets, Rc::clone(&turn) as Rc<dyn Service>).map_err(start("an epoll set"))?;
 
+    let peers = plan.links.map(|links| Peers::new(links, turn.due())).transpose().map_err(start("links to peers"))?;
+    let in_ensemble = peers.is_some();
+    if let Some(peers) = &peers {
+        turn.link(peers.clone());
+        glommio::spawn_local(peers.clone().run()).detach();
+    }
     let turns = glommio::spawn_local(Rc::clone(&turn).run(Rc::clone(&sockets)));
     let log = glommio::spawn_local(Rc::clone(&turn).watch_log());
     let reading = glommio::spawn_local(Rc::clone(&sockets).run());
     let serving = async {
-        established(|| turn.is_serving()).await;
+        if !established(&stop, in_ensemble, || turn.is_serving(), || turn.tick(&sockets)).await {
+            return Ok(());
+        }
         sockets.accept_from(plan.listener, Vec::new()).map_err(start("the listening socket"))?;
         tracing::info!("serving");
         until_stopped(stop, || turn.tick(&sockets), || turn.begin_stop(&sockets), || turn.has_stopped(&sockets)).await;
@@ -33,6 +41,9 @@ pub(super) async fn serve(
     match until_first(turns, serving).await {
         First::Left(Halted(reason)) => halt(&reason),
         First::Right(result) => result?,
+    }
+    if let Some(peers) = peers {
+        peers.stop();
     }
     log.cancel().await;
     reading.cancel().await;

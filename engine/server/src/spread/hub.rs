@@ -5,7 +5,7 @@ use super::post::{Letter, Request};
 use super::published::{Published, Publisher};
 use super::{Exchange, Posting};
 use crate::executor::clock::Clock;
-use crate::turn::{Backend, Halted, Words};
+use crate::turn::{Backend, Halted, Peers, Words};
 use ringkeeper_core::bulletin::Bulletin;
 use ringkeeper_core::frame::FrameBuf;
 use ringkeeper_core::replica::{Input, Replica};
@@ -23,7 +23,7 @@ pub(crate) struct Hub {
     exchange: Exchange,
     published: Published,
     clock: Clock,
-    due: Signal,
+    due: Rc<Signal>,
     words: Arc<Words>,
 }
 
@@ -45,7 +45,7 @@ impl Hub {
     ) -> Hub {
         let (publisher, published) = Publisher::new(tree.clone(), tree);
         let state = State { backend: Backend::new(replica, log), publisher, bulletin: Bulletin::new() };
-        Hub { state: RefCell::new(state), exchange, published, clock, due: Signal::default(), words }
+        Hub { state: RefCell::new(state), exchange, published, clock, due: Rc::default(), words }
     }
 
     /// What the client executors are started with.
@@ -91,6 +91,7 @@ impl Hub {
     fn turn(&self) -> Result<(), Halted> {
         let state = &mut *self.state.borrow_mut();
         let (now, wall) = (self.clock.now(), self.clock.wall());
+        state.backend.take_arrivals();
         state.backend.turn_log(now)?;
         while let Some(request) = self.exchange.office.take() {
             match request {
@@ -140,6 +141,22 @@ impl Hub {
     /// Every few milliseconds: time passes for sessions and the log.
     pub(crate) fn tick(&self) {
         self.state.borrow_mut().backend.inputs.push(Input::Tick);
+        self.due.raise();
+    }
+
+    /// What is raised for a turn to follow.
+    pub(crate) fn due(&self) -> Rc<Signal> {
+        Rc::clone(&self.due)
+    }
+
+    /// The replica talks to these from now on.
+    pub(crate) fn link(&self, peers: Peers) {
+        self.state.borrow_mut().backend.link(peers);
+    }
+
+    /// The server is about to stop: somebody else should lead.
+    pub(crate) fn begin_stop(&self) {
+        self.state.borrow_mut().backend.inputs.push(Input::Leave);
         self.due.raise();
     }
 

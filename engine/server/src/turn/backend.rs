@@ -1,6 +1,7 @@
 //! What a turn does behind the frontends: the replica, its log, the snapshot.
 
 use super::Halted;
+use super::Peers;
 use super::snapshots::Progress;
 use crate::executor::clock::Clock;
 use crate::storage;
@@ -20,6 +21,8 @@ pub(crate) struct Backend {
     pub(super) snapshot: Option<Progress>,
     /// Copy of the tree whose walk must be ended: its snapshot was given up.
     pub(super) abandoned_walk: Option<usize>,
+    /// The links to the other servers, if there are any.
+    pub(super) peers: Option<Peers>,
     effects: Vec<Effect>,
     events: Vec<LogEvent>,
 }
@@ -28,7 +31,8 @@ impl Backend {
     /// Over a replica that has not been started.
     pub(crate) fn new(replica: Replica, log: Log) -> Backend {
         let (inbox, inputs, effects, events) = (Inbox::new(), Vec::new(), Vec::new(), Vec::new());
-        Backend { replica, inbox, inputs, log: Some(log), snapshot: None, abandoned_walk: None, effects, events }
+        let (snapshot, abandoned_walk, peers) = (None, None, None);
+        Backend { replica, inbox, inputs, log: Some(log), snapshot, abandoned_walk, peers, effects, events }
     }
 
     pub(super) fn log(&mut self) -> &mut Log {
@@ -75,13 +79,21 @@ impl Backend {
                 Effect::Append(batch) => self.log().append(batch),
                 Effect::SaveEpochs(epochs) => self.log().save_epochs(storage::stored(epochs)),
                 Effect::Truncate(to) => self.truncate(to)?,
-                Effect::Send(..) | Effect::Unlink(_) => unreachable!("this server stands alone"),
+                Effect::Send(to, message) => self.peers().send(to, &message),
+                Effect::Unlink(peer) => self.peers().unlink(peer),
                 Effect::TakeSnapshot => self.begin_snapshot(tree, copy, clock),
                 Effect::Halt(reason) => return Err(Halted(reason)),
             }
         }
         self.effects = effects;
+        if let Some(peers) = &self.peers {
+            peers.flush();
+        }
         Ok(())
+    }
+
+    fn peers(&self) -> &Peers {
+        self.peers.as_ref().expect("only a server that was given links has peers")
     }
 
     /// Cuts the log back to what the leader has.

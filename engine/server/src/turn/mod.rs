@@ -4,6 +4,7 @@
 //! list of what the driver owes it, in order. Batching falls out: what arrives while a turn runs is the next one.
 
 mod backend;
+mod peers;
 mod service;
 mod snapshots;
 mod words;
@@ -19,6 +20,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 pub(crate) use backend::Backend;
+pub(crate) use peers::Peers;
 pub(crate) use words::{ClientFacts, Words};
 
 /// There is one copy of the tree.
@@ -29,7 +31,7 @@ pub(crate) struct Turn {
     core: RefCell<Core>,
     clock: Clock,
     /// Something arrived: a turn is due.
-    due: Signal,
+    due: Rc<Signal>,
     sockets: OnceCell<Rc<Sockets>>,
     words: Arc<Words>,
     /// No more requests are taken: the server is about to stop.
@@ -61,7 +63,7 @@ impl Turn {
         Turn {
             core: RefCell::new(core),
             clock,
-            due: Signal::default(),
+            due: Rc::default(),
             sockets: OnceCell::new(),
             words,
             stopping: Cell::new(false),
@@ -96,6 +98,7 @@ impl Turn {
         let Core { frontend, tree, backend } = core;
         let (now, wall) = (self.clock.now(), self.clock.wall());
         frontend.begin_turn(now);
+        backend.take_arrivals();
         backend.turn_log(now)?;
         frontend.take_asks(&mut backend.inbox);
         backend.step(now, wall, tree, frontend);
@@ -119,6 +122,16 @@ impl Turn {
         self.due.raise();
     }
 
+    /// What is raised for a turn to follow.
+    pub(crate) fn due(&self) -> Rc<Signal> {
+        Rc::clone(&self.due)
+    }
+
+    /// The replica talks to these from now on.
+    pub(crate) fn link(&self, peers: Peers) {
+        self.core.borrow_mut().backend.link(peers);
+    }
+
     /// Whether requests are taken.
     pub(crate) fn is_serving(&self) -> bool {
         let core = self.core.borrow();
@@ -129,6 +142,8 @@ impl Turn {
     pub(crate) fn begin_stop(&self, sockets: &Sockets) {
         self.stopping.set(true);
         sockets.stop_accepting();
+        self.core.borrow_mut().backend.inputs.push(Input::Leave);
+        self.due.raise();
     }
 
     /// Whether everything in flight has ended: nothing undecided, nothing unsent.
