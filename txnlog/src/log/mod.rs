@@ -22,7 +22,7 @@ mod history;
 
 use crate::config::{DriverKind, LogConfig, SnapshotConfig};
 use crate::disk::FsDisk;
-use crate::driver::{Completion, Completions, LogDevice, ThreadDevice, UringDevice};
+use crate::driver::{AutoDevice, Completion, Completions, LogDevice, ThreadDevice, UringDevice};
 use crate::epochs::{self, Epochs};
 use crate::error::{Attempt, LogFailed, OpenError};
 use crate::recovery::{Dirs, Recovery};
@@ -104,7 +104,11 @@ impl Log {
         let completions = Arc::new(Completions::default());
         let mut log = Log::assemble(recovery, Arc::clone(&completions), salt, now)?;
         log.device = match kind {
-            DriverKind::Thread => {
+            DriverKind::Auto | DriverKind::AutoEvery(_) if log_disk.direct() => {
+                let current = log.writer.current_segment();
+                Box::new(AutoDevice::open(Arc::clone(log_disk), kind, &config, current, completions).await?)
+            }
+            DriverKind::Auto | DriverKind::AutoEvery(_) | DriverKind::Thread => {
                 let disk = Arc::clone(&log.dirs.log);
                 let device = ThreadDevice::start(disk, &config, completions);
                 Box::new(device.attempt(|| "starting the log thread".into())?)
