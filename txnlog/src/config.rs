@@ -23,12 +23,17 @@ pub enum Durability {
 /// Who carries out the log's writes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum DriverKind {
+    /// `UringDsync`, and `Thread` for as long as completions of io_uring wait for a processor; `Thread` alone where the
+    /// file system has no direct I/O.
+    #[default]
+    Auto,
+    /// For tests: `Auto` that changes over each time it has been given so many writes, and for no other reason.
+    AutoEvery(u32),
     /// io_uring on the executor, file opened with `O_DIRECT|O_DSYNC`: one operation per commit.
     UringDsync,
     /// io_uring on the executor, `O_DIRECT` write, then fdatasync.
     UringFdatasync,
     /// A thread of its own: pwrite, then fdatasync.
-    #[default]
     Thread,
 }
 

@@ -155,10 +155,13 @@ fn on_executor<F: Future<Output = ()> + 'static>(test: impl FnOnce() -> F + Send
 }
 
 fn write_restart_read(kind: DriverKind, durability: Durability) {
+    write_restart_read_with(kind, LogConfig { durability, ..config() });
+}
+
+fn write_restart_read_with(kind: DriverKind, log_config: LogConfig) {
     let tmp = tempfile::tempdir().unwrap();
     let dir = tmp.path().to_path_buf();
     on_executor(move || async move {
-        let log_config = LogConfig { durability, ..config() };
         let (recovery, disk, record, _) = recover(&dir, log_config.clone());
         assert_eq!(record, Record::default());
         let mut log = Log::go_live(recovery, &disk, kind, now()).await.unwrap();
@@ -225,4 +228,70 @@ fn uring_dsync_interval() {
 #[test]
 fn uring_fdatasync_always() {
     write_restart_read(DriverKind::UringFdatasync, Durability::Always);
+}
+
+#[test]
+fn auto_always() {
+    write_restart_read(DriverKind::Auto, Durability::Always);
+}
+
+#[test]
+fn auto_that_changes_over_after_each_write() {
+    write_restart_read_with(
+        DriverKind::AutoEvery(1),
+        LogConfig { writes_in_flight: 1, durability: Durability::Always, ..config() },
+    );
+}
+
+#[test]
+fn auto_that_changes_over_with_many_writes_in_flight() {
+    write_restart_read_with(
+        DriverKind::AutoEvery(7),
+        LogConfig { writes_in_flight: 4, durability: Durability::Always, ..config() },
+    );
+}
+
+#[test]
+fn auto_that_changes_over_between_a_write_and_its_sync() {
+    write_restart_read_with(
+        DriverKind::AutoEvery(3),
+        LogConfig { writes_in_flight: 2, durability: Durability::Interval(Duration::from_millis(5)), ..config() },
+    );
+}
+
+#[test]
+fn auto_that_changes_over_and_never_syncs() {
+    write_restart_read_with(
+        DriverKind::AutoEvery(2),
+        LogConfig { writes_in_flight: 2, durability: Durability::Os, ..config() },
+    );
+}
+
+#[test]
+fn auto_is_closed_in_the_middle_of_a_change_over() {
+    // With an even number of writes before the end the thread has the last one, with an odd number io_uring.
+    for before in [0, 1, 2, 3] {
+        let tmp = tempfile::tempdir().unwrap();
+        let dir = tmp.path().to_path_buf();
+        on_executor(move || async move {
+            let log_config = LogConfig { batch_bytes: 4096, writes_in_flight: 8, ..config() };
+            let (recovery, disk, _, _) = recover(&dir, log_config.clone());
+            let mut log = Log::go_live(recovery, &disk, DriverKind::AutoEvery(1), now()).await.unwrap();
+            drop(disk);
+            let epochs = Epochs { accepted: EPOCH, current: EPOCH };
+            log.save_epochs(epochs);
+            wait(&mut log, |e| *e == LogEvent::EpochsSaved(epochs)).await;
+            for counter in 1..=before {
+                log.append(frames(counter, counter));
+                durable(&mut log, counter).await;
+            }
+            // Too much for one write: the first is under way, seven wait for the change-over, the rest is still queued.
+            log.append(frames(before + 1, before + 500));
+            log.turn(now(), &mut Vec::new());
+            log.close(now).await.unwrap();
+            let (_, _disk, record, summary) = recover(&dir, log_config);
+            assert_eq!((summary.last, summary.torn), (zxid(before + 500), None));
+            assert_eq!(record.frames, (1..=before + 500).map(zxid).collect::<Vec<_>>());
+        });
+    }
 }

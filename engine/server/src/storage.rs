@@ -35,6 +35,7 @@ impl StorageSettings {
             data_dir: config.data.dir.clone(),
             log_dir: config.data.log_dir.clone(),
             driver: match log.driver {
+                config::LogDriver::Auto => DriverKind::Auto,
                 config::LogDriver::UringDsync => DriverKind::UringDsync,
                 config::LogDriver::UringFdatasync => DriverKind::UringFdatasync,
                 config::LogDriver::Thread => DriverKind::Thread,

@@ -12,8 +12,8 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, Output};
 
 /// Each log driver, and connections on the replica's executor as well as on executors of their own.
-const VARIANTS: [&str; 4] =
-    ["log.driver=thread", "log.driver=uring-dsync", "log.driver=uring-fdatasync", "client.cores=2"];
+const VARIANTS: [&str; 5] =
+    ["log.driver=auto", "log.driver=thread", "log.driver=uring-dsync", "log.driver=uring-fdatasync", "client.cores=2"];
 const EPHEMERAL: i32 = 1;
 
 fn with(setting: &str) -> [String; 2] {

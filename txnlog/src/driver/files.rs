@@ -29,6 +29,11 @@ impl Files {
         self.open.insert(segment, file);
     }
 
+    /// Closes every segment; one that is written to again is opened again.
+    pub fn close_all(&mut self) {
+        self.open.clear();
+    }
+
     fn file(&mut self, segment: u64) -> io::Result<Arc<dyn DiskFile>> {
         if let Some(file) = self.open.get(&segment) {
             return Ok(Arc::clone(file));

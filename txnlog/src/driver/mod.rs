@@ -1,13 +1,16 @@
 //! Who carries out the writer's requests on a real disk. All drivers stand behind [`LogDevice`]; answers come back
 //! through one queue with a doorbell, from whatever thread.
 
+mod auto;
 mod doorbell;
 mod files;
+mod judge;
 mod prepare;
 mod sim;
 mod thread;
 mod uring;
 
+pub use auto::AutoDevice;
 pub use doorbell::{Completion, Completions};
 pub use files::Files;
 pub use prepare::Preparer;

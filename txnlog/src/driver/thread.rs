@@ -3,6 +3,7 @@
 use super::{Completion, Completions, Files, LogDevice, Preparer};
 use crate::config::LogConfig;
 use crate::disk::{Disk, DiskFile};
+use crate::planted::Defects;
 use crate::writer::{LogOp, WriteOp};
 use crossbeam::queue::SegQueue;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ enum Job {
     Write(WriteOp),
     Sync { id: u64, segment: u64 },
     Adopt { segment: u64, file: Arc<dyn DiskFile> },
+    Rest,
 }
 
 #[derive(Default)]
@@ -21,10 +23,62 @@ struct Jobs {
     closed: AtomicBool,
 }
 
-/// The driver `thread`.
-pub struct ThreadDevice {
+/// A thread that writes and syncs. It ends when this is dropped, after what it was given.
+pub(super) struct LogThread {
     jobs: Arc<Jobs>,
     thread: Option<JoinHandle<()>>,
+}
+
+impl LogThread {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// Of the operating system.
+    pub(super) fn start(
+        disk: Arc<dyn Disk>,
+        defects: Defects,
+        completions: Arc<Completions>,
+    ) -> std::io::Result<LogThread> {
+        let jobs = Arc::new(Jobs::default());
+        let (queue, files) = (Arc::clone(&jobs), Files::new(disk, defects));
+        let thread = std::thread::Builder::new().name("log".into()).spawn(move || run(&queue, files, &completions))?;
+        Ok(LogThread { jobs, thread: Some(thread) })
+    }
+
+    pub(super) fn write(&self, op: WriteOp) {
+        self.push(Job::Write(op));
+    }
+
+    pub(super) fn sync(&self, id: u64, segment: u64) {
+        self.push(Job::Sync { id, segment });
+    }
+
+    /// Nothing will come for a while: the files are closed, so that a segment that is removed meanwhile is gone.
+    pub(super) fn rest(&self) {
+        self.push(Job::Rest);
+    }
+
+    fn push(&self, job: Job) {
+        self.jobs.queue.push(job);
+        if let Some(thread) = &self.thread {
+            thread.thread().unpark();
+        }
+    }
+}
+
+impl Drop for LogThread {
+    fn drop(&mut self) {
+        self.jobs.closed.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The driver `thread`.
+pub struct ThreadDevice {
+    log: LogThread,
     preparer: Preparer,
 }
 
@@ -38,24 +92,17 @@ impl ThreadDevice {
         config: &LogConfig,
         completions: Arc<Completions>,
     ) -> std::io::Result<ThreadDevice> {
-        let jobs = Arc::new(Jobs::default());
-        let files = Files::new(Arc::clone(&disk), config.defects);
-        let (queue, bell) = (Arc::clone(&jobs), Arc::clone(&completions));
-        let thread = std::thread::Builder::new().name("log".into()).spawn(move || run(&queue, files, &bell))?;
-        let (queue, log) = (Arc::clone(&jobs), thread.thread().clone());
+        let log = LogThread::start(Arc::clone(&disk), config.defects, Arc::clone(&completions))?;
+        let jobs = Arc::clone(&log.jobs);
+        let thread = log.thread.as_ref().map(|thread| thread.thread().clone());
         let adopt = Box::new(move |segment, file| {
-            queue.queue.push(Job::Adopt { segment, file });
-            log.unpark();
+            jobs.queue.push(Job::Adopt { segment, file });
+            if let Some(thread) = &thread {
+                thread.unpark();
+            }
         });
         let preparer = Preparer::start(disk, config.prepare_rate, config.defects, completions, adopt)?;
-        Ok(ThreadDevice { jobs, thread: Some(thread), preparer })
-    }
-
-    fn push(&self, job: Job) {
-        self.jobs.queue.push(job);
-        if let Some(thread) = &self.thread {
-            thread.thread().unpark();
-        }
+        Ok(ThreadDevice { log, preparer })
     }
 }
 
@@ -65,6 +112,7 @@ fn run(jobs: &Jobs, mut files: Files, completions: &Completions) {
             Some(Job::Write(op)) => completions.push(Completion::Log(files.write(&op))),
             Some(Job::Sync { id, segment }) => completions.push(Completion::Log(files.sync(id, segment))),
             Some(Job::Adopt { segment, file }) => files.adopt(segment, file),
+            Some(Job::Rest) => files.close_all(),
             None if jobs.closed.load(Ordering::Acquire) => return,
             None => std::thread::park(),
         }
@@ -74,23 +122,13 @@ fn run(jobs: &Jobs, mut files: Files, completions: &Completions) {
 impl LogDevice for ThreadDevice {
     fn submit(&mut self, op: LogOp) {
         match op {
-            LogOp::Write(op) => self.push(Job::Write(op)),
-            LogOp::Sync { id, segment } => self.push(Job::Sync { id, segment }),
+            LogOp::Write(op) => self.log.write(op),
+            LogOp::Sync { id, segment } => self.log.sync(id, segment),
             op @ (LogOp::Prepare(_) | LogOp::Delete { .. }) => self.preparer.submit(op),
         }
     }
 
     fn hurry(&mut self) {
         self.preparer.hurry();
-    }
-}
-
-impl Drop for ThreadDevice {
-    fn drop(&mut self) {
-        self.jobs.closed.store(true, Ordering::Release);
-        if let Some(thread) = self.thread.take() {
-            thread.thread().unpark();
-            let _ = thread.join();
-        }
     }
 }

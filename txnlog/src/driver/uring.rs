@@ -70,7 +70,7 @@ impl UringDevice {
     }
 
     /// Closes the segments before this one: they are finished.
-    fn close_before(&self, segment: u64) {
+    pub(super) fn close_before(&self, segment: u64) {
         let mut files = self.files.borrow_mut();
         if files.first_key_value().is_some_and(|(&first, _)| first < segment) {
             let rest = files.split_off(&segment);

@@ -26,7 +26,7 @@ mod tests;
 use crate::background::{Background, Job, Threads};
 use crate::config::{DriverKind, LogConfig, SnapshotConfig};
 use crate::disk::FsDisk;
-use crate::driver::{Completion, Completions, LogDevice, ThreadDevice, UringDevice};
+use crate::driver::{AutoDevice, Completion, Completions, LogDevice, ThreadDevice, UringDevice};
 use crate::epochs::{self, Epochs};
 use crate::error::{Attempt, LogFailed, OpenError};
 use crate::reader::{ReadOutcome, ReadTicket};
@@ -122,7 +122,11 @@ impl Log {
         let completions = Arc::new(Completions::default());
         let mut log = Log::assemble(recovery, Box::new(Threads), Arc::clone(&completions), salt, now)?;
         log.device = match kind {
-            DriverKind::Thread => {
+            DriverKind::Auto | DriverKind::AutoEvery(_) if log_disk.direct() => {
+                let current = log.writer.current_segment();
+                Box::new(AutoDevice::open(Arc::clone(log_disk), kind, &config, current, completions).await?)
+            }
+            DriverKind::Auto | DriverKind::AutoEvery(_) | DriverKind::Thread => {
                 let disk = Arc::clone(&log.dirs.log);
                 let device = ThreadDevice::start(disk, &config, completions);
                 Box::new(device.attempt(|| "starting the log thread".into())?)

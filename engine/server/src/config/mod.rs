@@ -145,6 +145,8 @@ pub struct Access {
 /// How the log reaches the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogDriver {
+    /// io_uring with synchronous writes, and a thread while completions wait for a processor.
+    Auto,
     /// io_uring, files opened for synchronous writes.
     UringDsync,
     /// io_uring, a write and then a sync.
@@ -157,6 +159,7 @@ impl LogDriver {
     /// The name in the configuration.
     pub const fn name(self) -> &'static str {
         match self {
+            LogDriver::Auto => "auto",
             LogDriver::UringDsync => "uring-dsync",
             LogDriver::UringFdatasync => "uring-fdatasync",
             LogDriver::Thread => "thread",

@@ -71,9 +71,8 @@ keys! {
     ENFORCE_AUTH_SCHEMES = Key::shaped("enforce.auth.schemes", Group::Access, "comma-separated schemes: digest, ip", "digest", shape::auth_schemes)
         .means("The schemes that count as authenticated; needed if enforce.auth.enabled is true.");
 
-    LOG_DRIVER = Key::one_of("log.driver", Group::Log, &["uring-dsync", "uring-fdatasync", "thread"])
-        .or_derived("thread in the shared profile, uring-dsync in the dedicated one")
-        .means("How the log reaches the disk. uring-dsync: one synchronous write per batch, fewest operations, best on cores of its own. uring-fdatasync: a write, then a sync. thread: a thread of its own that writes and syncs, the calmest on busy cores.");
+    LOG_DRIVER = Key::one_of("log.driver", Group::Log, &["auto", "uring-dsync", "uring-fdatasync", "thread"]).or("auto")
+        .means("How the log reaches the disk. uring-dsync: one synchronous write per batch, the least work, and the fastest where the cores are not used up by others. uring-fdatasync: a write, then a sync. thread: a thread of its own that writes and syncs, the calmest on busy cores. auto: uring-dsync, and thread for as long as completions wait for a processor; each change is logged.");
     LOG_DURABILITY = Key::shaped("log.durability", Group::Log, "always | interval:<ms> | os", "always", shape::durability)
         .or_derived("always, or os if forceSync is no")
         .means("What an acknowledged write survives. always: everything, since it is on disk before the reply. interval:<ms>: the process being killed, but a crash of the machine loses at most that much time. os: the process being killed, but a crash of the machine loses what the system had not yet written.");
@@ -105,7 +104,7 @@ keys! {
         .means("Level of zstd compression of snapshots; negative levels are faster and compress less.");
 
     PROFILE = Key::one_of("profile", Group::Executors, &["auto", "shared", "dedicated"]).or("auto")
-        .means("shared: the machine's cores are few or serve others too. dedicated: at least four cores are free for the server. auto chooses by the number of cores. The profile sets defaults of other settings, and is logged at start.");
+        .means("shared: the machine's cores are few or serve others too. dedicated: at least four cores are free for the server. auto chooses by the number of cores. The profile is for defaults that differ between such machines, of which there are none at present; it is logged at start.");
     CLIENT_CORES = Key::int("client.cores", Group::Executors, 0, 128, "0").unit("cores")
         .means("Executors that serve clients besides the one that orders and logs. With 0 that one does everything, which is best on one or two cores; with more the tree is held in memory twice.");
 

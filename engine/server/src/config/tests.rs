@@ -39,7 +39,7 @@ fn zookeepers_sample_file() {
     assert_eq!(config.clients.max_frame, 0xfffff);
     assert_eq!(config.log.durability, Durability::Always);
     assert_eq!(config.executors.profile, Profile::Shared);
-    assert_eq!(config.log.driver, LogDriver::Thread);
+    assert_eq!(config.log.driver, LogDriver::Auto);
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn a_data_directory_is_enough() {
     assert_eq!(problems, Problems::default());
     assert_eq!((config.clients.port, config.clients.host.as_deref()), (2181, None));
     assert_eq!(config.executors.profile, Profile::Dedicated);
-    assert_eq!(config.log.driver, LogDriver::UringDsync);
+    assert_eq!(config.log.driver, LogDriver::Auto);
     let problems = Config::load(&Inputs::default(), 8).unwrap_err();
     assert_eq!(problems.errors.len(), 1);
     assert_eq!(

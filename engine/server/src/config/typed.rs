@@ -24,7 +24,7 @@ const DEDICATED_CORES: usize = 4;
 pub(super) fn build(mut settings: Settings, cores: usize, problems: &mut Problems) -> Option<Config> {
     let executors = executors(&mut settings, cores);
     let clients = clients(&mut settings, problems);
-    let log = log(&mut settings, executors.profile, problems);
+    let log = log(&mut settings, problems);
     let sessions = sessions(&mut settings, problems);
     let data = data(&mut settings, problems)?;
     Some(Config {
@@ -191,16 +191,12 @@ fn access(settings: &Settings, problems: &mut Problems) -> Access {
     }
 }
 
-fn log(settings: &mut Settings, profile: Profile, problems: &mut Problems) -> Log {
+fn log(settings: &mut Settings, problems: &mut Problems) -> Log {
     let driver = match settings.text(&keys::LOG_DRIVER).map(str::to_ascii_lowercase).as_deref() {
         Some("uring-dsync") => LogDriver::UringDsync,
         Some("uring-fdatasync") => LogDriver::UringFdatasync,
         Some("thread") => LogDriver::Thread,
-        _ => {
-            let driver = if profile == Profile::Shared { LogDriver::Thread } else { LogDriver::UringDsync };
-            settings.derive(&keys::LOG_DRIVER, driver.name().to_owned(), &format!("profile {}", profile.name()));
-            driver
-        }
+        _ => LogDriver::Auto,
     };
     const BLOCK: u64 = 4096;
     Log {
