@@ -80,6 +80,16 @@ pub enum OpenError {
     },
 }
 
+impl OpenError {
+    /// Whether stored data is damaged or missing, so that a member of an ensemble could have it again from its peers:
+    /// [`Recovery::discard_after`](crate::recovery::Recovery::discard_after) or
+    /// [`start_over`](crate::recovery::start_over).
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        matches!(self, OpenError::Corrupt(_) | OpenError::Incomplete(_))
+    }
+}
+
 impl From<Corruption> for OpenError {
     fn from(c: Corruption) -> OpenError {
         OpenError::Corrupt(c)

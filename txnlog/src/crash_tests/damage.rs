@@ -12,13 +12,13 @@ const TRIALS: u64 = 6;
 
 /// A batch on the disk.
 #[derive(Clone, Copy, Debug)]
-struct Placed {
-    offset: u64,
-    header: BatchHeader,
+pub(super) struct Placed {
+    pub(super) offset: u64,
+    pub(super) header: BatchHeader,
 }
 
 /// The batches of a segment, as they stand.
-fn batches(disk: &SimDisk, name: &str) -> Vec<Placed> {
+pub(super) fn batches(disk: &SimDisk, name: &str) -> Vec<Placed> {
     let content = disk.content(name).expect("the segment exists");
     let header = SegmentHeader::parse(&content, name, content.len() as u64).expect("the segment is intact");
     let mut offset = BLOCK as u64;

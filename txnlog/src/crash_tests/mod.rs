@@ -8,6 +8,7 @@ mod actions;
 mod damage;
 mod model;
 mod reading;
+mod repair;
 mod world;
 
 use crate::planted::{Defects, Planted};

@@ -365,15 +365,12 @@ impl World {
     fn note_step(&mut self, what: &Waiting, went_well: bool) {
         match what {
             Waiting::Write { header, offset, written: false, .. } => {
-                if header.kind == BatchKind::Seal {
-                    self.note("seal");
-                }
-                if *offset == BLOCK as u64 {
-                    self.note("rotation");
-                }
-                if header.padded_len() > self.log.segment_bytes {
-                    self.note("oversize frame");
-                }
+                let cases = [
+                    (header.kind == BatchKind::Seal, "seal"),
+                    (*offset == BLOCK as u64, "rotation"),
+                    (header.padded_len() > self.log.segment_bytes, "oversize frame"),
+                ];
+                cases.into_iter().filter(|(case, _)| *case).for_each(|(_, what)| self.note(what));
             }
             Waiting::Prepare { reuse: Some(_), .. } if went_well => self.note("segment used again"),
             Waiting::Prepare { .. } if !went_well && !self.faults => self.note("disk full"),

@@ -5,7 +5,8 @@
 //! - What is done to names is pending until the directory is synced; power loss keeps a prefix of it.
 //! - A failed sync reports its error once and drops what was pending: the process goes on seeing its data until it
 //!   opens the file again, a later sync "succeeds".
-//! - Writes, syncs and reads fail on demand, the disk fills up, bits flip, a write lands elsewhere.
+//! - Writes, syncs and reads fail on demand, the disk fills up, bits flip, sectors cannot be read until they are
+//!   written again, a write lands elsewhere.
 //!
 //! The same seed and the same calls give the same disk. It serves the tests of this crate and simulations of whole
 //! ensembles alike.
@@ -377,10 +378,18 @@ impl Content {
     fn sync(&mut self) {
         for p in self.pending.drain(..) {
             overlay(&mut self.durable, p.offset, &p.data);
+            // A device puts what is written to a bad sector elsewhere.
+            self.unreadable.remove(&(p.offset / SECTOR));
         }
         if self.durable.len() < self.current.len() {
             self.durable.resize(self.current.len(), 0);
         }
+    }
+
+    /// Whether one of these bytes is in a sector that cannot be read and was not written since.
+    fn cannot_read(&self, from: usize, to: usize) -> bool {
+        let written = |sector: usize| self.pending.iter().any(|p| p.offset / SECTOR == sector);
+        self.unreadable.range(from / SECTOR..).take_while(|&&s| s * SECTOR < to).any(|&s| !written(s))
     }
 
     /// The page cache is dropped: what a failed sync gave up is no longer seen.
@@ -409,6 +418,7 @@ impl Content {
             }
             if kept {
                 overlay(&mut self.durable, p.offset, &p.data);
+                self.unreadable.remove(&(p.offset / SECTOR));
             }
         }
         self.current = self.durable.clone();
@@ -501,7 +511,7 @@ impl DiskFile for SimFile {
         let file = state.files.get(&self.id).ok_or_else(gone)?;
         let start = (offset as usize).min(file.current.len());
         let got = buf.len().min(file.current.len() - start);
-        if file.unreadable.range(start / SECTOR..).next().is_some_and(|&s| s * SECTOR < start + got) {
+        if file.cannot_read(start, start + got) {
             return Err(io::Error::other("simulated unreadable sector"));
         }
         buf[..got].copy_from_slice(&file.current[start..start + got]);

@@ -1,9 +1,11 @@
 //! Taking up what is stored: the newest usable snapshot, then the log. Reading only; [`Recovery::repair`] then makes
 //! the directories ready to be written.
 //!
-//! A torn tail is cut. Everything else that fails a check is [`Corruption`]: nothing that
-//! was acknowledged is ever dropped silently.
+//! A torn tail is cut. Everything else that fails a check is [`Corruption`]: nothing that was acknowledged is ever
+//! dropped silently. A member of an ensemble can decide to give it up, and have it again from its peers: see
+//! [`Recovery::discard_after`] and [`start_over`].
 
+mod damage;
 mod frames;
 mod repair;
 mod run;
@@ -11,6 +13,7 @@ pub(crate) mod scan;
 mod snapshots;
 mod table;
 
+pub use damage::{Damage, start_over};
 pub(crate) use frames::BatchFrames;
 pub use repair::Repaired;
 pub use table::{Behind, Slot, Verdict, decide};
@@ -85,6 +88,7 @@ pub struct Recovery {
     segments: Vec<Segment>,
     snapshots: Vec<snapshots::Candidate>,
     outcome: Option<Outcome>,
+    damage: Option<Damage>,
 }
 
 /// Where the log ends.
@@ -100,6 +104,8 @@ struct Outcome {
     restart_at: Option<Zxid>,
     /// Files of snapshots that were found damaged.
     damaged: Vec<String>,
+    /// Where reading the valid part of the log has failed: index of the segment and the place in it.
+    broken: Option<(usize, Expected)>,
 }
 
 impl Recovery {
@@ -112,8 +118,16 @@ impl Recovery {
         let epochs = epochs::load(&*dirs.data)?;
         let segments = open_segments(&*dirs.log)?;
         let snapshots = snapshots::list(&*dirs.data)?;
-        let mut recovery =
-            Recovery { dirs, log_config: log, snapshot_config: snapshot, epochs, segments, snapshots, outcome: None };
+        let mut recovery = Recovery {
+            dirs,
+            log_config: log,
+            snapshot_config: snapshot,
+            epochs,
+            segments,
+            snapshots,
+            outcome: None,
+            damage: None,
+        };
         recovery.void_snapshots();
         recovery.check_completeness()?;
         Ok(recovery)
@@ -147,8 +161,8 @@ impl Recovery {
                 }
             };
         }
-        // The record is made before the log is begun, with zeros.
-        let promised = self.epochs.filter(|e| e.accepted.0 > 0);
+        // The record is made before the log is begun, with zeros; a server that starts over has promises, no history.
+        let promised = self.epochs.filter(|e| e.current.0 > 0);
         let Some(first) = self.segments.first().filter(|_| promised.is_some() || !self.snapshots.is_empty()) else {
             return self.check_that_nothing_was(promised);
         };
@@ -170,7 +184,7 @@ impl Recovery {
         if let Some(epochs) = promised {
             return Err(OpenError::Incomplete(format!(
                 "the epoch record says that this server has taken part up to epoch {}, but there is neither snapshot                  nor transaction log",
-                epochs.accepted.0
+                epochs.current.0
             )));
         }
         Ok(())
@@ -187,9 +201,14 @@ impl Recovery {
             kind: BatchKind::Seal,
             restart_at: None,
             damaged: Vec::new(),
+            broken: None,
         };
         let base = self.load_snapshot(state, &mut outcome)?;
-        self.replay_log(base, state, &mut outcome)?;
+        let replayed = self.replay_log(base, state, &mut outcome);
+        if let (Err(OpenError::Corrupt(corruption)), Some(at)) = (&replayed, outcome.broken) {
+            self.damage = Some(self.assess(corruption.clone(), at));
+        }
+        replayed?;
         self.check_epochs(outcome.summary.last)?;
         let summary = outcome.summary.clone();
         self.outcome = Some(outcome);
@@ -255,7 +274,10 @@ impl Recovery {
         let before = |s: &Segment| sequence(s).is_some_and(|n| n < base.log_batch);
         if let Some(start) = self.segments.iter().rposition(before) {
             // If the mark is missing, it is missed at the end of what stood before it.
-            self.read_log(start, Zxid::ZERO, &mut Ignore, outcome)?;
+            let read = self.read_log(start, Zxid::ZERO, &mut Ignore, outcome);
+            // That is no part of the state, and not what is missing if it is damaged.
+            outcome.broken = None;
+            read?;
         }
         let next = outcome.end.as_ref().map(|(_, expected)| expected.sequence);
         let later = self.segments.iter().position(|s| sequence(s).is_some_and(|n| n >= base.log_batch));
@@ -293,12 +315,16 @@ impl Recovery {
         };
         let mut index = start;
         let torn = loop {
-            match run.segment(index)? {
-                SegmentEnd::Next(next) => {
+            match run.segment(index) {
+                Ok(SegmentEnd::Next(next)) => {
                     index = next;
                     run.expected.offset = BLOCK as u64;
                 }
-                SegmentEnd::Log { torn } => break torn,
+                Ok(SegmentEnd::Log { torn }) => break torn,
+                Err(e) => {
+                    outcome.broken = Some((index, run.expected));
+                    return Err(e);
+                }
             }
         };
         outcome.kind = run.kind;

@@ -2,7 +2,7 @@
 //! anything. Interrupted anywhere, it leaves what it found or something better.
 
 use super::scan::Segment;
-use super::{Outcome, Recovery};
+use super::{Outcome, Recovery, damage};
 use crate::config::LogConfig;
 use crate::epochs::{self, EPOCHS, Epochs};
 use crate::error::{Attempt, OpenError};
@@ -74,11 +74,7 @@ impl Recovery {
         for candidate in self.snapshots.iter().filter(|c| c.void) {
             data.remove(&candidate.name).attempt(|| format!("removing {}", data.describe(&candidate.name)))?;
         }
-        for name in &outcome.damaged {
-            let aside = format!("{name}.damaged");
-            data.rename(name, &aside).attempt(|| format!("renaming {}", data.describe(name)))?;
-        }
-        Ok(())
+        damage::put_aside(&**data, outcome.damaged.iter().map(|n| &**n), self.log_config.defects)
     }
 
     /// Segments behind the end of the log hold no batch that counts. One is kept for what comes next, if it is clean;

@@ -90,7 +90,7 @@ impl<'a> Window<'a> {
 }
 
 /// The place of the next batch, and what it must be.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Expected {
     pub(crate) offset: u64,
     pub(crate) sequence: u64,
@@ -154,6 +154,17 @@ impl<'a> Scanner<'a> {
         let any = planted!(self.defects, GenerationNotChecked);
         let block = self.window.slice(offset, BLOCK)?;
         Ok(if any { BatchHeader::parse_any(block) } else { BatchHeader::parse(block, generation) })
+    }
+
+    /// The next thing from `offset` on that looks like a batch of this segment; `offset` is moved there.
+    pub(crate) fn next_header(&mut self, offset: &mut u64) -> Option<BatchHeader> {
+        while *offset + BLOCK as u64 <= self.segment.header.len {
+            match self.header_at(*offset) {
+                Ok(Ok(header)) if header.is_plausible() => return Some(header),
+                _ => *offset += BLOCK as u64,
+            }
+        }
+        None
     }
 
     /// Why an intact header cannot be that of the batch expected.
