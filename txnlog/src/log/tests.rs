@@ -180,6 +180,13 @@ fn a_member_stays_with_its_ensemble() {
 fn a_snapshot_is_written_step_by_step_and_named_last() {
     let mut bench = Bench::new(&config(64 << 10), 1);
     bench.append(1, 10, 100);
+    let head = SnapshotHead { zxid: Zxid(5), digest: 0, nodes: 0, sessions: 0, wall: WallMs(0) };
+    bench.log.begin_snapshot(head, Origin::Local).unwrap();
+    bench.settle();
+    assert_eq!(bench.device.waiting(), [], "the job waits for bytes");
+    bench.log.abort_snapshot();
+    bench.settle();
+    assert!(matches!(bench.events.last(), Some(LogEvent::SnapshotFailed { zxid: Zxid(5), .. })), "woken to hear of it");
     bench.hand_over(10, Origin::Local);
     bench.step_job("snapshot");
     assert!(!bench.disk.names().contains(&snapshot_name(Zxid(10))), "complete, but not named");

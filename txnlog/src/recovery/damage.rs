@@ -214,3 +214,19 @@ pub(super) fn put_aside<'n>(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::sim::SimDisk;
+
+    #[test]
+    fn what_was_put_aside_before_is_not_replaced() {
+        let disk = SimDisk::new(0);
+        for _ in 0..3 {
+            disk.create("f").unwrap();
+            put_aside(&disk, ["f"], Defects::default()).unwrap();
+        }
+        assert_eq!(disk.names(), ["f.2.damaged", "f.3.damaged", "f.damaged"]);
+    }
+}
