@@ -278,7 +278,7 @@ fn auto_is_closed_in_the_middle_of_a_change_over() {
             let (recovery, disk, _, _) = recover(&dir, log_config.clone());
             let mut log = Log::go_live(recovery, &disk, DriverKind::AutoEvery(1), now()).await.unwrap();
             drop(disk);
-            let epochs = Epochs { accepted: EPOCH, current: EPOCH };
+            let epochs = Epochs { accepted: EPOCH, current: EPOCH, ..Epochs::default() };
             log.save_epochs(epochs);
             wait(&mut log, |e| *e == LogEvent::EpochsSaved(epochs)).await;
             for counter in 1..=before {
