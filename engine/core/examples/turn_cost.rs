@@ -56,9 +56,9 @@ impl Server {
                     Effect::Append(batch) => {
                         self.inputs.push(Input::LogDurable { through: batch.last(), generation: 0 });
                     }
-                    Effect::Send(..) | Effect::Unlink(_) | Effect::Truncate(_) => unreachable!("there is one server"),
                     Effect::TakeSnapshot => {}
                     Effect::Halt(reason) => panic!("{reason}"),
+                    other => unreachable!("there is one server: {other:?}"),
                 }
             }
             if self.inbox.is_empty() && self.inputs.is_empty() {

@@ -6,7 +6,7 @@
 
 use crate::frame::{FrameBatch, FrameBuf};
 use crate::ids::{Epoch, ServerId, Zxid};
-use crate::zab::{Message, RoleStatus, Standing, Status, SyncStart};
+use crate::zab::{Message, RoleStatus, Standing, StateHead, Status, SyncStart};
 use rkyv::rancor::Error as RkyvError;
 use rkyv::util::AlignedVec;
 use rkyv::{Archive, Deserialize, Serialize};
@@ -44,7 +44,7 @@ enum Head {
     FollowerInfo { accepted: u32 },
     LeaderInfo { epoch: u32 },
     AckEpoch { epoch: u32, fresh: bool, current: u32, last: u64 },
-    Sync { epoch: u32, ensemble: u64, start: u8, zxid: u64 },
+    Sync { epoch: u32, ensemble: u64, start: u8, zxid: u64, state: (u64, u64, u64) },
     SnapChunk { epoch: u32, last: bool },
     SnapTaken { epoch: u32, bytes: u64 },
     NewLeader { epoch: u32, through: u64 },
@@ -82,12 +82,12 @@ fn head(message: &Message) -> Head {
             Head::AckEpoch { epoch: epoch.0, fresh: *fresh, current: current.0, last: last.0 }
         }
         Message::Sync { epoch, ensemble, start } => {
-            let (start, zxid) = match start {
-                SyncStart::Diff => (0, 0),
-                SyncStart::Trunc(to) => (1, to.0),
-                SyncStart::Snap(zxid) => (2, zxid.0),
+            let (start, zxid, state) = match start {
+                SyncStart::Diff => (0, 0, (0, 0, 0)),
+                SyncStart::Trunc(to) => (1, to.0, (0, 0, 0)),
+                SyncStart::Snap(head) => (2, head.zxid.0, (head.digest, head.nodes, head.sessions)),
             };
-            Head::Sync { epoch: epoch.0, ensemble: *ensemble, start, zxid }
+            Head::Sync { epoch: epoch.0, ensemble: *ensemble, start, zxid, state }
         }
         Message::SnapChunk { epoch, last, .. } => Head::SnapChunk { epoch: epoch.0, last: *last },
         Message::SnapTaken { epoch, bytes } => Head::SnapTaken { epoch: epoch.0, bytes: *bytes },
@@ -175,11 +175,11 @@ fn without_tail(head: Head) -> Result<Message, BadMessage> {
         Head::AckEpoch { epoch, fresh, current, last } => {
             Message::AckEpoch { epoch: Epoch(epoch), fresh, current: Epoch(current), last: Zxid(last) }
         }
-        Head::Sync { epoch, ensemble, start, zxid } => {
+        Head::Sync { epoch, ensemble, start, zxid, state: (digest, nodes, sessions) } => {
             let start = match start {
                 0 => SyncStart::Diff,
                 1 => SyncStart::Trunc(Zxid(zxid)),
-                2 => SyncStart::Snap(Zxid(zxid)),
+                2 => SyncStart::Snap(StateHead { zxid: Zxid(zxid), digest, nodes, sessions }),
                 _ => return Err(BadMessage::Head),
             };
             Message::Sync { epoch: Epoch(epoch), ensemble, start }
@@ -237,7 +237,7 @@ mod tests {
             Message::AckEpoch { epoch, fresh: true, current: Epoch(6), last: through },
             sync(SyncStart::Diff),
             sync(SyncStart::Trunc(through)),
-            sync(SyncStart::Snap(through)),
+            sync(SyncStart::Snap(StateHead { zxid: through, digest: 1, nodes: 2, sessions: 3 })),
             Message::SnapChunk { epoch, bytes: [1, 2, 3].into(), last: true },
             Message::SnapTaken { epoch, bytes: 5 },
             Message::NewLeader { epoch, through },

@@ -66,9 +66,14 @@ impl Replica {
             return;
         }
         let since = *self.without_leader_since.get_or_insert(cx.now);
-        if cx.now.since(since) < self.config.hold_clients {
-            return;
+        if cx.now.since(since) >= self.config.hold_clients {
+            self.forget_clients(tree, audience);
         }
+    }
+
+    /// All connections with a session, or that wait for one, are closed; what they asked for last has an outcome that they
+    /// must find out themselves.
+    pub(super) fn forget_clients(&mut self, tree: &Tree, audience: &mut impl Audience) {
         let close = |conn| Answer::Close { conn };
         for entry in self.submitted.take_all() {
             if matches!(entry.wish, Wish::Open { .. } | Wish::TakeUp { .. }) {

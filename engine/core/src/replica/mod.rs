@@ -18,7 +18,7 @@ use crate::frame::FrameBatch;
 use crate::ids::{ConnId, Epoch, Instant, ServerId, SessionId, Tag, WallMs, Zxid};
 use crate::session::SessionIds;
 use crate::tree::{Applied, Tree};
-use crate::zab::{Epochs, Message, Output, RoleChange, Zab, ZabConfig};
+use crate::zab::{Epochs, Message, Output, RoleChange, StateHead, Zab, ZabConfig};
 use hashbrown::{HashMap, HashSet};
 use leadership::Leadership;
 use letter::Letter;
@@ -52,6 +52,11 @@ pub enum Input {
     LinkDown(ServerId),
     /// A message has come over the link to a server.
     Message(ServerId, Message),
+    /// The state received from the leader is durable, and is the tree that is lent from this step on. The log has been
+    /// restarted: its generation has risen.
+    Installed,
+    /// There will be no such state.
+    InstallFailed,
     /// This server is about to stop: if it leads, somebody else should.
     Leave,
     /// Time has passed: look for sessions that have expired, nodes that have outlived themselves, servers that are
@@ -73,6 +78,21 @@ pub enum Effect {
     Send(ServerId, Message),
     /// End the link to a server; it may come up again.
     Unlink(ServerId),
+    /// A learner needs the whole state: when it can be walked, say [`Replica::state_begins`] and send it in pieces.
+    SendState(ServerId),
+    /// The leader sends the whole state: keep it beside the present one, and make it durable. Then put it in the place of
+    /// the present one, and say [`Input::Installed`]; if that cannot be, [`Input::InstallFailed`].
+    BeginInstall(StateHead),
+    /// A piece of it.
+    InstallChunk {
+        /// The bytes, in order.
+        bytes: Arc<[u8]>,
+        /// Nothing follows.
+        last: bool,
+    },
+    /// The rest of it will not come. Say [`Input::InstallFailed`] when it is given up, or [`Input::Installed`] if it was
+    /// too late for that.
+    AbortInstall,
     /// Begin a snapshot of the tree as it is now, then say [`Input::SnapshotEnded`].
     TakeSnapshot,
     /// An invariant is broken, by a bug or a disk that lies: stop the process at once, acknowledge nothing more.
@@ -205,6 +225,9 @@ impl Replica {
         self.zab.at(now);
         for input in inputs.drain(..) {
             cx.ticked |= matches!(input, Input::Tick);
+            if matches!(input, Input::Installed) {
+                self.forget_clients(tree, audience);
+            }
             self.input(input);
         }
         cx.log_room = self.log_room;
@@ -236,6 +259,13 @@ impl Replica {
             Input::LinkUp(peer) => self.zab.link_up(peer),
             Input::LinkDown(peer) => self.zab.link_down(peer),
             Input::Message(from, message) => self.zab.message(from, message),
+            Input::Installed => {
+                self.unapplied.clear();
+                self.unapplied_at = 0;
+                self.log_generation += 1;
+                self.zab.installed();
+            }
+            Input::InstallFailed => self.zab.install_failed(),
             Input::Leave => self.zab.leave_office(),
             Input::Tick => self.zab.tick(),
         }
@@ -278,10 +308,10 @@ impl Replica {
             Output::Payload { from, bytes } => self.letter(cx, from, &bytes),
             Output::Confirmed(round) => self.confirmed(round),
             Output::LearnerUpToDate(_) => {}
-            Output::SendSnapshot(learner) => effects.push(Effect::Unlink(learner)),
-            Output::BeginInstall(_) | Output::InstallChunk { .. } => {
-                return Err("a state cannot be taken over as a whole yet: start with an empty data directory".into());
-            }
+            Output::SendSnapshot(learner) => effects.push(Effect::SendState(learner)),
+            Output::BeginInstall(head) => effects.push(Effect::BeginInstall(head)),
+            Output::InstallChunk { bytes, last } => effects.push(Effect::InstallChunk { bytes, last }),
+            Output::AbortInstall => effects.push(Effect::AbortInstall),
             Output::Halt(reason) => return Err(reason),
         }
         Ok(())
@@ -341,6 +371,22 @@ impl Replica {
             self.zab.renew_epoch();
             self.agree(cx, tree, audience, effects);
         }
+    }
+
+    /// This state, of the tree as it is now, is what `learner` will be sent. False if it does not wait for one.
+    pub fn state_begins(&mut self, learner: ServerId, head: StateHead) -> bool {
+        self.zab.snapshot_begins(learner, head)
+    }
+
+    /// Bytes of the state that may be sent to `learner` now; `None` if it takes none any more.
+    #[must_use]
+    pub fn state_room(&self, learner: ServerId) -> Option<u64> {
+        self.zab.snapshot_room(learner)
+    }
+
+    /// The next piece of the state; it leaves with the next step.
+    pub fn state_chunk(&mut self, learner: ServerId, bytes: Arc<[u8]>, last: bool) {
+        self.zab.snapshot_chunk(learner, bytes, last);
     }
 
     /// Numbers for operators.

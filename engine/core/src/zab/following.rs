@@ -167,9 +167,10 @@ impl Following {
                 }
                 shared.truncate(to);
             }
-            SyncStart::Snap(zxid) => {
-                self.installing = Some(Installing { zxid, taken: 0, held: Vec::new() });
-                shared.out.push(Output::BeginInstall(zxid));
+            SyncStart::Snap(head) => {
+                self.installing = Some(Installing { zxid: head.zxid, taken: 0, held: Vec::new() });
+                shared.installing = Some(head.zxid);
+                shared.out.push(Output::BeginInstall(head));
             }
         }
         Ok(())
@@ -184,10 +185,9 @@ impl Following {
         Ok(())
     }
 
-    /// The state that was received is durable, and is the state.
+    /// The state that was received is durable, and is the state. What was proposed meanwhile follows.
     pub(super) fn installed(&mut self, shared: &mut Shared) {
         let Some(installing) = self.installing.take() else { return };
-        shared.restart_at(installing.zxid);
         for batch in installing.held {
             shared.append(batch);
         }

@@ -3,7 +3,7 @@
 //!
 //! Source: ZAB (DSN'11) sections IV and V; ZooKeeper's `Leader` and `LearnerHandler`.
 
-use super::{Broadcast, Defect, Electorate, Message, Output, Place, RoleChange, Shared, SyncStart};
+use super::{Broadcast, Defect, Electorate, Message, Output, Place, RoleChange, Shared, StateHead, SyncStart};
 use crate::ids::{Epoch, Instant, ServerId, Zxid};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -457,14 +457,15 @@ impl Leading {
         Some(SNAPSHOT_WINDOW.saturating_sub(snapshot.sent - snapshot.taken))
     }
 
-    /// The state as of `zxid`, which is committed, is what `learner` gets. False if it does not wait for one.
-    pub(super) fn snapshot_begins(&mut self, shared: &mut Shared, learner: ServerId, zxid: Zxid) -> bool {
+    /// This state, of what is committed, is what `learner` gets. False if it does not wait for one.
+    pub(super) fn snapshot_begins(&mut self, shared: &mut Shared, learner: ServerId, head: StateHead) -> bool {
+        let zxid = head.zxid;
         let (Some(epoch), ensemble) = (self.epoch, self.ensemble) else { return false };
         let Some(sync) = self.sync_of(learner).filter(|sync| sync.snapshot.is_some()) else { return false };
         sync.snapshot = Some(Snapshot::default());
         sync.sent = zxid;
         sync.through = sync.through.max(zxid);
-        shared.send(learner, Message::Sync { epoch, ensemble, start: SyncStart::Snap(zxid) });
+        shared.send(learner, Message::Sync { epoch, ensemble, start: SyncStart::Snap(head) });
         true
     }
 

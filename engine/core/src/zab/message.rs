@@ -41,6 +41,19 @@ pub enum RoleStatus {
     Leading,
 }
 
+/// A whole state: what it is of, and what it must come to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StateHead {
+    /// The last transaction in it.
+    pub zxid: Zxid,
+    /// Its digest.
+    pub digest: u64,
+    /// Nodes in it.
+    pub nodes: u64,
+    /// Sessions in it.
+    pub sessions: u64,
+}
+
 /// How a learner's history is brought to be the beginning of the leader's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SyncStart {
@@ -49,7 +62,7 @@ pub enum SyncStart {
     /// What is behind this transaction is not the leader's and must go; what is missing follows.
     Trunc(Zxid),
     /// It is too far behind: the state as of this transaction follows as a whole.
-    Snap(Zxid),
+    Snap(StateHead),
 }
 
 /// A message between two servers.

@@ -32,7 +32,7 @@ pub use election::{Elected, Outcome, judge};
 pub use epochs::Epochs;
 pub use history::{History, Place};
 pub use leading::Abdication;
-pub use message::{Message, RoleStatus, Status, SyncStart};
+pub use message::{Message, RoleStatus, StateHead, Status, SyncStart};
 pub use quorum::Quorum;
 pub use shared::ZabConfig;
 pub use standing::{Electorate, Standing};
@@ -74,8 +74,8 @@ pub enum Output {
     LearnerUpToDate(ServerId),
     /// A learner needs the whole state: call [`Zab::snapshot_begins`] and send it in pieces.
     SendSnapshot(ServerId),
-    /// The leader sends the whole state as of this transaction: forget any that was being received.
-    BeginInstall(Zxid),
+    /// The leader sends a whole state, which is to take the place of this server's.
+    BeginInstall(StateHead),
     /// A piece of that state. When the last one is durable, and the state is in its place: [`Zab::installed`].
     InstallChunk {
         /// The bytes, in order.
@@ -83,6 +83,9 @@ pub enum Output {
         /// Nothing follows.
         last: bool,
     },
+    /// The rest of that state will not come: give it up, then call [`Zab::install_failed`], or [`Zab::installed`] if it
+    /// was too late for that.
+    AbortInstall,
     /// A quorum has confirmed that this server leads, in this round and those before: see [`Zab::confirm`].
     Confirmed(u64),
     /// A message for this server's replica.
@@ -250,9 +253,22 @@ impl Zab {
     }
 
     /// The state received from the leader is durable and in place.
+    ///
+    /// # Panics
+    /// If none was being received.
     pub fn installed(&mut self) {
+        let zxid = self.shared.installing.take().expect("a state is installed if one is received");
+        self.shared.restart_at(zxid);
         if let Role::Following(following) = &mut self.role {
             following.installed(&mut self.shared);
+        }
+    }
+
+    /// There will be no such state; the old one stands.
+    pub fn install_failed(&mut self) {
+        self.shared.installing = None;
+        if matches!(self.role, Role::Following(_)) {
+            self.leave();
         }
     }
 
@@ -316,7 +332,8 @@ impl Zab {
 
     /// Looks for a leader, if there is none. Whether this server's part has changed.
     fn elect(&mut self) -> bool {
-        if !matches!(self.role, Role::Looking(_)) {
+        // While a state may still take the place of this one, nobody can be told what this server has.
+        if !matches!(self.role, Role::Looking(_)) || self.shared.installing.is_some() {
             return false;
         }
         let now = self.shared.now;
@@ -346,7 +363,8 @@ impl Zab {
     /// This server's status.
     fn status(&self) -> Status {
         let in_sight = self.shared.in_sight();
-        let fit = !self.leaving && self.shared.now >= self.unfit_until;
+        let busy = self.leaving || self.shared.installing.is_some();
+        let fit = !busy && self.shared.now >= self.unfit_until;
         Status {
             role: match &self.role {
                 Role::Looking(looking) => RoleStatus::Looking { vote: looking.vote },
@@ -383,6 +401,9 @@ impl Zab {
 
     fn look(&mut self) {
         self.role = Role::Looking(Looking::default());
+        if self.shared.installing.is_some() {
+            self.shared.out.push(Output::AbortInstall);
+        }
         self.shared.out.push(Output::Role(RoleChange::Looking));
     }
 
@@ -472,10 +493,10 @@ impl Zab {
         true
     }
 
-    /// The state as of `zxid`, which is committed, is what `learner` will be sent. False if it does not wait for one.
-    pub fn snapshot_begins(&mut self, learner: ServerId, zxid: Zxid) -> bool {
+    /// This state, of what is committed, is what `learner` will be sent. False if it does not wait for one.
+    pub fn snapshot_begins(&mut self, learner: ServerId, head: StateHead) -> bool {
         let Role::Leading(leading) = &mut self.role else { return false };
-        leading.snapshot_begins(&mut self.shared, learner, zxid)
+        leading.snapshot_begins(&mut self.shared, learner, head)
     }
 
     /// Bytes of the state that may be sent to `learner` now; `None` if it takes none any more.

@@ -58,6 +58,8 @@ pub(super) struct Shared {
     /// Known to be committed.
     pub(super) committed: Zxid,
     pub(super) peers: BTreeMap<ServerId, Peer>,
+    /// A state is on its way to take the place of this server's, which stays as it is until then.
+    pub(super) installing: Option<Zxid>,
     pub(super) out: Vec<Output>,
 }
 
@@ -80,6 +82,7 @@ impl Shared {
             durable: last,
             committed: Zxid::ZERO,
             peers: BTreeMap::new(),
+            installing: None,
             out: Vec::new(),
         }
     }

@@ -106,9 +106,9 @@ impl Server {
             match effect {
                 Effect::SaveEpochs(_) => self.inputs.push(Input::EpochsSaved),
                 Effect::Append(batch) => self.appended = Some(batch.last()),
-                Effect::Send(..) | Effect::Unlink(_) | Effect::Truncate(_) => unreachable!("there is one server"),
                 Effect::TakeSnapshot => self.snapshots_asked += 1,
                 Effect::Halt(reason) => self.halted = Some(reason),
+                other => unreachable!("there is one server: {other:?}"),
             }
         }
     }

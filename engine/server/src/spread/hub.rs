@@ -109,9 +109,13 @@ impl Hub {
             .publisher
             .write()
             .map_err(|error| Halted(format!("the two copies of the tree have diverged: {error}")))?;
+        state.backend.finish_install(&mut tree, 2)?;
         state.backend.step(now, wall, &mut tree, &mut state.bulletin);
         state.backend.act(&mut tree, copy, self.clock)?;
         let waits_for_other_copy = state.backend.continue_snapshot(&mut tree, copy);
+        if state.backend.continue_sending(&mut tree, copy) {
+            self.due.raise();
+        }
         drop(tree);
         state.backend.turn_log(now)?;
         if !state.bulletin.is_empty() {

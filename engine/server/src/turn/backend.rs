@@ -3,12 +3,14 @@
 use super::Halted;
 use super::Peers;
 use super::snapshots::Progress;
+use super::transfer::Transfers;
 use crate::executor::clock::Clock;
 use crate::storage;
 use ringkeeper_core::exchange::{Audience, Inbox};
 use ringkeeper_core::ids::{Instant, WallMs, Zxid};
 use ringkeeper_core::replica::{Effect, Input, Replica};
 use ringkeeper_core::tree::Tree;
+use ringkeeper_txnlog::snapshot::SnapshotHead;
 use ringkeeper_txnlog::{Log, LogEvent};
 
 /// The replica and what is on its way between it and the disk. The tree is lent.
@@ -23,6 +25,11 @@ pub(crate) struct Backend {
     pub(super) abandoned_walk: Option<usize>,
     /// The links to the other servers, if there are any.
     pub(super) peers: Option<Peers>,
+    pub(super) transfers: Transfers,
+    /// A state to be received, while the log is not ready for it.
+    pub(super) pending_install: Option<SnapshotHead>,
+    /// The state that was received is durable (or was given up), and not yet in its place.
+    pub(super) installed: Option<bool>,
     effects: Vec<Effect>,
     events: Vec<LogEvent>,
 }
@@ -31,8 +38,20 @@ impl Backend {
     /// Over a replica that has not been started.
     pub(crate) fn new(replica: Replica, log: Log) -> Backend {
         let (inbox, inputs, effects, events) = (Inbox::new(), Vec::new(), Vec::new(), Vec::new());
-        let (snapshot, abandoned_walk, peers) = (None, None, None);
-        Backend { replica, inbox, inputs, log: Some(log), snapshot, abandoned_walk, peers, effects, events }
+        Backend {
+            replica,
+            inbox,
+            inputs,
+            log: Some(log),
+            snapshot: None,
+            abandoned_walk: None,
+            peers: None,
+            transfers: Transfers::default(),
+            pending_install: None,
+            installed: None,
+            effects,
+            events,
+        }
     }
 
     pub(super) fn log(&mut self) -> &mut Log {
@@ -55,6 +74,10 @@ impl Backend {
         self.log().turn(now, &mut events);
         for event in events.drain(..) {
             match &event {
+                LogEvent::SnapshotDone { .. } | LogEvent::SnapshotFailed { .. } if self.is_installing() => {
+                    self.installed = Some(matches!(event, LogEvent::SnapshotDone { .. }));
+                    continue;
+                }
                 LogEvent::SnapshotDone { .. } => self.snapshot_ended(None),
                 LogEvent::SnapshotFailed { reason, .. } => self.snapshot_ended(Some(reason)),
                 _ => {}
@@ -81,11 +104,16 @@ impl Backend {
                 Effect::Truncate(to) => self.truncate(to)?,
                 Effect::Send(to, message) => self.peers().send(to, &message),
                 Effect::Unlink(peer) => self.peers().unlink(peer),
+                Effect::SendState(to) => self.send_state(to),
+                Effect::BeginInstall(head) => self.begin_install(head, tree, clock),
+                Effect::InstallChunk { bytes, last } => self.install_chunk(bytes, last),
+                Effect::AbortInstall => self.abort_install(),
                 Effect::TakeSnapshot => self.begin_snapshot(tree, copy, clock),
                 Effect::Halt(reason) => return Err(Halted(reason)),
             }
         }
         self.effects = effects;
+        self.continue_receiving();
         if let Some(peers) = &self.peers {
             peers.flush();
         }

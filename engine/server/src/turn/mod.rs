@@ -7,6 +7,7 @@ mod backend;
 mod peers;
 mod service;
 mod snapshots;
+mod transfer;
 mod words;
 
 use crate::executor::clock::Clock;
@@ -100,6 +101,7 @@ impl Turn {
         frontend.begin_turn(now);
         backend.take_arrivals();
         backend.turn_log(now)?;
+        backend.finish_install(tree, 1)?;
         frontend.take_asks(&mut backend.inbox);
         backend.step(now, wall, tree, frontend);
         backend.act(tree, ONLY_COPY, self.clock)?;
@@ -107,6 +109,9 @@ impl Turn {
         write_replies(frontend, sockets);
         sockets.resume(|conn| self.accepts(frontend, conn));
         backend.continue_snapshot(tree, ONLY_COPY);
+        if backend.continue_sending(tree, ONLY_COPY) {
+            self.due.raise();
+        }
         if frontend.has_asks() || backend.is_due() {
             self.due.raise();
         }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 /// What one slice may take: every reply of the next turn waits so long.
 const SLICE_TIME: Duration = Duration::from_micros(200);
 /// Nodes in the first slice, and bounds of what it grows or shrinks to.
-const SLICE_NODES: usize = 256;
+pub(super) const SLICE_NODES: usize = 256;
 const SLICE_NODES_MIN: usize = 32;
 const SLICE_NODES_MAX: usize = 4096;
 
@@ -31,6 +31,11 @@ pub(crate) struct Progress {
 impl Backend {
     /// Begins a snapshot of the tree as it is now.
     pub(super) fn begin_snapshot(&mut self, tree: &mut Tree, copy: usize, clock: Clock) {
+        if tree.snapshot_running().is_some() {
+            // The tree is walked for a learner; the log can wait for its snapshot until as much again is logged.
+            self.inputs.push(Input::SnapshotEnded { done: false });
+            return;
+        }
         let head = tree.snapshot_begin();
         let head = SnapshotHead {
             zxid: head.zxid,
