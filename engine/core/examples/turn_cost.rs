@@ -34,7 +34,7 @@ impl Server {
         let tree = Tree::new();
         let config = ReplicaConfig { snap_count: u64::MAX, ..ReplicaConfig::default() };
         let mut server = Server {
-            replica: Replica::new(config, Epochs::default(), &tree, 0),
+            replica: Replica::new(config, Epochs::default(), &tree, Vec::new(), 0),
             tree,
             frontend: Frontend::new(FrontendConfig::default()),
             inbox: Inbox::new(),

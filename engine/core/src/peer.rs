@@ -49,7 +49,7 @@ enum Head {
     SnapTaken { epoch: u32, bytes: u64 },
     NewLeader { epoch: u32, through: u64 },
     AckNewLeader { epoch: u32 },
-    UpToDate { epoch: u32, committed: u64 },
+    UpToDate { epoch: u32, committed: u64, proposed: u64 },
     Propose { epoch: u32, committed: u64 },
     Ack { epoch: u32, through: u64 },
     Commit { epoch: u32, through: u64 },
@@ -93,7 +93,9 @@ fn head(message: &Message) -> Head {
         Message::SnapTaken { epoch, bytes } => Head::SnapTaken { epoch: epoch.0, bytes: *bytes },
         Message::NewLeader { epoch, through } => Head::NewLeader { epoch: epoch.0, through: through.0 },
         Message::AckNewLeader { epoch } => Head::AckNewLeader { epoch: epoch.0 },
-        Message::UpToDate { epoch, committed } => Head::UpToDate { epoch: epoch.0, committed: committed.0 },
+        Message::UpToDate { epoch, committed, proposed } => {
+            Head::UpToDate { epoch: epoch.0, committed: committed.0, proposed: proposed.0 }
+        }
         Message::Propose { epoch, committed, .. } => Head::Propose { epoch: epoch.0, committed: committed.0 },
         Message::Ack { epoch, through } => Head::Ack { epoch: epoch.0, through: through.0 },
         Message::Commit { epoch, through } => Head::Commit { epoch: epoch.0, through: through.0 },
@@ -187,7 +189,9 @@ fn without_tail(head: Head) -> Result<Message, BadMessage> {
         Head::SnapTaken { epoch, bytes } => Message::SnapTaken { epoch: Epoch(epoch), bytes },
         Head::NewLeader { epoch, through } => Message::NewLeader { epoch: Epoch(epoch), through: Zxid(through) },
         Head::AckNewLeader { epoch } => Message::AckNewLeader { epoch: Epoch(epoch) },
-        Head::UpToDate { epoch, committed } => Message::UpToDate { epoch: Epoch(epoch), committed: Zxid(committed) },
+        Head::UpToDate { epoch, committed, proposed } => {
+            Message::UpToDate { epoch: Epoch(epoch), committed: Zxid(committed), proposed: Zxid(proposed) }
+        }
         Head::Ack { epoch, through } => Message::Ack { epoch: Epoch(epoch), through: Zxid(through) },
         Head::Commit { epoch, through } => Message::Commit { epoch: Epoch(epoch), through: Zxid(through) },
         Head::Ping => Message::Ping,
@@ -242,7 +246,7 @@ mod tests {
             Message::SnapTaken { epoch, bytes: 5 },
             Message::NewLeader { epoch, through },
             Message::AckNewLeader { epoch },
-            Message::UpToDate { epoch, committed },
+            Message::UpToDate { epoch, committed, proposed: through },
             Message::Propose { epoch, committed, batch: batch() },
             Message::Ack { epoch, through },
             Message::Commit { epoch, through },

@@ -30,7 +30,7 @@ struct Spread {
 impl Spread {
     fn start() -> Spread {
         let tree = Tree::new();
-        let replica = Replica::new(ReplicaConfig::default(), Epochs::default(), &tree, 0);
+        let replica = Replica::new(ReplicaConfig::default(), Epochs::default(), &tree, Vec::new(), 0);
         let config = |index| FrontendConfig { index, with_replica: false, ..FrontendConfig::default() };
         let frontends = vec![Frontend::new(config(0)), Frontend::new(config(1))];
         Spread { replica, tree, published: Tree::new(), frontends, inputs: vec![Input::Tick] }

@@ -45,6 +45,11 @@ impl Replica {
         tree: &mut Tree,
         audience: &mut impl Audience,
     ) -> Result<(), String> {
+        let tag = frame.tag();
+        if tag.server() == self.config.id && tag != Tag::NONE {
+            // Before the tree shows the transaction: reads between those and this must not see it.
+            self.settle_before(tag, tree, audience);
+        }
         let mut applied = core::mem::take(&mut self.applied);
         tree.apply(frame, &mut applied)
             .map_err(|error| format!("transaction {} cannot be applied: {error}", frame.zxid()))?;
@@ -52,10 +57,6 @@ impl Replica {
         self.bytes_since_snapshot += frame.as_bytes().len() as u64;
         if let Some(leadership) = &mut self.leadership {
             leadership.overlay.applied(frame.zxid());
-        }
-        let tag = frame.tag();
-        if tag.server() == self.config.id && tag != Tag::NONE {
-            self.settle_before(tag, tree, audience);
         }
         let asker = self.submitted.get(tag).map(|entry| (entry.conn, entry.cxid(), wants_session(entry)));
         let origin = match asker {
@@ -125,11 +126,14 @@ impl Replica {
         }
     }
 
-    /// One of this server's requests has been executed. Those of the same connection before it were decided before it.
+    /// One of this server's requests has been executed, and is about to be applied. Those of the same connection before it were decided before it.
     /// If their verdicts were lost with a leader, a sync among them is fulfilled; of anything else it is known only
     /// that it was refused, and not how: its connection has to go, as if it had failed.
     fn settle_before(&mut self, tag: Tag, tree: &Tree, audience: &mut impl Audience) {
-        for earlier in self.submitted.waiting_before(tag) {
+        for earlier in self.submitted.unanswered_before(tag) {
+            if self.answer(earlier, tree, audience) {
+                continue;
+            }
             let Some(entry) = self.submitted.get(earlier) else { continue };
             let (conn, cxid) = (entry.conn, entry.cxid());
             let sync = matches!(entry.wish, Wish::Request { op, .. } if op == OpCode::Sync.wire());
@@ -141,20 +145,26 @@ impl Replica {
 
     /// Answers all that needs nothing more to be applied.
     pub(super) fn release(&mut self, tree: &Tree, audience: &mut impl Audience) {
-        while let Some((entry, verdict)) = self.submitted.next_verdict(tree.last_zxid()) {
-            let (conn, cxid) = (entry.conn, entry.cxid());
-            let answer = match verdict {
-                Verdict::Refused(error) => Answer::Refused { conn, cxid, error },
-                Verdict::Malformed(refusal) => Answer::Malformed { conn, cxid, refusal },
-                Verdict::MultiRefused { steps, failed, error } => {
-                    Answer::MultiRefused { conn, cxid, steps, failed, error }
-                }
-                Verdict::Synced => Answer::Synced { conn, cxid },
-                Verdict::ConnectRefused => Answer::ConnectRefused { conn },
-                Verdict::Moved => Answer::Close { conn },
-            };
-            audience.answer(tree, tree.last_zxid(), answer);
+        while let Some(tag) = self.submitted.next_verdict(tree.last_zxid()) {
+            let answered = self.answer(tag, tree, audience);
+            assert!(answered, "what may be told is decided");
         }
+    }
+
+    /// Tells the verdict on a request. False if there is none.
+    fn answer(&mut self, tag: Tag, tree: &Tree, audience: &mut impl Audience) -> bool {
+        let Some((conn, cxid)) = self.submitted.get(tag).map(|entry| (entry.conn, entry.cxid())) else { return false };
+        let Some(verdict) = self.submitted.take_verdict(tag) else { return false };
+        let answer = match verdict {
+            Verdict::Refused(error) => Answer::Refused { conn, cxid, error },
+            Verdict::Malformed(refusal) => Answer::Malformed { conn, cxid, refusal },
+            Verdict::MultiRefused { steps, failed, error } => Answer::MultiRefused { conn, cxid, steps, failed, error },
+            Verdict::Synced => Answer::Synced { conn, cxid },
+            Verdict::ConnectRefused => Answer::ConnectRefused { conn },
+            Verdict::Moved => Answer::Close { conn },
+        };
+        audience.answer(tree, tree.last_zxid(), answer);
+        true
     }
 }
 

@@ -167,13 +167,20 @@ pub struct Replica {
 }
 
 impl Replica {
-    /// A replica whose history is in `tree` (snapshot and log replayed) and whose promises are `epochs`. `replayed` is
-    /// how many transactions were read from the log behind the snapshot.
+    /// A replica whose history is in `tree` (snapshot and log replayed as far as known to be committed), goes on with
+    /// `tail` (what the log has behind that), and whose promises are `epochs`. `replayed` is how many transactions were
+    /// read from the log behind the snapshot.
     ///
     /// # Panics
     /// If `epochs` contradicts itself: it is read from a checksummed record.
     #[must_use]
-    pub fn new(config: ReplicaConfig, epochs: Epochs, tree: &Tree, replayed: u64) -> Replica {
+    pub fn new(
+        config: ReplicaConfig,
+        epochs: Epochs,
+        tree: &Tree,
+        tail: Vec<Arc<FrameBatch>>,
+        replayed: u64,
+    ) -> Replica {
         let agreement = ZabConfig {
             id: config.id,
             quorum: config.quorum.clone(),
@@ -184,14 +191,14 @@ impl Replica {
             defects: config.defects,
         };
         Replica {
-            zab: Zab::new(agreement, epochs, tree.last_zxid(), Instant::default()),
+            zab: Zab::new(agreement, epochs, tree.last_zxid(), &tail),
             submitted: Submitted::new(Tag::first(config.id, config.seed.rotate_left(17))),
             session_ids: None,
             attached: HashMap::new(),
             touched: HashSet::new(),
             leadership: None,
             letters: VecDeque::new(),
-            unapplied: VecDeque::new(),
+            unapplied: tail.into(),
             unapplied_at: 0,
             log_generation: 0,
             log_room: true,
@@ -257,7 +264,11 @@ impl Replica {
             Input::LogRoom(room) => self.log_room = room,
             Input::SnapshotEnded { done } => self.snapshot_ended(done),
             Input::LinkUp(peer) => self.zab.link_up(peer),
-            Input::LinkDown(peer) => self.zab.link_down(peer),
+            Input::LinkDown(peer) => {
+                // It will ask again for what it has not seen executed.
+                self.letters.retain(|(from, _)| *from != peer);
+                self.zab.link_down(peer);
+            }
             Input::Message(from, message) => self.zab.message(from, message),
             Input::Installed => {
                 self.unapplied.clear();

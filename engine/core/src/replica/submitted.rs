@@ -64,8 +64,7 @@ impl Entry {
         if let Wish::Request { cxid, .. } = self.wish { cxid } else { 0 }
     }
 
-    /// Whether it waits for a decision.
-    pub(super) fn is_waiting(&self) -> bool {
+    fn is_waiting(&self) -> bool {
         matches!(self.state, State::Waiting)
     }
 }
@@ -77,13 +76,21 @@ pub(super) struct Submitted {
     /// Tag of the first entry; the others follow without a gap.
     first: Tag,
     bodies: Bodies,
+    /// Decided and not answered, in the order in which that became known.
+    decided: VecDeque<Tag>,
     /// So many entries, from the first on, are with the leader.
     handed_over: usize,
 }
 
 impl Submitted {
     pub(super) fn new(first: Tag) -> Submitted {
-        Submitted { entries: VecDeque::new(), first, bodies: Bodies::default(), handed_over: 0 }
+        Submitted {
+            entries: VecDeque::new(),
+            first,
+            bodies: Bodies::default(),
+            decided: VecDeque::new(),
+            handed_over: 0,
+        }
     }
 
     /// Takes a request; its tag.
@@ -105,10 +112,18 @@ impl Submitted {
 
     /// The next request that is not with the leader; from now on it is.
     pub(super) fn hand_over(&mut self) -> Option<(Tag, &Entry)> {
+        self.skip_done();
         let at = self.handed_over;
         let entry = self.entries.get(at)?;
         self.handed_over += 1;
         Some((Tag(self.first.0 + at as u64), entry))
+    }
+
+    /// What is answered needs no leader. (After a change of leaders such entries can be anywhere.)
+    fn skip_done(&mut self) {
+        while self.entries.get(self.handed_over).is_some_and(|entry| matches!(entry.state, State::Done)) {
+            self.handed_over += 1;
+        }
     }
 
     /// Whether there is a request that is not with the leader.
@@ -120,13 +135,11 @@ impl Submitted {
     /// everything that they were based on is applied; those have been answered by now.
     pub(super) fn start_over(&mut self) {
         self.handed_over = 0;
+        self.decided.clear();
         for entry in &mut self.entries {
             if matches!(entry.state, State::Decided(..)) {
                 entry.state = State::Waiting;
             }
-        }
-        while self.entries.get(self.handed_over).is_some_and(|entry| matches!(entry.state, State::Done)) {
-            self.handed_over += 1;
         }
     }
 
@@ -140,13 +153,25 @@ impl Submitted {
         self.at(tag).map(|at| &self.entries[at]).filter(|entry| !matches!(entry.state, State::Done))
     }
 
-    /// Requests of the same connection that are before this one and still waiting.
-    pub(super) fn waiting_before(&self, tag: Tag) -> Vec<Tag> {
+    /// Requests of the same connection that are before this one and not answered, in order.
+    pub(super) fn unanswered_before(&self, tag: Tag) -> Vec<Tag> {
         let Some(at) = self.at(tag) else { return Vec::new() };
         let conn = self.entries[at].conn;
         let before = self.entries.iter().take(at).enumerate();
-        let waiting = before.filter(|(_, entry)| entry.is_waiting() && entry.conn == conn);
-        waiting.map(|(at, _)| Tag(self.first.0 + at as u64)).collect()
+        let unanswered = before.filter(|(_, entry)| entry.conn == conn && !matches!(entry.state, State::Done));
+        unanswered.map(|(at, _)| Tag(self.first.0 + at as u64)).collect()
+    }
+
+    /// The verdict on a request, if it is decided; it is answered then.
+    pub(super) fn take_verdict(&mut self, tag: Tag) -> Option<Verdict> {
+        let at = self.at(tag)?;
+        match core::mem::replace(&mut self.entries[at].state, State::Done) {
+            State::Decided(_, verdict) => Some(verdict),
+            other => {
+                self.entries[at].state = other;
+                None
+            }
+        }
     }
 
     /// The leader has decided.
@@ -155,6 +180,7 @@ impl Submitted {
             && self.entries[at].is_waiting()
         {
             self.entries[at].state = State::Decided(released_by, verdict);
+            self.decided.push_back(tag);
         }
     }
 
@@ -165,23 +191,33 @@ impl Submitted {
         }
     }
 
-    /// The next request, in order, whose verdict may be told when everything through `applied` is.
-    pub(super) fn next_verdict(&mut self, applied: Zxid) -> Option<(Entry, Verdict)> {
+    /// Requests whose verdict may be told when everything through `applied` is, and that nothing of the same connection
+    /// is before; each is answered by [`Submitted::take_verdict`] before the next call.
+    pub(super) fn next_verdict(&mut self, applied: Zxid) -> Option<Tag> {
         self.drop_done();
-        let State::Decided(released_by, _) = &self.entries.front()?.state else { return None };
-        if *released_by > applied {
-            return None;
+        let mut at = 0;
+        while let Some(tag) = self.decided.get(at).copied() {
+            match self.at(tag).map(|at| &self.entries[at].state) {
+                Some(State::Decided(released_by, _)) => {
+                    let free = || tag == self.first || self.unanswered_before(tag).is_empty();
+                    if *released_by <= applied && free() {
+                        self.decided.remove(at);
+                        return Some(tag);
+                    }
+                    at += 1;
+                }
+                _ => {
+                    self.decided.remove(at);
+                }
+            }
         }
-        let mut entry = self.pop();
-        let State::Decided(_, verdict) = core::mem::replace(&mut entry.state, State::Done) else {
-            unreachable!("just seen")
-        };
-        Some((entry, verdict))
+        None
     }
 
     /// Takes everything out, in order.
     pub(super) fn take_all(&mut self) -> Vec<Entry> {
         let mut all = Vec::new();
+        self.decided.clear();
         while !self.entries.is_empty() {
             let entry = self.pop();
             if !matches!(entry.state, State::Done) {

@@ -36,7 +36,8 @@ pub(super) struct Following {
     installing: Option<Installing>,
     new_leader: Option<Zxid>,
     new_leader_acked: bool,
-    up_to_date: bool,
+    /// A quorum has the history; with this transaction it is known what became of everything asked for before.
+    up_to_date: Option<Zxid>,
     active: bool,
     leader_committed: Zxid,
     acked: Zxid,
@@ -65,7 +66,7 @@ impl Following {
             installing: None,
             new_leader: None,
             new_leader_acked: false,
-            up_to_date: false,
+            up_to_date: None,
             active: false,
             leader_committed: Zxid::ZERO,
             acked: Zxid::ZERO,
@@ -99,8 +100,8 @@ impl Following {
                 self.new_leader = Some(through);
                 Ok(())
             }
-            Message::UpToDate { epoch, committed } if self.is_of(epoch) && self.new_leader_acked => {
-                self.up_to_date = true;
+            Message::UpToDate { epoch, committed, proposed } if self.is_of(epoch) && self.new_leader_acked => {
+                self.up_to_date = Some(proposed);
                 self.leader_committed = self.leader_committed.max(committed);
                 Ok(())
             }
@@ -112,7 +113,7 @@ impl Following {
                 self.leader_committed = self.leader_committed.max(through);
                 Ok(())
             }
-            Message::Confirm { epoch, round } if self.is_of(epoch) && self.active => {
+            Message::Confirm { epoch, round } if self.is_of(epoch) && self.up_to_date.is_some() => {
                 shared.send(self.leader, Message::Confirmed { epoch, round });
                 Ok(())
             }
@@ -224,8 +225,11 @@ impl Following {
             self.acked = durable;
             shared.send(self.leader, Message::Ack { epoch, through: self.acked });
         }
-        if self.active {
-            shared.commit(self.leader_committed.min(shared.history.last()));
+        let Some(proposed) = self.up_to_date.filter(|_| shared.epochs.member) else { return Ok(()) };
+        shared.commit(self.leader_committed.min(shared.history.last()));
+        if !self.active && shared.committed >= proposed {
+            self.active = true;
+            shared.out.push(Output::Role(RoleChange::Following { leader: self.leader, epoch }));
         }
         Ok(())
     }
@@ -251,12 +255,8 @@ impl Following {
             self.new_leader_acked = true;
             shared.send(self.leader, Message::AckNewLeader { epoch });
         }
-        if self.up_to_date && !shared.asked.member {
+        if self.up_to_date.is_some() && !shared.asked.member {
             shared.save(|epochs| epochs.member = true);
-        }
-        if self.up_to_date && shared.epochs.member && !self.active {
-            self.active = true;
-            shared.out.push(Output::Role(RoleChange::Following { leader: self.leader, epoch }));
         }
         Ok(())
     }

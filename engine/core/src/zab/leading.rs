@@ -384,14 +384,14 @@ impl Leading {
 
     fn tell_up_to_date(&mut self, shared: &mut Shared) {
         let epoch = self.epoch.expect("an established leader has an epoch");
-        let committed = shared.committed;
+        let (committed, proposed) = (shared.committed, shared.history.last());
         for (id, learner) in &mut self.learners {
             let Some(sync) = learner.sync.as_mut().filter(|sync| sync.new_leader_acked && !sync.up_to_date) else {
                 continue;
             };
             sync.up_to_date = true;
             learner.told_committed = committed;
-            shared.send(*id, Message::UpToDate { epoch, committed });
+            shared.send(*id, Message::UpToDate { epoch, committed, proposed });
             shared.out.push(Output::LearnerUpToDate(*id));
         }
     }

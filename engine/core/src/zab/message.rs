@@ -134,6 +134,8 @@ pub enum Message {
         epoch: Epoch,
         /// The newest committed transaction.
         committed: Zxid,
+        /// The newest proposed one: whatever the learner had asked for before has its place up to here, or none.
+        proposed: Zxid,
     },
     /// Leader to learner: the next transactions.
     Propose {

@@ -149,14 +149,14 @@ pub struct Zab {
 }
 
 impl Zab {
-    /// A server whose log ends with `last`.
+    /// A server whose state is known to be committed through `state`, and whose log goes on with `tail`.
     ///
     /// # Panics
-    /// If `epochs` contradicts itself: it is read from a checksummed record.
+    /// If `epochs` contradicts itself, or the tail does not follow the state: both are read from checksummed records.
     #[must_use]
-    pub fn new(config: ZabConfig, epochs: Epochs, last: Zxid, now: Instant) -> Zab {
+    pub fn new(config: ZabConfig, epochs: Epochs, state: Zxid, tail: &[Arc<FrameBatch>]) -> Zab {
         Zab {
-            shared: Shared::new(config, epochs, last, now),
+            shared: Shared::new(config, epochs, state, tail),
             role: Role::Looking(Looking::default()),
             avoided: BTreeMap::new(),
             unfit_until: Instant::default(),

@@ -64,9 +64,13 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(config: ZabConfig, epochs: Epochs, last: Zxid, now: Instant) -> Shared {
+    pub(super) fn new(config: ZabConfig, epochs: Epochs, state: Zxid, tail: &[Arc<FrameBatch>]) -> Shared {
         assert!(epochs.current <= epochs.accepted, "the current epoch has been accepted: {epochs:?}");
         assert!(config.ensemble_seed != 0, "an ensemble has an identity");
+        let mut history = History::new(state, config.history_bytes);
+        for batch in tail {
+            history.append(Arc::clone(batch));
+        }
         Shared {
             id: config.id,
             quorum: config.quorum,
@@ -74,13 +78,13 @@ impl Shared {
             last_counter: config.last_counter,
             ensemble_seed: config.ensemble_seed,
             defects: config.defects,
-            now,
+            now: Instant::default(),
             epochs,
             asked: epochs,
             saving: VecDeque::new(),
-            history: History::new(last, config.history_bytes),
-            durable: last,
-            committed: Zxid::ZERO,
+            durable: history.last(),
+            history,
+            committed: state,
             peers: BTreeMap::new(),
             installing: None,
             out: Vec::new(),

@@ -144,13 +144,7 @@ impl World {
             defects: self.defects,
         };
         let node = &mut self.nodes[at];
-        let mut zab = Zab::new(config, node.disk.epochs, Zxid::ZERO, Instant(self.now * 1_000_000));
-        // What is read from the log at the start is known to memory again.
-        for batch in &node.frames {
-            zab.shared.history.append(Arc::clone(batch));
-        }
-        zab.shared.durable = zab.shared.history.last();
-        node.zab = Some(zab);
+        node.zab = Some(Zab::new(config, node.disk.epochs, Zxid::ZERO, &node.frames));
         node.delivered = 0;
     }
 

@@ -57,7 +57,7 @@ impl Server {
 
     pub fn recover(config: ReplicaConfig, frontend: FrontendConfig, epochs: Epochs, tree: Tree) -> Server {
         let mut server = Server {
-            replica: Replica::new(config, epochs, &tree, 0),
+            replica: Replica::new(config, epochs, &tree, Vec::new(), 0),
             tree,
             frontend: Frontend::new(frontend),
             now: Instant(1_000_000_000),

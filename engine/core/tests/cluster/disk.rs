@@ -1,0 +1,109 @@
+//! A simple disk: what is written becomes durable after a while, in order; a crash keeps some of what was not.
+
+use super::Rng;
+use ringkeeper_core::frame::{Frame, FrameBatch};
+use ringkeeper_core::ids::Zxid;
+use ringkeeper_core::replica::Input;
+use ringkeeper_core::tree::{Applied, Tree};
+use ringkeeper_core::zab::Epochs;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+#[derive(Default)]
+pub struct Disk {
+    pub epochs: Epochs,
+    saving: VecDeque<(u64, Epochs)>,
+    base: Option<Tree>,
+    /// Batches, and how far transactions were known to be committed when each was written.
+    log: Vec<(Arc<FrameBatch>, Zxid)>,
+    durable: usize,
+    writes: VecDeque<(u64, usize)>,
+    committed: Zxid,
+    generation: u32,
+}
+
+impl Disk {
+    pub fn save(&mut self, when: u64, epochs: Epochs) {
+        let when = self.saving.back().map_or(when, |(last, _)| when.max(*last));
+        self.saving.push_back((when, epochs));
+    }
+
+    pub fn append(&mut self, when: u64, batch: Arc<FrameBatch>) {
+        self.log.push((batch, self.committed));
+        let when = self.writes.back().map_or(when, |(last, _)| when.max(*last));
+        self.writes.push_back((when, self.log.len()));
+    }
+
+    pub fn committed(&mut self, through: Zxid) {
+        self.committed = through;
+    }
+
+    pub fn truncate(&mut self, to: Zxid) {
+        while self.log.last().is_some_and(|(batch, _)| batch.last() > to) {
+            let (batch, watermark) = self.log.pop().unwrap();
+            if let Some(kept) = batch.through(to) {
+                self.log.push((kept, watermark));
+                break;
+            }
+        }
+        let len = self.log.len();
+        self.durable = self.durable.min(len);
+        self.writes.clear();
+        if self.durable < len {
+            self.durable = len;
+        }
+        self.generation += 1;
+    }
+
+    pub fn install(&mut self, tree: &Tree) {
+        self.base = Some(tree.clone());
+        (self.log, self.durable) = (Vec::new(), 0);
+        self.writes.clear();
+        self.generation += 1;
+    }
+
+    /// What has become durable by now.
+    pub fn finish(&mut self, now: u64, inputs: &mut Vec<Input>) {
+        while let Some((_, epochs)) = self.saving.pop_front_if(|(when, _)| *when <= now) {
+            self.epochs = epochs;
+            inputs.push(Input::EpochsSaved);
+        }
+        while let Some((_, len)) = self.writes.pop_front_if(|(when, _)| *when <= now) {
+            self.durable = self.durable.max(len);
+            let through = self.log[self.durable - 1].0.last();
+            inputs.push(Input::LogDurable { through, generation: self.generation });
+        }
+    }
+
+    pub fn crash(&mut self, rng: &mut Rng) {
+        let kept = self.durable + rng.below((self.log.len() - self.durable) as u64 + 1) as usize;
+        self.log.truncate(kept);
+        self.durable = kept;
+        self.writes.clear();
+        if let Some((_, epochs)) = self.saving.pop_front()
+            && rng.permille(500)
+        {
+            self.epochs = epochs;
+        }
+        self.saving.clear();
+        self.generation = 0;
+    }
+
+    /// The state as far as it is known to be committed, and what the log has behind it.
+    pub fn recover(&mut self) -> (Tree, Vec<Arc<FrameBatch>>) {
+        let mut tree = self.base.clone().unwrap_or_else(Tree::new);
+        let watermark = self.log.iter().map(|(_, watermark)| *watermark).max().unwrap_or_default();
+        let mut tail = Vec::new();
+        for (batch, _) in &self.log {
+            for frame in batch.frames().filter(|frame| frame.zxid() <= watermark) {
+                if frame.zxid() <= tree.last_zxid() {
+                    continue;
+                }
+                tree.apply(&Frame::parse(frame.as_bytes()).unwrap(), &mut Applied::default()).unwrap();
+            }
+            tail.extend(batch.behind(tree.last_zxid().max(watermark)));
+        }
+        self.committed = tree.last_zxid();
+        (tree, tail)
+    }
+}
