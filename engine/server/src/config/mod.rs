@@ -6,6 +6,7 @@
 mod closest;
 pub mod document;
 pub mod foreign;
+mod group;
 pub mod key;
 mod membership;
 pub mod problem;
