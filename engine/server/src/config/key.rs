@@ -23,6 +23,8 @@ pub struct Key {
     pub family: bool,
     /// The value is never printed.
     pub secret: bool,
+    /// The flag, if it is not the one that follows from the name.
+    pub short: Option<&'static str>,
 }
 
 /// Which values are valid.
@@ -94,6 +96,7 @@ impl Key {
             meaning: "",
             family: false,
             secret: false,
+            short: None,
         }
     }
 
@@ -185,6 +188,12 @@ impl Key {
         self
     }
 
+    /// With another flag than the name would make.
+    pub const fn flagged(mut self, flag: &'static str) -> Key {
+        self.short = Some(flag);
+        self
+    }
+
     /// Accepted, without effect.
     pub const fn no_effect(mut self, why: &'static str) -> Key {
         self.effect = Effect::NoEffect(why);
@@ -210,12 +219,13 @@ impl Key {
 
     /// The command-line flag without its dashes: `dataDir` becomes `data-dir`. Families have none.
     pub fn flag(&self) -> Option<String> {
-        if self.family { None } else { Some(kebab(self.name)) }
+        if self.family { None } else { Some(self.short.map_or_else(|| kebab(self.name), str::to_owned)) }
     }
 
     /// The environment variable: `dataDir` becomes `RINGKEEPER_DATA_DIR`. Families have none.
     pub fn env(&self) -> Option<String> {
-        self.flag().map(|flag| format!("{ENV_PREFIX}{}", flag.to_ascii_uppercase().replace('-', "_")))
+        let variable = || format!("{ENV_PREFIX}{}", kebab(self.name).to_ascii_uppercase().replace('-', "_"));
+        (!self.family).then(variable)
     }
 
     /// The valid values in words.
