@@ -1,6 +1,6 @@
 //! From the configuration to a running server.
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, Ensemble};
 use crate::executor::{self, Plan, ServerFailed};
 use crate::four_letter::{Environment, Word};
 use crate::storage::StorageSettings;
@@ -9,9 +9,12 @@ use ringkeeper_core::frontend::FrontendConfig;
 use ringkeeper_core::ids::ServerId;
 use ringkeeper_core::prepare::PrepareConfig;
 use ringkeeper_core::replica::ReplicaConfig;
+use ringkeeper_core::zab::{Quorum, Timing};
+use ringkeeper_net::links::{LinkLimits, LinksConfig, PeerAddress};
 use ringkeeper_net::{
     ConnectionLimits, DEFAULT_BACKLOG, Door, Rules, SocketOptions, SocketsConfig, listen, raise_fd_limit,
 };
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -31,21 +34,23 @@ pub fn run(config: Config) -> Result<(), ServerFailed> {
     let start = |what| move |source| ServerFailed::Start { what, source };
     let descriptors = raise_fd_limit().map_err(start("raising the limit of open files"))?;
     let listener = bind(&config.clients)?;
+    let seed = RandomState::new().hash_one(std::process::id());
     let port = listener.local_addr().map_err(start("the listening socket"))?.port();
     tracing::info!(port, "listening");
     executor::run(Plan {
-        replica: replica(&config),
+        replica: replica(&config, seed),
         frontend: frontend(&config),
         sockets: sockets(&config, descriptors),
         storage: StorageSettings::of(&config),
         client_cores: config.executors.client_cores,
-        links: None,
+        links: config.ensemble.as_ref().map(|ensemble| links(ensemble, seed)).transpose()?,
         words: Arc::new(Words {
             admitted: config.words,
             environment: Environment::gather(),
             settings: Arc::new(config.settings),
             data: config.data,
             client_port: port,
+            in_ensemble: config.ensemble.as_ref().map(|ensemble| ensemble.me().votes),
         }),
         listener,
     })
@@ -64,10 +69,65 @@ fn bind(clients: &config::Clients) -> Result<TcpListener, ServerFailed> {
     Err(start(refused))
 }
 
-fn replica(config: &Config) -> ReplicaConfig {
+/// The links to the other servers.
+fn links(ensemble: &Ensemble, seed: u64) -> Result<LinksConfig, ServerFailed> {
+    let own = ensemble.me().peer.iter().map(|(host, port)| format!("{host}:{port}")).collect::<Vec<_>>().join(" ");
+    let start = |source| ServerFailed::ListenPeers { address: own.clone(), source };
+    let mut bound = None;
+    for addresses in ensemble.resolve().map_err(start)? {
+        let mut refused = io::Error::from(io::ErrorKind::AddrNotAvailable);
+        for address in addresses {
+            match listen(address, DEFAULT_BACKLOG) {
+                Ok(listener) => {
+                    bound = Some(listener);
+                    break;
+                }
+                Err(error) => refused = error,
+            }
+        }
+        if bound.is_none() {
+            return Err(start(refused));
+        }
+    }
+    let mut peers = Vec::new();
+    for member in ensemble.members.iter().filter(|member| member.id != ensemble.id) {
+        let text = member.peer.iter().map(|(host, port)| peer_text(host, *port)).collect::<Vec<_>>().join("|");
+        let address: PeerAddress = text.parse().expect("the configuration has checked hosts and ports");
+        peers.push((ServerId(member.id), address));
+    }
+    Ok(LinksConfig {
+        own: ServerId(ensemble.id),
+        ensemble: ensemble.name.clone(),
+        incarnation: seed,
+        listen: bound.ok_or_else(|| start(io::ErrorKind::AddrNotAvailable.into()))?,
+        peers,
+        seed,
+        limits: LinkLimits::default(),
+    })
+}
+
+fn peer_text(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+fn replica(config: &Config, seed: u64) -> ReplicaConfig {
     let (sessions, tree, snapshots) = (&config.sessions, &config.tree, &config.snapshots);
+    let alone = ReplicaConfig { seed, ..ReplicaConfig::default() };
+    let within = config.ensemble.as_ref().map_or(alone.clone(), |ensemble| ReplicaConfig {
+        id: ServerId(ensemble.id),
+        quorum: Quorum::majority(ensemble.ids(true).map(ServerId)),
+        timing: Timing {
+            heartbeat: ensemble.heartbeat,
+            silence_min: ensemble.silence_min,
+            silence_max: ensemble.silence_max,
+            sync: ensemble.catch_up,
+            ..Timing::default()
+        },
+        hold_clients: ensemble.hold_clients,
+        history_bytes: ensemble.history_bytes,
+        ..alone
+    });
     ReplicaConfig {
-        id: ServerId(1),
         tick: sessions.tick,
         min_session_timeout_ms: millis(sessions.min_timeout),
         max_session_timeout_ms: millis(sessions.max_timeout),
@@ -81,7 +141,7 @@ fn replica(config: &Config) -> ReplicaConfig {
         reap_interval: tree.container_check_interval,
         reap_per_minute: tree.container_max_per_minute,
         reap_never_used_ms: tree.container_max_never_used.map_or(0, |age| i64::from(millis(age))),
-        ..ReplicaConfig::default()
+        ..within
     }
 }
 

@@ -9,11 +9,19 @@ const JVM: &str = "there is no Java virtual machine to watch";
 const OWN_FILES: &str = "it describes the Java server's files; Ringkeeper has its own format";
 const OWN_CACHE: &str = "replies are encoded without a cache";
 const OWN_WATCHES: &str = "there is one watch table, without lazy cleaning";
-const ENSEMBLES: &str = "ensembles of several servers are not available yet";
-const NEEDS_ENSEMBLE: &str = "it matters only in an ensemble, which is not available yet";
+pub(super) const HEARTBEATS: &str = "a dead or slow peer is found by heartbeats; see ensemble.heartbeat.ms, ensemble.silence.min.ms and ensemble.silence.max.ms";
+const ONE_PORT: &str = "elections go through the quorum port, over the connections that are there anyway";
+const CATCHING_UP: &str =
+    "a server that missed little gets what it missed, any other a snapshot; see ensemble.history.bytes";
+const QUORUM: &str =
+    "majorities of voters decide; by weights, groups or an oracle other servers would, and two halves could both write";
+const LOCAL: &str = "every session is known to the whole ensemble, as without this setting";
+const OBSERVERS: &str = "an observer keeps a log and snapshots, as by default in ZooKeeper";
 const TLS: &str = "TLS is not available yet, and clients must not be served in the clear instead";
+const TLS_PEERS: &str = "TLS is not available yet, and servers must not talk to each other in the clear instead";
 const TLS_DETAIL: &str = "TLS is not available yet";
 const SASL: &str = "SASL is not available yet, and to go on without it would admit clients that must be kept out";
+const SASL_PEERS: &str = "SASL is not available yet, and to go on without it would admit servers that must be kept out";
 const SASL_DETAIL: &str = "SASL is not available yet";
 const ADMIN: &str = "there is no HTTP admin server yet; four-letter words are there";
 const METRICS: &str = "there is no metrics endpoint yet; the four-letter word mntr is there";
@@ -34,43 +42,41 @@ const fn off_by_default(name: &'static str) -> Key {
 /// The rows, in the order of the documentation.
 pub static KEYS: &[Key] = &[
     // Ensemble
-    ensemble("group.").as_family().refused(ENSEMBLES),
-    ensemble("weight.").as_family().refused(ENSEMBLES),
-    ensemble("peerType").or("participant").refused(ENSEMBLES),
-    ensemble("dynamicConfigFile").refused(ENSEMBLES),
-    ensemble("observerMasterPort").or("0").refused(ENSEMBLES),
-    ensemble("oraclePath").refused(ENSEMBLES),
-    Key::bool("standaloneEnabled", Group::Ensemble, "true").planned(NEEDS_ENSEMBLE),
-    Key::bool("reconfigEnabled", Group::Ensemble, "false").planned(NEEDS_ENSEMBLE),
-    Key::bool("quorumListenOnAllIPs", Group::Ensemble, "false").planned(NEEDS_ENSEMBLE),
-    Key::bool("localSessionsEnabled", Group::Ensemble, "false").planned(NEEDS_ENSEMBLE),
-    Key::bool("localSessionsUpgradingEnabled", Group::Ensemble, "false").planned(NEEDS_ENSEMBLE),
-    Key::bool("readonlymode.enabled", Group::Ensemble, "false").planned(NEEDS_ENSEMBLE),
-    Key::bool("syncEnabled", Group::Ensemble, "true").planned(NEEDS_ENSEMBLE),
-    Key::bool("observer.syncEnabled", Group::Ensemble, "true").planned(NEEDS_ENSEMBLE),
-    ensemble("electionAlg").or("3").planned(NEEDS_ENSEMBLE),
-    ensemble("connectToLearnerMasterLimit").planned(NEEDS_ENSEMBLE),
-    ensemble("multiAddress.").as_family().planned(NEEDS_ENSEMBLE),
-    ensemble("leaderServes").or("yes").planned(NEEDS_ENSEMBLE),
-    ensemble("cnxTimeout").planned(NEEDS_ENSEMBLE),
-    ensemble("electionPortBindRetry").planned(NEEDS_ENSEMBLE),
-    ensemble("quorumCnxnTimeoutMs").planned(NEEDS_ENSEMBLE),
-    ensemble("commitLogCount").planned(NEEDS_ENSEMBLE),
-    ensemble("snapshotSizeFactor").planned(NEEDS_ENSEMBLE),
-    ensemble("forceSnapshotSync").planned(NEEDS_ENSEMBLE),
-    ensemble("leaderConnectDelayDuringRetryMs").planned(NEEDS_ENSEMBLE),
-    ensemble("leader.").as_family().planned(NEEDS_ENSEMBLE),
-    ensemble("learner.").as_family().planned(NEEDS_ENSEMBLE),
-    ensemble("observer.").as_family().planned(NEEDS_ENSEMBLE),
-    ensemble("observerMaster.").as_family().planned(NEEDS_ENSEMBLE),
+    ensemble("group.").as_family().refused(QUORUM),
+    ensemble("weight.").as_family().refused(QUORUM),
+    ensemble("oraclePath").refused(QUORUM),
+    ensemble("dynamicConfigFile").refused("the file is not read, and the members in it would be missing; copy its server lines into this file"),
+    ensemble("observerMasterPort").or("0").planned("observers follow the leader itself"),
+    Key::bool("standaloneEnabled", Group::Ensemble, "true").no_effect("with fewer than two server lines the server always stands alone"),
+    Key::bool("reconfigEnabled", Group::Ensemble, "false").planned("members cannot be changed while they run"),
+    Key::bool("localSessionsEnabled", Group::Ensemble, "false").planned(LOCAL),
+    Key::bool("localSessionsUpgradingEnabled", Group::Ensemble, "false").planned(LOCAL),
+    Key::bool("readonlymode.enabled", Group::Ensemble, "false").planned("a server without a leader serves nobody; see ensemble.hold.clients.ms"),
+    Key::bool("syncEnabled", Group::Ensemble, "true").no_effect(OBSERVERS),
+    Key::bool("observer.syncEnabled", Group::Ensemble, "true").no_effect(OBSERVERS),
+    ensemble("electionAlg").or("3").no_effect("there is one way to elect a leader"),
+    ensemble("connectToLearnerMasterLimit").no_effect("servers are connected to each other all the time, whoever leads"),
+    ensemble("multiAddress.").as_family().no_effect("addresses behind | in a server line are used without a switch"),
+    ensemble("leaderServes").or("yes").planned("the leader serves clients like every other server"),
+    ensemble("cnxTimeout").no_effect(HEARTBEATS),
+    ensemble("electionPortBindRetry").no_effect(ONE_PORT),
+    ensemble("quorumCnxnTimeoutMs").no_effect(HEARTBEATS),
+    ensemble("commitLogCount").no_effect(CATCHING_UP),
+    ensemble("snapshotSizeFactor").no_effect(CATCHING_UP),
+    ensemble("forceSnapshotSync").no_effect("it is for tests of the Java server"),
+    ensemble("leaderConnectDelayDuringRetryMs").no_effect(HEARTBEATS),
+    ensemble("leader.").as_family().no_effect(JAVA_THREADS),
+    ensemble("learner.").as_family().no_effect(JAVA_THREADS),
+    ensemble("observer.").as_family().no_effect(JAVA_THREADS),
+    ensemble("observerMaster.").as_family().no_effect("observers follow the leader itself"),
     ensemble("follower.").as_family().no_effect(JAVA_THREADS),
-    ensemble("fastleader.").as_family().planned(NEEDS_ENSEMBLE),
+    ensemble("fastleader.").as_family().no_effect(HEARTBEATS),
     ensemble("quorum.cnxn.threads.size").no_effect(JAVA_THREADS),
     // TLS
     text("secureClientPort").refused(TLS),
     text("secureClientPortAddress").planned(TLS_DETAIL),
-    off_by_default("sslQuorum").refused(TLS),
-    off_by_default("portUnification").refused(TLS),
+    off_by_default("sslQuorum").refused(TLS_PEERS),
+    off_by_default("portUnification").refused(TLS_PEERS),
     off_by_default("client.portUnification").refused(TLS),
     off_by_default("sslQuorumReloadCertFiles").planned(TLS_DETAIL),
     off_by_default("client.certReload").planned(TLS_DETAIL),
@@ -80,9 +86,9 @@ pub static KEYS: &[Key] = &[
     text("netty.").as_family().no_effect(JAVA_THREADS),
     // SASL and other identities
     off_by_default("sessionRequireClientSASLAuth").refused(SASL),
-    off_by_default("quorum.auth.enableSasl").refused(SASL),
-    off_by_default("quorum.auth.serverRequireSasl").refused(SASL),
-    off_by_default("quorum.auth.learnerRequireSasl").refused(SASL),
+    off_by_default("quorum.auth.enableSasl").refused(SASL_PEERS),
+    off_by_default("quorum.auth.serverRequireSasl").refused(SASL_PEERS),
+    off_by_default("quorum.auth.learnerRequireSasl").refused(SASL_PEERS),
     text("quorum.auth.").as_family().planned(SASL_DETAIL),
     off_by_default("allowSaslFailedClients").planned(SASL_DETAIL),
     text("authProvider.").as_family().refused("only the schemes world, auth, digest and ip are available; access granted or refused by another provider would be lost"),
@@ -119,7 +125,7 @@ pub static KEYS: &[Key] = &[
     text("throttled_op_wait_time").planned(THROTTLE),
     text("connection_throttle_").as_family().planned(THROTTLE),
     text("largeRequest").as_family().planned(THROTTLE),
-    off_by_default("tcpKeepAlive").planned("it concerns connections between servers"),
+    off_by_default("tcpKeepAlive").no_effect("heartbeats find dead connections between servers"),
     off_by_default("clientTcpKeepAlive").planned("session timeouts find dead clients; the option of the socket is not set yet"),
     // The Java server's inside
     text("maxResponseCacheSize").no_effect(OWN_CACHE),

@@ -1,5 +1,7 @@
 //! What is known about one setting: the row type of the table in [`super::table`].
 
+pub use super::group::Group;
+
 /// One setting. Everything that the parser, the flags, the help, the documentation and `conf` say about it comes from here.
 #[derive(Debug)]
 pub struct Key {
@@ -21,67 +23,8 @@ pub struct Key {
     pub family: bool,
     /// The value is never printed.
     pub secret: bool,
-}
-
-/// Sections, in the order in which they are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Group {
-    /// Directories.
-    Data,
-    /// Listening and connections.
-    Clients,
-    /// Time and sessions.
-    Sessions,
-    /// The znode tree.
-    Tree,
-    /// Identities and access.
-    Access,
-    /// Transaction log.
-    Log,
-    /// Snapshots and retention.
-    Snapshots,
-    /// Executors.
-    Executors,
-    /// Four-letter words and messages of the server about itself.
-    Operations,
-    /// Several servers.
-    Ensemble,
-    /// Other settings of ZooKeeper.
-    Other,
-}
-
-impl Group {
-    /// All groups in their order.
-    pub const ALL: [Group; 11] = [
-        Group::Data,
-        Group::Clients,
-        Group::Sessions,
-        Group::Tree,
-        Group::Access,
-        Group::Log,
-        Group::Snapshots,
-        Group::Executors,
-        Group::Operations,
-        Group::Ensemble,
-        Group::Other,
-    ];
-
-    /// The heading.
-    pub const fn title(self) -> &'static str {
-        match self {
-            Group::Data => "Directories",
-            Group::Clients => "Clients and connections",
-            Group::Sessions => "Time and sessions",
-            Group::Tree => "The tree",
-            Group::Access => "Identity and access",
-            Group::Log => "Transaction log",
-            Group::Snapshots => "Snapshots and retention",
-            Group::Executors => "Executors",
-            Group::Operations => "Operations",
-            Group::Ensemble => "Ensemble",
-            Group::Other => "ZooKeeper's other settings",
-        }
-    }
+    /// The flag, if it is not the one that follows from the name.
+    pub short: Option<&'static str>,
 }
 
 /// Which values are valid.
@@ -153,6 +96,7 @@ impl Key {
             meaning: "",
             family: false,
             secret: false,
+            short: None,
         }
     }
 
@@ -244,6 +188,12 @@ impl Key {
         self
     }
 
+    /// With another flag than the name would make.
+    pub const fn flagged(mut self, flag: &'static str) -> Key {
+        self.short = Some(flag);
+        self
+    }
+
     /// Accepted, without effect.
     pub const fn no_effect(mut self, why: &'static str) -> Key {
         self.effect = Effect::NoEffect(why);
@@ -269,12 +219,13 @@ impl Key {
 
     /// The command-line flag without its dashes: `dataDir` becomes `data-dir`. Families have none.
     pub fn flag(&self) -> Option<String> {
-        if self.family { None } else { Some(kebab(self.name)) }
+        if self.family { None } else { Some(self.short.map_or_else(|| kebab(self.name), str::to_owned)) }
     }
 
     /// The environment variable: `dataDir` becomes `RINGKEEPER_DATA_DIR`. Families have none.
     pub fn env(&self) -> Option<String> {
-        self.flag().map(|flag| format!("{ENV_PREFIX}{}", flag.to_ascii_uppercase().replace('-', "_")))
+        let variable = || format!("{ENV_PREFIX}{}", kebab(self.name).to_ascii_uppercase().replace('-', "_"));
+        (!self.family).then(variable)
     }
 
     /// The valid values in words.

@@ -1,5 +1,6 @@
-//! `server.N` lines. One of them describes this server; more than one describe an ensemble.
+//! `server.N` lines. One of them describes this server alone; more than one describe an ensemble.
 
+use super::ensemble;
 use super::key::parse_int;
 
 /// One `server.N` line.
@@ -9,6 +10,9 @@ pub struct Member {
     pub id: u8,
     /// False for an observer.
     pub votes: bool,
+    /// Host and port for other servers (ZooKeeper's quorum port). More than one are ways to the same server, the preferred
+    /// one first.
+    pub peer: Vec<(String, u16)>,
     /// The client address behind the semicolon, if there is one.
     pub client: Option<ClientAddress>,
 }
@@ -34,15 +38,25 @@ impl Member {
             return Err("asks for a TLS port, which is not available yet".to_owned());
         }
         let mut votes = true;
+        let mut peer = Vec::new();
         for address in quorum.split('|') {
-            votes &= quorum_address(address.trim())?;
+            let (host, port, participant) = quorum_address(address.trim())?;
+            votes &= participant;
+            peer.push((host.to_owned(), port));
         }
-        Ok(Member { id, votes, client })
+        Ok(Member { id, votes, peer, client })
+    }
+
+    /// The addresses for other servers as one text: `host:port`, with `|` between alternatives.
+    pub fn peer_text(&self) -> String {
+        let addresses: Vec<String> = self.peer.iter().map(|(host, port)| ensemble::address(host, *port)).collect();
+        addresses.join("|")
     }
 }
 
-/// Checks `host:quorumPort:electionPort[:role]`; true if the role votes.
-fn quorum_address(text: &str) -> Result<bool, String> {
+/// Reads `host:quorumPort:electionPort[:role]`: host, quorum port, and true if the role votes. Elections go through the
+/// quorum port too, so the other one is only checked.
+fn quorum_address(text: &str) -> Result<(&str, u16, bool), String> {
     let (host, rest) = host_and_rest(text)?;
     let mut fields = rest.split(':');
     let ports = (fields.next().and_then(port), fields.next().and_then(port));
@@ -60,8 +74,8 @@ fn quorum_address(text: &str) -> Result<bool, String> {
         return Err("has more fields than host:quorumPort:electionPort:role".to_owned());
     }
     match role.to_ascii_lowercase().as_str() {
-        "participant" => Ok(true),
-        "observer" => Ok(false),
+        "participant" => Ok((host, quorum, true)),
+        "observer" => Ok((host, quorum, false)),
         _ => Err(format!("has the role {role}, which is neither participant nor observer")),
     }
 }
@@ -96,16 +110,17 @@ mod tests {
 
     #[test]
     fn lines_as_administrators_write_them() {
-        let check = |value: &str, votes, client: Option<(Option<&str>, u16)>| {
+        let check = |value: &str, votes, peer: &[(&str, u16)], client: Option<(Option<&str>, u16)>| {
             let client = client.map(|(host, port)| ClientAddress { host: host.map(str::to_owned), port });
-            assert_eq!(Member::parse("server.1", value), Ok(Member { id: 1, votes, client }), "{value}");
+            let peer = peer.iter().map(|(host, port)| ((*host).to_owned(), *port)).collect();
+            assert_eq!(Member::parse("server.1", value), Ok(Member { id: 1, votes, peer, client }), "{value}");
         };
-        check("zk1:2888:3888", true, None);
-        check("zk1:2888:3888:observer", false, None);
-        check("zk1:2888:3888:PARTICIPANT;2181", true, Some((None, 2181)));
-        check("zk1:2888:3888;0.0.0.0:2181", true, Some((Some("0.0.0.0"), 2181)));
-        check("[::1]:2888:3888;[::]:2181", true, Some((Some("::"), 2181)));
-        check("a:2888:3888|b:2889:3889", true, None);
+        check("zk1:2888:3888", true, &[("zk1", 2888)], None);
+        check("zk1:2888:3888:observer", false, &[("zk1", 2888)], None);
+        check("zk1:2888:3888:PARTICIPANT;2181", true, &[("zk1", 2888)], Some((None, 2181)));
+        check("zk1:2888:3888;0.0.0.0:2181", true, &[("zk1", 2888)], Some((Some("0.0.0.0"), 2181)));
+        check("[::1]:2888:3888;[::]:2181", true, &[("::1", 2888)], Some((Some("::"), 2181)));
+        check("a:2888:3888|b:2889:3889", true, &[("a", 2888), ("b", 2889)], None);
     }
 
     #[test]

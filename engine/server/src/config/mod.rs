@@ -5,9 +5,12 @@
 
 mod closest;
 pub mod document;
+mod ensemble;
 pub mod foreign;
+mod group;
 pub mod key;
 mod membership;
+mod myid;
 pub mod problem;
 mod properties;
 pub mod settings;
@@ -16,6 +19,8 @@ pub mod table;
 mod typed;
 
 #[cfg(test)]
+mod ensemble_tests;
+#[cfg(test)]
 mod tests;
 
 use std::io;
@@ -23,6 +28,8 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use ensemble::Ensemble;
+pub use membership::{ClientAddress, Member};
 pub use problem::{Problem, Problems};
 pub use settings::{Inputs, Setting, Settings, Source};
 pub use shape::Durability;
@@ -48,6 +55,8 @@ pub struct Config {
     pub snapshots: Snapshots,
     /// Executors.
     pub executors: Executors,
+    /// The ensemble; `None` if the server stands alone.
+    pub ensemble: Option<Ensemble>,
     /// The four-letter words that are answered.
     pub words: Whitelist,
     /// Messages of the server about itself.
@@ -92,16 +101,13 @@ impl Clients {
     pub fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
         match &self.host {
             Some(host) => Ok((host.as_str(), self.port).to_socket_addrs()?.collect()),
-            None => Ok(vec![SocketAddr::from(([0u16; 8], self.port)), SocketAddr::from(([0u8; 4], self.port))]),
+            None => Ok(ensemble::every_address(self.port)),
         }
     }
 
     /// The address as configured, for people.
     pub fn display(&self) -> String {
-        match self.host.as_deref() {
-            Some(host) if host.contains(':') => format!("[{host}]:{}", self.port),
-            host => format!("{}:{}", host.unwrap_or("*"), self.port),
-        }
+        ensemble::address(self.host.as_deref().unwrap_or("*"), self.port)
     }
 }
 
@@ -261,8 +267,9 @@ impl Config {
 
     /// The line the server says at start: what it is and what it promises.
     pub fn announcement(&self) -> String {
+        let role = self.ensemble.as_ref().map_or_else(|| "single server".to_owned(), Ensemble::role);
         format!(
-            "single server, clients on {}; durability {}; log driver {}, profile {}, client cores {}; data in {}, log in {}",
+            "{role}, clients on {}; durability {}; log driver {}, profile {}, client cores {}; data in {}, log in {}",
             self.clients.display(),
             self.log.durability.promise(),
             self.log.driver.name(),

@@ -91,6 +91,17 @@ pub fn words(text: &str) -> Result<(), String> {
     }
 }
 
+/// For the table: the name of an ensemble.
+pub fn ensemble_name(text: &str) -> Result<(), String> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    match text.bytes().find(|byte| !allowed(*byte)) {
+        _ if text.is_empty() => Err("is empty".to_owned()),
+        _ if text.len() > 64 => Err("is longer than 64 characters".to_owned()),
+        Some(_) => Err("contains something else than letters, digits, dots, dashes and underscores".to_owned()),
+        None => Ok(()),
+    }
+}
+
 /// For the table: ZooKeeper's purge interval.
 pub fn purge_interval(text: &str) -> Result<(), String> {
     let number = ["ms", "s", "m", "h", "d"].iter().find_map(|unit| text.strip_suffix(unit)).unwrap_or(text);

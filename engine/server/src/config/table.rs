@@ -18,6 +18,7 @@ macro_rules! keys {
 
 const I32_MAX: i64 = i32::MAX as i64;
 const MIB: i64 = 1 << 20;
+const HEARTBEATS: &str = foreign::HEARTBEATS;
 
 keys! {
     DATA_DIR = Key::path("dataDir", Group::Data).required()
@@ -117,14 +118,33 @@ keys! {
     LOGGING_FORMAT = Key::one_of("logging.format", Group::Operations, &["text", "json"]).or("text")
         .means("How those messages are written.");
 
-    INIT_LIMIT = Key::int("initLimit", Group::Ensemble, 1, I32_MAX, "10").unit("ticks")
-        .no_effect("a single server has nobody to synchronise with")
-        .means("Time that a server of an ensemble has to connect to its leader and to catch up.");
-    SYNC_LIMIT = Key::int("syncLimit", Group::Ensemble, 1, I32_MAX, "5").unit("ticks")
-        .no_effect("a single server has nobody to synchronise with")
-        .means("Time by which a server of an ensemble may lag behind its leader.");
     SERVER = Key::family("server.", Group::Ensemble)
-        .means("A member, `server.N=host:quorumPort:electionPort[:role][;[clientHost:]clientPort]`. One line is accepted, and the server runs alone; ensembles of several servers are not available yet.");
+        .means("A member, `server.N=host:quorumPort:electionPort[:role][;[clientHost:]clientPort]`, with N from 1 to 254; the role is participant or observer. Every server of an ensemble has the same lines, at least two; with one line or none the server stands alone. Servers talk to each other on quorumPort only; electionPort is not used. More addresses of the same server may follow behind `|`. The part behind the semicolon of this server's own line is clientPortAddress and clientPort.");
+    SERVER_ID = Key::int("server.id", Group::Ensemble, 1, 254, "1").or_derived("the number in the file dataDir/myid")
+        .flagged("id")
+        .means("Which of the server lines is this server's. The flag is `--id N`. If the file myid is there too, both must agree.");
+    PEER_TYPE = Key::one_of("peerType", Group::Ensemble, &["participant", "observer"]).or("participant")
+        .means("ZooKeeper's second place for the role of this server. What counts is its server line; if this is given it must agree.");
+    QUORUM_LISTEN_ON_ALL = Key::bool("quorumListenOnAllIPs", Group::Ensemble, "false")
+        .means("Listens for other servers on every address of the machine instead of only those of this server's line. For machines that are known to others by an address that they do not have themselves.");
+    INIT_LIMIT = Key::int("initLimit", Group::Ensemble, 1, I32_MAX, "10").unit("ticks")
+        .means("A new leader whose quorum has not caught up after so many times tickTime gives up, and another election follows. Raise it if snapshots are large and the network is slow.");
+    SYNC_LIMIT = Key::int("syncLimit", Group::Ensemble, 1, I32_MAX, "5").unit("ticks")
+        .no_effect(HEARTBEATS)
+        .means("In ZooKeeper, the time by which a server may lag behind its leader.");
+    ENSEMBLE_NAME = Key::shaped("ensemble.name", Group::Ensemble, "1 to 64 letters, digits, dots, dashes or underscores", "ringkeeper", shape::ensemble_name)
+        .or("ringkeeper")
+        .means("Servers of different names refuse each other. Give each ensemble a name of its own, so that a wrong address in a server line cannot mix two of them.");
+    HEARTBEAT = Key::int("ensemble.heartbeat.ms", Group::Ensemble, 1, 60_000, "40").unit("ms")
+        .means("Something is sent to each peer at least so often. More often finds a dead server sooner and costs a little processor time; at most half of ensemble.silence.min.ms.");
+    SILENCE_MIN = Key::int("ensemble.silence.min.ms", Group::Ensemble, 2, 600_000, "250").unit("ms")
+        .means("Silence of a peer that is always borne. Beyond it, and up to ensemble.silence.max.ms, the patience with a peer follows from how regularly it has been heard lately. Lower means a new leader sooner after a crash, but more often one that was not needed.");
+    SILENCE_MAX = Key::int("ensemble.silence.max.ms", Group::Ensemble, 2, 600_000, "1500").unit("ms")
+        .means("Silence of a peer that is never borne, however irregular it was before. Together with the election this is how long writes can stand still after a leader's machine has died.");
+    HOLD_CLIENTS = Key::int("ensemble.hold.clients.ms", Group::Ensemble, 0, 3_600_000, "5000").unit("ms")
+        .means("How long the clients of a server without a leader keep their connections while a leader is elected. After it they are disconnected and try another server. With 0 they are disconnected at once, as by ZooKeeper.");
+    HISTORY_BYTES = Key::int("ensemble.history.bytes", Group::Ensemble, 64 * 1024, 64 * 1024 * MIB, "67108864").unit("bytes")
+        .means("Recent transactions that are kept in memory for servers that must catch up. One that missed more gets a snapshot of the whole tree instead.");
 }
 
 /// Every setting that is known, those without effect included.
@@ -174,6 +194,7 @@ mod tests {
         assert_eq!(find("tickTime").map(|key| key.name), Some("tickTime"));
         assert_eq!(find("zookeeper.snapCount").map(|key| key.name), Some("snapCount"));
         assert_eq!(find("server.3").map(|key| key.name), Some("server."));
+        assert_eq!(find("server.id").map(|key| key.name), Some("server.id"));
         assert_eq!(find("ssl.quorum.keyStore.location").map(|key| key.name), Some("ssl.quorum."));
         assert!(find("ticktime").is_none());
         assert!(find("").is_none());

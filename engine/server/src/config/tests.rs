@@ -3,18 +3,18 @@
 use super::*;
 
 /// A file with the given text, and flags as `key=value`.
-fn load(text: &str, flags: &[(&str, &str)]) -> Result<(Config, Problems), Problems> {
+pub(super) fn load(text: &str, flags: &[(&str, &str)]) -> Result<(Config, Problems), Problems> {
     let flags = flags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned(), format!("--set {key}")));
     let file = Some((PathBuf::from("zoo.cfg"), text.as_bytes().to_vec()));
     Config::load(&Inputs { file, env: Vec::new(), flags: flags.collect() }, 2)
 }
 
-fn valid(text: &str) -> (Config, Vec<String>) {
+pub(super) fn valid(text: &str) -> (Config, Vec<String>) {
     let (config, problems) = load(text, &[]).unwrap_or_else(|problems| panic!("{text:?} is refused:\n{problems}"));
     (config, problems.warnings.iter().map(ToString::to_string).collect())
 }
 
-fn refused(text: &str) -> Vec<String> {
+pub(super) fn refused(text: &str) -> Vec<String> {
     match load(text, &[]) {
         Ok(_) => panic!("{text:?} is accepted"),
         Err(problems) => problems.errors.iter().map(ToString::to_string).collect(),
@@ -168,30 +168,19 @@ fn force_sync_is_durability_by_another_name() {
 }
 
 #[test]
-fn one_server_line_is_fine_and_several_are_refused() {
-    let (config, warnings) = valid("dataDir=/d\nserver.1=localhost:2888:3888;127.0.0.1:2199\ninitLimit=5\n");
-    assert_eq!((config.clients.port, config.clients.host.as_deref()), (2199, Some("127.0.0.1")));
-    assert_eq!(warnings, ["zoo.cfg:3: initLimit=5 has no effect: a single server has nobody to synchronise with"]);
-    let (config, _) = valid("dataDir=/d\nclientPort=7\nserver.1=localhost:2888:3888");
-    assert_eq!(config.clients.port, 7);
-    assert_eq!(
-        refused("dataDir=/d\nserver.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2"),
-        ["zoo.cfg:3: server.2=b:1:2 is one of several servers, and ensembles are not available yet; \
-         keep one server line, or none, and run a single server"]
-    );
-    assert!(refused("dataDir=/d\nserver.1=a:1:2:observer")[0].contains("observer without an ensemble"));
-    assert!(refused("dataDir=/d\nclientPort=1\nserver.1=a:1:2;2")[0].contains("contradicts clientPort"));
-    assert!(refused("dataDir=/d\nserver.1=a")[0].contains("has no port"));
-}
-
-#[test]
 fn what_would_weaken_security_is_refused_and_the_rest_only_warned_about() {
     for text in ["secureClientPort=2281", "sslQuorum=true", "sessionRequireClientSASLAuth=true", "authProvider.1=x", {
         "zookeeper.DigestAuthenticationProvider.digestAlg=SHA-256"
     }] {
         assert!(refused(&format!("dataDir=/d\n{text}"))[0].contains("cannot be honoured"), "{text}");
     }
-    for text in ["sslQuorum=false", "peerType=participant", "standaloneEnabled=true", "admin.enableServer=false"] {
+    for text in [
+        "sslQuorum=false",
+        "peerType=participant",
+        "standaloneEnabled=true",
+        "electionAlg=3",
+        "admin.enableServer=false",
+    ] {
         assert_eq!(valid(&format!("dataDir=/d\n{text}")).1, Vec::<String>::new(), "{text}");
     }
     for text in ["admin.serverPort=8080", "nio.numWorkerThreads=4", "autopurge.purgeInterval=24", "preAllocSize=65536"]

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::ensemble;
 use super::key::{Fallback, Key};
-use super::membership::Member;
 use super::problem::{Problem, Problems};
-use super::settings::{Setting, Settings};
+use super::settings::Settings;
 use super::shape::{Durability, list};
 use super::table as keys;
 use super::{
@@ -23,12 +23,14 @@ const DEDICATED_CORES: usize = 4;
 /// Builds the configuration; `None` only if something without a default is missing, which is then among the problems.
 pub(super) fn build(mut settings: Settings, cores: usize, problems: &mut Problems) -> Option<Config> {
     let executors = executors(&mut settings, cores);
-    let clients = clients(&mut settings, problems);
+    let data = data(&mut settings, problems);
+    // Before the clients: a server's own line may carry their address.
+    let ensemble = ensemble::build(&mut settings, data.as_ref().map(|data| data.dir.as_path()), problems);
+    let clients = clients(&settings);
     let log = log(&mut settings, problems);
     let sessions = sessions(&mut settings, problems);
-    let data = data(&mut settings, problems)?;
     Some(Config {
-        data,
+        data: data?,
         clients,
         sessions,
         tree: tree(&settings),
@@ -36,6 +38,7 @@ pub(super) fn build(mut settings: Settings, cores: usize, problems: &mut Problem
         log,
         snapshots: snapshots(&settings, problems),
         executors,
+        ensemble,
         words: Whitelist::parse(settings.text(&keys::WORDS_WHITELIST).unwrap_or_default()),
         logging: logging(&settings),
         settings,
@@ -87,8 +90,7 @@ fn executors(settings: &mut Settings, cores: usize) -> Executors {
     Executors { profile, client_cores }
 }
 
-fn clients(settings: &mut Settings, problems: &mut Problems) -> Clients {
-    take_member_address(settings, problems);
+fn clients(settings: &Settings) -> Clients {
     Clients {
         host: settings.text(&keys::CLIENT_PORT_ADDRESS).map(|host| {
             let bracketed = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
@@ -101,42 +103,6 @@ fn clients(settings: &mut Settings, problems: &mut Problems) -> Clients {
         max_frame: count(settings, &keys::MAX_BUFFER),
         max_outstanding: count(settings, &keys::OUTSTANDING_LIMIT),
         sessionless_timeout: millis(settings, &keys::SESSIONLESS_TIMEOUT),
-    }
-}
-
-/// A single `server.N` line may carry the client address; it must not contradict the other settings.
-fn take_member_address(settings: &mut Settings, problems: &mut Problems) {
-    let lines: Vec<Setting> = settings.members(&keys::SERVER).cloned().collect();
-    let mut refuse = |line: &Setting, wrong: &str, remedy: &str| {
-        problems.refuse(Problem::new(line, &keys::SERVER, wrong, remedy));
-    };
-    if let [_, second, ..] = lines.as_slice() {
-        let wrong = "is one of several servers, and ensembles are not available yet";
-        return refuse(second, wrong, "keep one server line, or none, and run a single server");
-    }
-    let Some(line) = lines.first() else { return };
-    let member = match Member::parse(&line.name, &line.value) {
-        Ok(member) => member,
-        Err(wrong) => return refuse(line, &wrong, "for example server.1=localhost:2888:3888;2181"),
-    };
-    if !member.votes {
-        return refuse(line, "is an observer without an ensemble", "make it a participant, or remove the line");
-    }
-    let Some(address) = member.client else { return };
-    let from = line.source.to_string();
-    match settings.given(&keys::CLIENT_PORT) {
-        Some(given) if given.value != address.port.to_string() => {
-            return refuse(line, "contradicts clientPort", "give the client port in one place");
-        }
-        Some(_) => {}
-        None => settings.derive(&keys::CLIENT_PORT, address.port.to_string(), &from),
-    }
-    match (settings.given(&keys::CLIENT_PORT_ADDRESS), address.host) {
-        (Some(given), Some(host)) if given.value != host => {
-            refuse(line, "contradicts clientPortAddress", "give the client address in one place");
-        }
-        (None, Some(host)) => settings.derive(&keys::CLIENT_PORT_ADDRESS, host, &from),
-        _ => {}
     }
 }
 

@@ -76,6 +76,14 @@ pub enum ServerFailed {
         /// Why.
         source: io::Error,
     },
+    /// The address for the other servers cannot be listened on.
+    #[error("cannot listen for the other servers on {address}: {source}")]
+    ListenPeers {
+        /// As configured.
+        address: String,
+        /// Why.
+        source: io::Error,
+    },
     /// Something else could not be set up.
     #[error("cannot start: {what}: {source}")]
     Start {

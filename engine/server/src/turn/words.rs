@@ -9,6 +9,7 @@ use crate::four_letter::{
 use ringkeeper_core::frontend::{Frontend, FrontendStats};
 use ringkeeper_core::ids::{ConnId, Instant, SessionId, WallMs};
 use ringkeeper_core::tree::Tree;
+use ringkeeper_core::zab::RoleChange;
 use std::sync::Arc;
 
 /// What the words are answered with, beside the state of the server.
@@ -19,6 +20,8 @@ pub(crate) struct Words {
     pub(crate) settings: Arc<Settings>,
     pub(crate) data: Data,
     pub(crate) client_port: u16,
+    /// Whether this server votes in its ensemble; `None`: it stands alone.
+    pub(crate) in_ensemble: Option<bool>,
 }
 
 /// The clocks' readings, and when the server started.
@@ -52,12 +55,21 @@ impl Turn {
 }
 
 impl Words {
+    fn mode(&self, role: RoleChange) -> Mode {
+        match (self.in_ensemble, role) {
+            (Some(_), RoleChange::Leading { .. }) => Mode::Leader,
+            (Some(true), _) => Mode::Follower,
+            (Some(false), _) => Mode::Observer,
+            (None, _) => Mode::Standalone,
+        }
+    }
+
     /// The facts that the replica's executor knows.
     pub(crate) fn of_replica(&self, backend: &Backend, tree: &Tree, needs: Needs, readings: Readings) -> Snapshot {
         let (now, wall, started) = readings;
         let status = backend.replica.status(tree);
         let mut facts = Snapshot {
-            mode: Mode::Standalone,
+            mode: self.mode(status.role),
             zxid: status.last_zxid,
             uptime_ms: now.millis() - started.millis(),
             node_count: tree.node_count() as u64,

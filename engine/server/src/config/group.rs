@@ -1,0 +1,62 @@
+//! The sections into which settings are sorted.
+
+/// Sections, in the order in which they are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// Directories.
+    Data,
+    /// Listening and connections.
+    Clients,
+    /// Time and sessions.
+    Sessions,
+    /// The znode tree.
+    Tree,
+    /// Identities and access.
+    Access,
+    /// Transaction log.
+    Log,
+    /// Snapshots and retention.
+    Snapshots,
+    /// Executors.
+    Executors,
+    /// Four-letter words and messages of the server about itself.
+    Operations,
+    /// Several servers.
+    Ensemble,
+    /// Other settings of ZooKeeper.
+    Other,
+}
+
+impl Group {
+    /// All groups in their order.
+    pub const ALL: [Group; 11] = [
+        Group::Data,
+        Group::Clients,
+        Group::Sessions,
+        Group::Tree,
+        Group::Access,
+        Group::Log,
+        Group::Snapshots,
+        Group::Executors,
+        Group::Operations,
+        Group::Ensemble,
+        Group::Other,
+    ];
+
+    /// The heading.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Group::Data => "Directories",
+            Group::Clients => "Clients and connections",
+            Group::Sessions => "Time and sessions",
+            Group::Tree => "The tree",
+            Group::Access => "Identity and access",
+            Group::Log => "Transaction log",
+            Group::Snapshots => "Snapshots and retention",
+            Group::Executors => "Executors",
+            Group::Operations => "Operations",
+            Group::Ensemble => "Ensemble",
+            Group::Other => "ZooKeeper's other settings",
+        }
+    }
+}
