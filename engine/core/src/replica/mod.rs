@@ -400,6 +400,12 @@ impl Replica {
         self.zab.snapshot_chunk(learner, bytes, last);
     }
 
+    /// This server's part.
+    #[must_use]
+    pub fn role(&self) -> RoleChange {
+        self.zab.role()
+    }
+
     /// Numbers for operators.
     #[must_use]
     pub fn status(&self, tree: &Tree) -> ReplicaStatus {

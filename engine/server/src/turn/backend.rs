@@ -10,6 +10,7 @@ use ringkeeper_core::exchange::{Audience, Inbox};
 use ringkeeper_core::ids::{Instant, WallMs, Zxid};
 use ringkeeper_core::replica::{Effect, Input, Replica};
 use ringkeeper_core::tree::Tree;
+use ringkeeper_core::zab::RoleChange;
 use ringkeeper_txnlog::snapshot::SnapshotHead;
 use ringkeeper_txnlog::{Log, LogEvent};
 
@@ -23,6 +24,8 @@ pub(crate) struct Backend {
     pub(super) snapshot: Option<Progress>,
     /// Copy of the tree whose walk must be ended: its snapshot was given up.
     pub(super) abandoned_walk: Option<usize>,
+    /// This server's part, as it was told last.
+    role: RoleChange,
     /// The links to the other servers, if there are any.
     pub(super) peers: Option<Peers>,
     pub(super) transfers: Transfers,
@@ -45,6 +48,7 @@ impl Backend {
             log: Some(log),
             snapshot: None,
             abandoned_walk: None,
+            role: RoleChange::Looking,
             peers: None,
             transfers: Transfers::default(),
             pending_install: None,
@@ -91,6 +95,13 @@ impl Backend {
     /// The replica's step.
     pub(crate) fn step(&mut self, now: Instant, wall: WallMs, tree: &mut Tree, audience: &mut impl Audience) {
         self.replica.step(now, wall, tree, &mut self.inbox, &mut self.inputs, audience, &mut self.effects);
+        let role = self.replica.role();
+        if role != self.role {
+            self.role = role;
+            if self.peers.is_some() {
+                tell_role(role, tree.last_zxid());
+            }
+        }
     }
 
     /// Carries the step's effects out. `copy` tells which copy of the tree is lent.
@@ -133,5 +144,15 @@ impl Backend {
     /// Whether another turn should follow at once.
     pub(crate) fn is_due(&self) -> bool {
         !self.inputs.is_empty()
+    }
+}
+
+fn tell_role(role: RoleChange, last: Zxid) {
+    match role {
+        RoleChange::Leading { epoch } => tracing::info!(epoch = epoch.0, %last, "leading"),
+        RoleChange::Following { leader, epoch } => {
+            tracing::info!(leader = leader.0, epoch = epoch.0, %last, "following");
+        }
+        RoleChange::Looking => tracing::warn!(%last, "looking for a leader: clients are held, writes wait"),
     }
 }

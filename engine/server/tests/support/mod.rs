@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 pub mod client;
+pub mod ensemble;
 pub mod rng;
 pub mod server;
 pub mod wire;
