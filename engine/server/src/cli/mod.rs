@@ -1,5 +1,6 @@
 //! The command line.
 
+mod dev;
 mod flags;
 
 use std::io::{self, Write};
@@ -26,6 +27,8 @@ Examples:
     ringkeeper serve /etc/zookeeper/conf/zoo.cfg
   The same on another port, and with any setting by its name in the file:
     ringkeeper serve zoo.cfg --client-port 2182 --set snapCount=50000
+  A server of an ensemble, whose members are in the file (server.1=, server.2=, ...):
+    ringkeeper serve zoo.cfg --id 2
   Settings from the environment, in a container:
     RINGKEEPER_DATA_DIR=/data RINGKEEPER_LOGGING_FORMAT=json ringkeeper serve
 
@@ -48,6 +51,7 @@ pub fn main() -> ExitCode {
     match matches.subcommand() {
         Some(("serve", arguments)) => serve(arguments),
         Some(("config", arguments)) => config(arguments),
+        Some(("dev", arguments)) => dev::run(arguments),
         _ => unreachable!("clap demands one of the subcommands"),
     }
 }
@@ -73,7 +77,7 @@ fn command() -> Command {
         .max_term_width(110)
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommands([serve, config])
+        .subcommands([serve, config, dev::command()])
 }
 
 fn serve(arguments: &ArgMatches) -> ExitCode {

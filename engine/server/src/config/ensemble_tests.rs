@@ -90,9 +90,20 @@ fn the_number_is_in_myid_or_in_a_flag_and_they_agree() {
     let shown = load(&text, &[]).unwrap().0.settings.effective();
     let shown = shown.iter().find(|setting| setting.name == "server.id").unwrap();
     assert_eq!((shown.value.as_str(), shown.source.to_string()), ("4", myid_path.to_string()));
+}
+
+#[test]
+fn a_myid_that_says_nothing_of_use_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let myid = dir.path().join("myid");
+    let (text, myid_path) = (format!("dataDir={}\n{LINES}", dir.path().display()), myid.display());
+    let id = || match load(&text, &[]) {
+        Ok((config, _)) => Ok(config.ensemble.unwrap().id),
+        Err(problems) => Err(problems.errors.iter().map(ToString::to_string).collect::<Vec<_>>()),
+    };
     for bad in ["", "four", "0", "255", "1 2", "-1"] {
         std::fs::write(&myid, bad).unwrap();
-        let said = id(&[]).unwrap_err();
+        let said = id().unwrap_err();
         assert_eq!(
             said,
             [format!(
@@ -102,12 +113,12 @@ fn the_number_is_in_myid_or_in_a_flag_and_they_agree() {
         );
     }
     std::fs::write(&myid, [0xff, b'1']).unwrap();
-    assert!(id(&[]).unwrap_err()[0].contains("is not a whole number"));
+    assert!(id().unwrap_err()[0].contains("is not a whole number"));
     std::fs::write(&myid, "7").unwrap();
-    assert!(id(&[]).unwrap_err()[0].starts_with(&format!("{myid_path}: server.id=7 is not among the servers of")));
+    assert!(id().unwrap_err()[0].starts_with(&format!("{myid_path}: server.id=7 is not among the servers of")));
     std::fs::remove_file(&myid).unwrap();
     std::fs::create_dir(&myid).unwrap();
-    assert!(id(&[]).unwrap_err()[0].contains("cannot be read"));
+    assert!(id().unwrap_err()[0].contains("cannot be read"));
 }
 
 #[test]
