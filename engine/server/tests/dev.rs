@@ -124,7 +124,6 @@ fn a_server_that_cannot_start_is_said_with_its_reason() {
 }
 
 #[test]
-#[ignore = "needs the ensemble"]
 fn three_servers_are_one_ensemble() {
     let dir = scratch();
     let mut dev = Dev::start(dir.path(), &[]);
