@@ -9,7 +9,7 @@ use crate::error::{Attempt, OpenError};
 use crate::format::{BATCH_HEADER, BLOCK, BatchHeader, BatchKind, BlockBuf, seed, segment_name};
 use crate::planted::planted;
 use crate::segment::{self, sync_dir, sync_file, write_zeros};
-use crate::snapshot::retention;
+use crate::snapshot::{self, retention};
 use crate::writer::{Chain, CurrentSegment, PrepareOp, SegmentStart, Tail};
 use ringkeeper_core::ids::Zxid;
 
@@ -57,6 +57,11 @@ impl Recovery {
         let mut snapshots: Vec<Zxid> = self.snapshots.iter().filter(usable).map(|c| c.zxid).collect();
         let purge = retention::plan(&snapshots, self.snapshot_config.keep);
         snapshots.retain(|zxid| !purge.snapshots.contains(zxid));
+        if !purge.snapshots.is_empty() && outcome.summary.snapshot == snapshots.last().copied() {
+            // The newest one has just been read. Without the part of the log that may go next, those before it would
+            // seem to be the damaged ones when it is damaged.
+            snapshot::task::purge(&*self.dirs.data, &snapshots, self.log_config.defects)?;
+        }
         Ok(Repaired { tail, restart_at: outcome.restart_at, snapshots, log_through: purge.log_through })
     }
 
