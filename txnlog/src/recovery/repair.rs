@@ -131,7 +131,13 @@ impl Recovery {
         };
         let next_sequence = header.sequence + 1;
         let chain = Chain { segments, current: Some(current), next_sequence, blank };
-        Tail { chain, last: expected.last, next_batch: expected.sequence, kind: outcome.kind }
+        Tail {
+            chain,
+            last: expected.last,
+            next_batch: expected.sequence,
+            kind: outcome.kind,
+            committed: outcome.summary.committed,
+        }
     }
 
     /// Begins a log: the first segment, with a first batch that says nothing but that the log has begun. Without it, a
@@ -158,8 +164,8 @@ impl Recovery {
             sequence: 1,
             unsynced: 0,
             prev: Zxid::ZERO,
-            first: Zxid::ZERO,
             last: Zxid::ZERO,
+            committed: Zxid::ZERO,
             frames: 0,
             payload: 0,
             payload_crc: seed(generation),
@@ -172,6 +178,6 @@ impl Recovery {
         let start = SegmentStart { sequence, len, first: Some((Zxid::ZERO, false)) };
         let current = CurrentSegment { sequence, generation, len, offset: 2 * BLOCK as u64 };
         let chain = Chain { segments: vec![start], current: Some(current), next_sequence: 2, blank: None };
-        Ok(Tail { chain, last: Zxid::ZERO, next_batch: 2, kind: BatchKind::Seal })
+        Ok(Tail { chain, last: Zxid::ZERO, next_batch: 2, kind: BatchKind::Seal, committed: Zxid::ZERO })
     }
 }
