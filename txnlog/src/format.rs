@@ -140,10 +140,11 @@ pub struct BatchHeader {
     pub unsynced: u32,
     /// Last transaction before the batch.
     pub prev: Zxid,
-    /// First transaction; `prev` if there is none.
-    pub first: Zxid,
     /// Last transaction; `prev` if there is none.
     pub last: Zxid,
+    /// Newest transaction that was known to be committed when the batch was made, not above `last`. What is behind it
+    /// may still be cut off by a leader.
+    pub committed: Zxid,
     /// Number of frames.
     pub frames: u32,
     /// Bytes of the frames.
@@ -191,7 +192,7 @@ impl BatchHeader {
         out[24..32].copy_from_slice(&self.generation.to_le_bytes());
         out[32..40].copy_from_slice(&self.sequence.to_le_bytes());
         out[40..48].copy_from_slice(&self.prev.0.to_le_bytes());
-        out[48..56].copy_from_slice(&self.first.0.to_le_bytes());
+        out[48..56].copy_from_slice(&self.committed.0.to_le_bytes());
         out[56..64].copy_from_slice(&self.last.0.to_le_bytes());
         let crc = batch_header_crc(out, self.generation);
         out[4..8].copy_from_slice(&crc.to_le_bytes());
@@ -228,7 +229,7 @@ impl BatchHeader {
             sequence: u64_at(block, 32),
             unsynced: u32_at(block, 20),
             prev: Zxid(u64_at(block, 40)),
-            first: Zxid(u64_at(block, 48)),
+            committed: Zxid(u64_at(block, 48)),
             last: Zxid(u64_at(block, 56)),
             frames: u32_at(block, 16),
             payload: u32_at(block, 12),
@@ -241,16 +242,16 @@ impl BatchHeader {
     #[must_use]
     pub fn is_plausible(&self) -> bool {
         let payload = self.payload as usize;
-        match self.kind {
+        let fits = match self.kind {
             BatchKind::Frames => {
                 self.frames > 0
-                    && self.prev < self.first
-                    && self.first <= self.last
+                    && self.prev < self.last
                     && payload.is_multiple_of(FRAME_ALIGN)
                     && payload >= self.frames as usize * FRAME_HEADER
             }
-            _ => self.frames == 0 && payload == 0 && self.first == self.prev && self.last == self.prev,
-        }
+            _ => self.frames == 0 && payload == 0 && self.last == self.prev,
+        };
+        fits && self.committed <= self.last
     }
 }
 
@@ -277,8 +278,8 @@ mod tests {
             sequence: 77,
             unsynced: 2,
             prev: Zxid(6),
-            first: Zxid(7),
             last: Zxid(9),
+            committed: Zxid(5),
             frames: 3,
             payload: 3 * 80,
             payload_crc: 0xfeed,
@@ -304,6 +305,14 @@ mod tests {
             assert_eq!(BatchHeader::parse(&block, batch().generation), Err(NoBatch::Foreign), "bit {bit}");
             block[bit / 8] ^= 1 << (bit % 8);
         }
+    }
+
+    #[test]
+    fn nothing_behind_a_batch_is_committed_when_it_is_made() {
+        assert!(BatchHeader { committed: Zxid(9), ..batch() }.is_plausible());
+        assert!(!BatchHeader { committed: Zxid(10), ..batch() }.is_plausible());
+        let mark = BatchHeader { kind: BatchKind::Cut, last: Zxid(6), frames: 0, payload: 0, ..batch() };
+        assert!(mark.is_plausible() && !BatchHeader { committed: Zxid(7), ..mark }.is_plausible());
     }
 
     #[test]

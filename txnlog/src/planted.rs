@@ -35,6 +35,8 @@ pub enum Planted {
     ReleaseTooMuch,
     /// With several writes in flight, one is acknowledged before those ahead of it.
     AckOutOfOrder,
+    /// Batches say that all of their transactions are committed.
+    WatermarkTooHigh,
 }
 
 /// Which deliberate defect is on: none, in every ordinary build.

@@ -3,6 +3,7 @@
 //! exactly once, in the order sent; what was answered is there at the end; equal histories make equal trees.
 
 #![allow(clippy::unwrap_used, reason = "failing here is what a test is for")]
+#![allow(clippy::disallowed_methods, reason = "tests take their seeds from the environment")]
 
 mod cluster;
 

@@ -71,7 +71,7 @@ fn bind(clients: &config::Clients) -> Result<TcpListener, ServerFailed> {
 
 /// The links to the other servers.
 fn links(ensemble: &Ensemble, seed: u64) -> Result<LinksConfig, ServerFailed> {
-    let own = ensemble.me().peer.iter().map(|(host, port)| format!("{host}:{port}")).collect::<Vec<_>>().join(" ");
+    let own = ensemble.me().peer_text();
     let start = |source| ServerFailed::ListenPeers { address: own.clone(), source };
     let mut bound = None;
     for addresses in ensemble.resolve().map_err(start)? {
@@ -91,8 +91,7 @@ fn links(ensemble: &Ensemble, seed: u64) -> Result<LinksConfig, ServerFailed> {
     }
     let mut peers = Vec::new();
     for member in ensemble.members.iter().filter(|member| member.id != ensemble.id) {
-        let text = member.peer.iter().map(|(host, port)| peer_text(host, *port)).collect::<Vec<_>>().join("|");
-        let address: PeerAddress = text.parse().expect("the configuration has checked hosts and ports");
+        let address: PeerAddress = member.peer_text().parse().expect("the configuration has checked hosts and ports");
         peers.push((ServerId(member.id), address));
     }
     Ok(LinksConfig {
@@ -104,10 +103,6 @@ fn links(ensemble: &Ensemble, seed: u64) -> Result<LinksConfig, ServerFailed> {
         seed,
         limits: LinkLimits::default(),
     })
-}
-
-fn peer_text(host: &str, port: u16) -> String {
-    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 fn replica(config: &Config, seed: u64) -> ReplicaConfig {

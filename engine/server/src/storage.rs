@@ -2,7 +2,7 @@
 
 use crate::config::{self, Config};
 use crate::executor::clock::Clock;
-use ringkeeper_core::frame::Frame;
+use ringkeeper_core::frame::{Frame, FrameBatch};
 use ringkeeper_core::replica::Input;
 use ringkeeper_core::tree::{Applied, Loader, Tree};
 use ringkeeper_core::zab;
@@ -67,6 +67,8 @@ pub(crate) struct Recovered {
     pub(crate) epochs: zab::Epochs,
     /// Transactions that were read from the log behind the snapshot.
     pub(crate) replayed: u64,
+    /// What the log holds behind the tree: not known to be committed.
+    pub(crate) tail: Vec<Arc<FrameBatch>>,
     pub(crate) log: Log,
 }
 
@@ -84,19 +86,20 @@ pub(crate) async fn recover(settings: StorageSettings, clock: Clock) -> Result<R
     let mut recovery = Recovery::open(dirs, settings.log, settings.snapshot)?;
     let mut state = Rebuilding::default();
     let summary = recovery.replay(&mut state)?;
-    let epochs = recovery.epochs();
+    let (epochs, tail) = (recovery.epochs(), recovery.take_tail());
     let log = Log::go_live(recovery, &log_disk, settings.driver, clock.now()).await?;
-    report(&summary, &state.tree, began);
     let epochs = zab::Epochs {
         accepted: epochs.accepted,
         current: epochs.current,
         ensemble: epochs.ensemble,
         member: epochs.member,
     };
-    Ok(Recovered { tree: state.tree, epochs, replayed: summary.frames, log })
+    let recovered = Recovered { tree: state.tree, epochs, replayed: summary.frames, tail, log };
+    report(&summary, &recovered, began);
+    Ok(recovered)
 }
 
-fn report(summary: &Summary, tree: &Tree, began: Instant) {
+fn report(summary: &Summary, recovered: &Recovered, began: Instant) {
     for damaged in &summary.damaged_snapshots {
         tracing::error!("snapshot not usable: {damaged}");
     }
@@ -104,8 +107,9 @@ fn report(summary: &Summary, tree: &Tree, began: Instant) {
         tracing::warn!(file, offset, "the log's last write was torn; it had not been acknowledged, and is cut");
     }
     let snapshot = summary.snapshot.map_or("none".to_owned(), |zxid| zxid.to_string());
-    let (ms, nodes) = (began.elapsed().as_millis() as u64, tree.node_count());
-    tracing::info!(snapshot, replayed = summary.frames, last_zxid = %summary.last, nodes, ms, "state recovered");
+    let (ms, nodes) = (began.elapsed().as_millis() as u64, recovered.tree.node_count());
+    let (replayed, committed) = (recovered.replayed, summary.committed);
+    tracing::info!(snapshot, replayed, %committed, last_zxid = %summary.last, nodes, ms, "state recovered");
 }
 
 /// The tree, while it is rebuilt.

@@ -114,9 +114,9 @@ impl World {
         if life.is_resetting() || self.model.before.is_some() || life.log.snapshot_under_way() {
             return;
         }
-        // Also of what is still on its way to the disk.
+        // Of what is committed, which may still be on its way to the disk.
         let now = &self.model.now;
-        let count = if self.rng.percent(50) { now.stable } else { now.entries.len() };
+        let count = if self.rng.percent(50) { now.stable.min(now.told) } else { now.told };
         let entries = now.entries[..count].to_vec();
         let head = self.head(&entries);
         if count == 0 || life.log.snapshots().last() >= Some(&head.zxid) {
@@ -157,8 +157,10 @@ impl World {
         if life.is_resetting() || unsettled || self.model.now.entries.is_empty() {
             return Ok(());
         }
-        let keep = self.model.now.entries.len() as u64 - self.rng.below(5.min(self.model.now.entries.len() as u64));
-        let keep = keep as usize;
+        // What is committed stays.
+        let History { entries, told, .. } = &self.model.now;
+        let most = entries.len() - (*told).max(1);
+        let keep = entries.len() - self.rng.below(5.min(most as u64 + 1)) as usize;
         let to = self.model.now.entries[keep - 1].zxid;
         let writes_mark = to < life.log.writer().written();
         match life.log.cut_back(to) {
@@ -198,7 +200,7 @@ impl World {
         }
         trace!(self, "install {}", head.zxid);
         // Until the log says that it has taken it up, either may be found after a crash.
-        self.model.installing = Some(History { acked: 0, stable: 0, entries: entries.clone() });
+        self.model.installing = Some(History::settled(entries.clone(), entries.len()));
         life.log.begin_snapshot(head, Origin::Installed).expect("nothing stands against it");
         life.making = Some(Handing { bytes: encode(&entries), handed: 0, history: Some(entries) });
     }
@@ -209,7 +211,9 @@ impl World {
         let Some(entries) = life.making.take().and_then(|m| m.history) else { return };
         self.note("snapshot installed");
         self.model.installing = None;
-        self.model.now = History { acked: entries.len(), stable: entries.len(), entries };
+        let count = entries.len();
+        self.model.now = History::settled(entries, count);
+        life.stating.clear();
         life.restarting = true;
     }
 }

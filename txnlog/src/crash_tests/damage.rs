@@ -107,6 +107,7 @@ impl World {
                 Ok((recovery, state, summary)) => {
                     let fell_back = !summary.damaged_snapshots.is_empty();
                     self.note(if fell_back { "older snapshot used" } else { "damage did not matter" });
+                    assert!(state.given <= self.model.now.told, "{damage:?}: {} called committed", state.given);
                     let complete = state.entries == self.model.now.entries && recovery.epochs() == self.model.epochs;
                     assert!(
                         complete || self.is_excused(&damage, &state.entries),

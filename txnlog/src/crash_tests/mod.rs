@@ -9,6 +9,7 @@ mod damage;
 mod model;
 mod reading;
 mod repair;
+mod watermark;
 mod world;
 
 use crate::planted::{Defects, Planted};
@@ -65,7 +66,9 @@ fn number(name: &str) -> Option<u64> {
 }
 
 /// What must have happened at least once in a thousand seeds, or the test tests less than it says.
-const MUST_HAPPEN: [&str; 26] = [
+const MUST_HAPPEN: [&str; 30] = [
+    "a part of a batch is committed",
+    "all is committed",
     "append",
     "closed",
     "crash",
@@ -91,7 +94,9 @@ const MUST_HAPPEN: [&str; 26] = [
     "snapshot",
     "snapshot failed",
     "snapshot installed",
+    "tail",
     "torn tail",
+    "watermark alone",
 ];
 
 #[test]
@@ -122,7 +127,7 @@ fn what_is_acknowledged_survives_every_seed() {
 }
 
 /// Every deliberate defect, and within how many seeds it must be noticed.
-const PLANTED: [(Planted, u64); 14] = [
+const PLANTED: [(Planted, u64); 15] = [
     (Planted::AckBeforeSync, 20),
     (Planted::NoChecksum, 100),
     (Planted::TailNotWiped, 1_000),
@@ -137,6 +142,7 @@ const PLANTED: [(Planted, u64); 14] = [
     (Planted::RotateWithoutSync, 500),
     (Planted::ReleaseTooMuch, 50),
     (Planted::AckOutOfOrder, 500),
+    (Planted::WatermarkTooHigh, 20),
 ];
 
 #[test]

@@ -3,8 +3,9 @@
 use crate::epochs::Epochs;
 use crate::recovery::Rebuild;
 use crate::snapshot::SnapshotHead;
-use ringkeeper_core::frame::Frame;
+use ringkeeper_core::frame::{Frame, FrameBatch};
 use ringkeeper_core::ids::Zxid;
+use std::sync::Arc;
 
 /// A transaction: its place, and a number that no other one ever had. Two transactions of the same zxid (one lost in a
 /// crash, the other made later) differ in it.
@@ -23,6 +24,10 @@ pub(crate) struct History {
     pub(crate) acked: usize,
     /// So many are on stable storage: they survive power loss.
     pub(crate) stable: usize,
+    /// The log was told that so many are committed: no more may be in the state.
+    pub(crate) told: usize,
+    /// A batch that is acknowledged, or on stable storage, was made when so many were: these must be in the state.
+    pub(crate) stated: (usize, usize),
 }
 
 impl History {
@@ -30,14 +35,28 @@ impl History {
         self.entries.last().map_or(Zxid::ZERO, |e| e.zxid)
     }
 
+    fn brief(&self) -> String {
+        let History { entries, acked, stable, told, stated } = self;
+        let last: Vec<_> = entries.iter().rev().take(8).collect();
+        format!("{acked} acknowledged, {stable} stable, {told} told as committed, {stated:?} stated, of {last:?}..")
+    }
+
     /// How many entries are at or before `zxid`.
     pub(crate) fn through(&self, zxid: Zxid) -> usize {
         self.entries.partition_point(|e| e.zxid <= zxid)
     }
 
-    fn allows(&self, found: &[Entry], power_lost: bool) -> bool {
-        let floor = if power_lost { self.stable } else { self.acked };
-        found.len() >= floor && self.entries.get(..found.len()) == Some(found)
+    /// One of which everything is stable and known to be committed, or at least so many transactions.
+    pub(crate) fn settled(entries: Vec<Entry>, committed: usize) -> History {
+        let (acked, stable) = (entries.len(), entries.len());
+        History { entries, acked, stable, told: committed, stated: (committed, committed) }
+    }
+
+    fn allows(&self, found: &State, power_lost: bool) -> bool {
+        let (floor, stated) = if power_lost { (self.stable, self.stated.1) } else { (self.acked, self.stated.0) };
+        let len = found.entries.len();
+        let whole = len >= floor && self.entries.get(..len) == Some(&found.entries[..]);
+        whole && (stated..=self.told).contains(&found.given)
     }
 }
 
@@ -69,25 +88,25 @@ impl Model {
     }
 
     /// Compares what recovery found, and goes on from there.
-    pub(crate) fn recovered(&mut self, found: &[Entry], epochs: Epochs, death: Death) -> Result<(), String> {
+    pub(crate) fn recovered(&mut self, state: State, epochs: Epochs, death: Death) -> Result<(), String> {
         let power = death == Death::Power;
-        let fits = |h: &Option<History>| h.as_ref().is_some_and(|h| h.allows(found, power));
-        let installed = self.installing.as_ref().is_some_and(|h| h.entries == found);
-        if !self.now.allows(found, power) && !fits(&self.before) && !installed {
+        let fits = |h: &Option<History>| h.as_ref().is_some_and(|h| h.allows(&state, power));
+        let installed = self.installing.as_ref().is_some_and(|h| h.allows(&state, true));
+        let found = &state.entries;
+        if !self.now.allows(&state, power) && !fits(&self.before) && !installed {
             return Err(format!(
-                "after the end of {death:?}: found {} transactions {:?}..; promised {} acknowledged, {} stable of {:?}; or {:?}",
+                "after the end of {death:?}: found {} transactions {:?}.., {} of them in the state; promised {}; or {:?}",
                 found.len(),
                 &found[found.len().saturating_sub(4)..],
-                self.now.acked,
-                self.now.stable,
-                self.now.entries.iter().rev().take(8).collect::<Vec<_>>(),
-                self.before.as_ref().map(|b| (b.acked, b.stable, b.entries.len())),
+                state.given,
+                self.now.brief(),
+                self.before.as_ref().map(History::brief),
             ));
         }
         if epochs != self.epochs && Some(epochs) != self.saving {
             return Err(format!("found {epochs:?}, saved {:?}, perhaps {:?}", self.epochs, self.saving));
         }
-        self.now = History { entries: found.to_vec(), acked: found.len(), stable: found.len() };
+        self.now = History::settled(state.entries, state.given);
         (self.before, self.installing) = (None, None);
         (self.epochs, self.saving) = (epochs, None);
         Ok(())
@@ -102,7 +121,10 @@ pub(crate) fn encode(entries: &[Entry]) -> Vec<u8> {
 /// The state that recovery rebuilds.
 #[derive(Default, Debug)]
 pub(crate) struct State {
+    /// With those of the tail.
     pub(crate) entries: Vec<Entry>,
+    /// Without them.
+    pub(crate) given: usize,
     partial: Vec<u8>,
     expected: u64,
 }
@@ -121,6 +143,7 @@ impl Rebuild for State {
         let word = |b: &[u8]| crate::format::u64_at(b, 0);
         let entry = |b: &[u8]| Entry { zxid: Zxid(word(&b[..8])), flavour: word(&b[8..]) };
         self.entries = self.partial.chunks(16).map(entry).collect();
+        self.given = self.entries.len();
         if self.entries.len() as u64 == self.expected { Ok(()) } else { Err("entries are missing".into()) }
     }
 
@@ -130,6 +153,18 @@ impl Rebuild for State {
 
     fn frame(&mut self, frame: &Frame<'_>) -> Result<(), String> {
         self.entries.push(Entry { zxid: frame.zxid(), flavour: frame.session().0 as u64 });
+        self.given += 1;
         Ok(())
+    }
+}
+
+impl State {
+    /// What was found behind the state: it must continue it, frame by frame.
+    pub(crate) fn add_tail(&mut self, tail: &[Arc<FrameBatch>]) {
+        for batch in tail {
+            let last = self.entries.last().map_or(Zxid::ZERO, |e| e.zxid);
+            assert_eq!(batch.prev(), last, "the tail follows the state");
+            self.entries.extend(batch.frames().map(|f| Entry { zxid: f.zxid(), flavour: f.session().0 as u64 }));
+        }
     }
 }

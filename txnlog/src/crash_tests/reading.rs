@@ -1,10 +1,22 @@
 //! One who reads the log back while everything else happens to it.
 
 use super::model::Entry;
-use super::world::{Asked, Life, World};
+use super::world::{Life, World};
 use crate::reader::{ReadOutcome, ReadTicket};
 use ringkeeper_core::frame::{Frame, FrameBatch};
 use ringkeeper_core::ids::Zxid;
+
+/// A read under way.
+#[derive(Debug)]
+pub(super) struct Asked {
+    ticket: ReadTicket,
+    after: Zxid,
+    max_bytes: usize,
+    /// Of the log, when it was asked.
+    durable: Zxid,
+    generation: u32,
+    resetting: bool,
+}
 
 impl World {
     /// Asks for what follows what was read last, or for something else, which may not exist.

@@ -2,6 +2,8 @@
 //! [`Log`] of a server, on a device that does nothing before it is told to.
 
 use super::model::{Death, Entry, Model, State};
+use super::reading::Asked;
+use super::watermark::Stating;
 use crate::config::{Durability, LogConfig, SnapshotConfig};
 use crate::disk::Disk;
 use crate::driver::Completions;
@@ -9,7 +11,7 @@ use crate::error::OpenError;
 use crate::format::{BLOCK, BatchKind};
 use crate::log::{Log, LogEvent};
 use crate::planted::Defects;
-use crate::reader::{LogReader, ReadTicket};
+use crate::reader::LogReader;
 use crate::recovery::{Dirs, Recovery, Summary};
 use crate::sim::{CrashStyle, Fault, Rng, SimDevice, SimDisk, Waiting};
 use ringkeeper_core::ids::{Instant, Zxid};
@@ -43,7 +45,7 @@ pub(crate) struct World {
     death: Death,
     pub(super) faults: bool,
     cuts: bool,
-    full: bool,
+    pub(super) full: bool,
 }
 
 /// How a life ended.
@@ -69,18 +71,7 @@ pub(crate) struct Life {
     pub(super) asked: Option<Asked>,
     /// The last transaction that it has read.
     pub(super) read: Zxid,
-}
-
-/// A read under way.
-#[derive(Debug)]
-pub(super) struct Asked {
-    pub(super) ticket: ReadTicket,
-    pub(super) after: Zxid,
-    pub(super) max_bytes: usize,
-    /// Of the log, when it was asked.
-    pub(super) durable: Zxid,
-    pub(super) generation: u32,
-    pub(super) resetting: bool,
+    pub(super) stating: Stating,
 }
 
 /// Bytes of a snapshot on their way to the log.
@@ -227,13 +218,14 @@ impl World {
             self.note("restart finished by recovery");
         }
         trace!(self, "start {summary:?} restarting {restarting}");
-        if let Err(e) = self.model.recovered(&state.entries, epochs, self.death) {
+        self.note(if state.given < state.entries.len() { "tail" } else { "all is committed" });
+        if let Err(e) = self.model.recovered(state, epochs, self.death) {
             panic!("{e}");
         }
         self.death = Death::Process;
         self.now = self.now.plus(Duration::from_millis(1));
-        let (reader, asked, read) = (LogReader::default(), None, Zxid::ZERO);
-        Ok(Life { log, device, making: None, restarting, generation: 0, reader, asked, read })
+        let (reader, asked, read, stating) = (LogReader::default(), None, Zxid::ZERO, Stating::default());
+        Ok(Life { log, device, making: None, restarting, generation: 0, reader, asked, read, stating })
     }
 
     /// What recovery finds on a disk, without changing it.
@@ -241,6 +233,7 @@ impl World {
         let mut recovery = self.open(disk)?;
         let mut state = State::default();
         let summary = recovery.replay(&mut state)?;
+        state.add_tail(&recovery.take_tail());
         Ok((recovery, state, summary))
     }
 
@@ -272,7 +265,8 @@ impl World {
     fn action(&mut self, life: &mut Life) -> Result<(), End> {
         match self.rng.below(100) {
             0..25 => self.append(life),
-            25..80 => return self.device(life),
+            25..75 => return self.device(life),
+            75..80 => self.commit(),
             80..89 => self.now = self.now.plus(Duration::from_millis(self.rng.below(5))),
             89..93 => self.take_snapshot(life),
             93 => self.save_epochs(life),
@@ -293,6 +287,7 @@ impl World {
     /// The executor's turn.
     pub(super) fn turn(&mut self, life: &mut Life) -> Result<(), End> {
         let mut events = Vec::new();
+        self.tell(life);
         life.log.turn(self.now, &mut events);
         if let Some((at, _)) = life.log.next_deadline() {
             assert!(at > self.now, "a deadline that has passed was acted on");
@@ -304,6 +299,7 @@ impl World {
             self.model.before = None;
             life.restarting = false;
         }
+        self.placed(life);
         self.acknowledge(life);
         let mut end = Ok(());
         for event in events {
@@ -324,11 +320,12 @@ impl World {
         end
     }
 
-    fn acknowledge(&mut self, life: &Life) {
+    fn acknowledge(&mut self, life: &mut Life) {
         let now = &mut self.model.now;
         now.acked = now.acked.max(now.through(life.log.durable()));
         now.stable = now.stable.max(now.through(life.log.writer().stable()));
         assert!(now.stable <= now.acked, "what is stable is acknowledged");
+        life.stating.settle(life.log.writer(), now);
     }
 
     /// A few steps of the device.
@@ -385,7 +382,7 @@ impl World {
         for _ in 0..10_000 {
             self.turn(life)?;
             if life.log.is_finished() {
-                assert_eq!(self.model.now.stable, self.model.now.entries.len(), "all is durable after a clean end");
+                self.check_end(life);
                 return Ok(());
             }
             if life.device.waiting().is_empty() {

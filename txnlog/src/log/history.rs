@@ -33,6 +33,12 @@ impl Snapshot {
 }
 
 impl Log {
+    /// Everything through `zxid` is committed, see [`LogWriter::committed`](crate::writer::LogWriter::committed): what
+    /// the next start applies without asking anyone. To be told before each [`turn`](Self::turn).
+    pub fn committed(&mut self, zxid: Zxid) {
+        self.writer.committed(zxid);
+    }
+
     /// Cuts the log back to `to`, see [`LogWriter::cut_back`](crate::writer::LogWriter::cut_back). Later
     /// [`LogEvent::Durable`] carry a new generation. A snapshot that is being made is given up. Snapshots of what is
     /// cut off are removed first, and durably: this call waits for the disk, which is rare and short.
@@ -40,7 +46,12 @@ impl Log {
     /// # Errors
     /// If neither a snapshot nor the log reaches back that far (then the state must come from the leader as a whole),
     /// if an installed snapshot is just taking the place of the log (wait for its end), or of the disk.
+    ///
+    /// # Panics
+    /// If that would cut off what is [committed](Self::committed).
     pub fn cut_back(&mut self, to: Zxid) -> Result<(), OpenError> {
+        let committed = self.writer.known_committed();
+        assert!(to >= committed, "a log is not cut back to {to}: {committed} is committed");
         let based = self.snapshots.iter().any(|&z| z <= to) || self.writer.reaches_back_to() == Some(Zxid::ZERO);
         if !based {
             return Err(OpenError::Refused(format!("nothing stored reaches back to {to}")));

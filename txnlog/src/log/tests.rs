@@ -1,10 +1,12 @@
 //! The log of a server on a simulated disk, with every step in the test's hand.
 
+mod watermark;
+
 use super::*;
 use crate::error::OpenError;
 use crate::format::{BLOCK, segment_name};
 use crate::reader::LogReader;
-use crate::recovery::Rebuild;
+use crate::recovery::{Rebuild, Summary};
 use crate::sim::{CrashStyle, Fault, SimDevice, SimDisk, Waiting};
 use crate::snapshot::{Origin, SnapshotHead, snapshot_name};
 use crate::testing::batch;
@@ -15,12 +17,14 @@ use ringkeeper_core::ids::{Epoch, WallMs};
 #[derive(Default)]
 struct Count {
     snapshot: Option<Zxid>,
+    /// Transactions behind it, with those of the tail.
     frames: u64,
+    summary: Summary,
 }
 
 impl Rebuild for Count {
     fn begin(&mut self, head: &SnapshotHead) {
-        *self = Count { snapshot: Some(head.zxid), frames: 0 };
+        *self = Count { snapshot: Some(head.zxid), ..Count::default() };
     }
     fn chunk(&mut self, _: &[u8]) -> Result<(), String> {
         Ok(())
@@ -60,7 +64,9 @@ impl Bench {
         let snapshots = SnapshotConfig { keep, read_ahead: false, block_bytes: 256, ..SnapshotConfig::default() };
         let mut recovery = Recovery::open(dirs, config.clone(), snapshots).unwrap();
         let mut count = Count::default();
-        recovery.replay(&mut count).unwrap();
+        count.summary = recovery.replay(&mut count).unwrap();
+        assert_eq!(count.frames, count.summary.frames);
+        count.frames += recovery.take_tail().iter().map(|batch| u64::from(batch.count())).sum::<u64>();
         let completions = Arc::new(Completions::default());
         let device = SimDevice::new(shared, config.defects, Arc::clone(&completions));
         let (own, background) = (Box::new(device.clone()), Box::new(device.clone()));

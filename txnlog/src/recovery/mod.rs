@@ -7,6 +7,7 @@
 
 mod damage;
 mod frames;
+mod pending;
 mod repair;
 mod run;
 pub(crate) mod scan;
@@ -21,13 +22,14 @@ pub use table::{Behind, Slot, Verdict, decide};
 use crate::config::{LogConfig, SnapshotConfig};
 use crate::disk::Disk;
 use crate::epochs::{self, Epochs};
-use crate::error::{Attempt, Corruption, OpenError};
-use crate::format::{BLOCK, BatchKind, segment_sequence};
+use crate::error::{Corruption, OpenError};
+use crate::format::{BLOCK, BatchKind};
 use crate::snapshot::SnapshotHead;
-use ringkeeper_core::frame::Frame;
+use pending::Pending;
+use ringkeeper_core::frame::{Frame, FrameBatch};
 use ringkeeper_core::ids::Zxid;
 use run::{Ignore, Run, SegmentEnd};
-use scan::{Expected, Scanner, Segment};
+use scan::{Expected, Scanner, Segment, open_segments};
 use std::sync::Arc;
 
 /// The directories of a server. Both may be the same.
@@ -55,7 +57,7 @@ pub trait Rebuild {
     fn end(&mut self) -> Result<(), String>;
     /// There is no snapshot: start with the empty state, forgetting everything given before.
     fn empty(&mut self);
-    /// The next transaction after the snapshot.
+    /// The next transaction after the snapshot, which is committed.
     ///
     /// # Errors
     /// A sentence; the server cannot start then.
@@ -69,9 +71,11 @@ pub struct Summary {
     pub snapshot: Option<Zxid>,
     /// Snapshots that were not usable, and why.
     pub damaged_snapshots: Vec<String>,
-    /// Last transaction.
+    /// Last transaction, also if it is not known to be committed.
     pub last: Zxid,
-    /// Transactions replayed after the snapshot.
+    /// Newest transaction known to be committed: so far goes the state, and what is behind it is the tail.
+    pub committed: Zxid,
+    /// Transactions replayed after the snapshot, without the tail.
     pub frames: u64,
     /// Bytes of these.
     pub bytes: u64,
@@ -88,6 +92,8 @@ pub struct Recovery {
     segments: Vec<Segment>,
     snapshots: Vec<snapshots::Candidate>,
     outcome: Option<Outcome>,
+    /// What is not known to be committed.
+    tail: Vec<Arc<FrameBatch>>,
     damage: Option<Damage>,
 }
 
@@ -126,6 +132,7 @@ impl Recovery {
             segments,
             snapshots,
             outcome: None,
+            tail: Vec::new(),
             damage: None,
         };
         recovery.void_snapshots();
@@ -190,7 +197,8 @@ impl Recovery {
         Ok(())
     }
 
-    /// Rebuilds the state: the newest usable snapshot, then every transaction after it.
+    /// Rebuilds the state: the newest usable snapshot, then every transaction after it that is known to be committed.
+    /// The others are left for [`take_tail`](Self::take_tail).
     ///
     /// # Errors
     /// See [`OpenError`].
@@ -204,15 +212,23 @@ impl Recovery {
             broken: None,
         };
         let base = self.load_snapshot(state, &mut outcome)?;
+        outcome.summary.committed = base.zxid;
         let replayed = self.replay_log(base, state, &mut outcome);
         if let (Err(OpenError::Corrupt(corruption)), Some(at)) = (&replayed, outcome.broken) {
             self.damage = Some(self.assess(corruption.clone(), at));
         }
-        replayed?;
+        self.tail = replayed?.into_batches();
         self.check_epochs(outcome.summary.last)?;
         let summary = outcome.summary.clone();
         self.outcome = Some(outcome);
         Ok(summary)
+    }
+
+    /// The transactions behind the state, if [`replay`](Self::replay) has succeeded: in the log, but not known to be
+    /// committed. They are chained, the first one directly after the last one that the state was given. A server whose
+    /// own disk is the quorum may apply them; any other must hear from a leader whether they are to be kept.
+    pub fn take_tail(&mut self) -> Vec<Arc<FrameBatch>> {
+        std::mem::take(&mut self.tail)
     }
 
     fn check_epochs(&self, last: Zxid) -> Result<(), OpenError> {
@@ -247,17 +263,20 @@ impl Recovery {
         self.segments.iter().rposition(restarts).unwrap_or(0)
     }
 
-    fn replay_log(&self, base: Base, state: &mut impl Rebuild, outcome: &mut Outcome) -> Result<(), OpenError> {
+    /// What is behind the base; returns what is not known to be committed.
+    fn replay_log(&self, base: Base, state: &mut impl Rebuild, outcome: &mut Outcome) -> Result<Pending, OpenError> {
         outcome.summary.last = base.zxid;
         if base.installed && !self.restarted_after(base.log_batch) {
-            return self.void_log(base, outcome);
+            self.void_log(base, outcome)?;
+            return Ok(Pending::default());
         }
         let Some(start) = self.start_for(base.zxid) else {
             assert!(self.segments.iter().all(|s| s.first.is_none()), "a base was chosen that the log does not reach");
-            return Ok(());
+            return Ok(Pending::default());
         };
-        let joined = self.read_log(start, base.zxid, state, outcome)?;
-        self.check_end(base, joined, outcome.summary.last)
+        let (joined, pending) = self.read_log(start, base.zxid, state, outcome)?;
+        self.check_end(base, joined, outcome.summary.last)?;
+        Ok(pending)
     }
 
     /// Whether the log was given up for a snapshot with that batch or a later one.
@@ -289,19 +308,20 @@ impl Recovery {
             return Err(found.between(Some(base.zxid), until).into());
         }
         outcome.restart_at = Some(base.zxid);
-        outcome.summary.last = base.zxid;
+        (outcome.summary.last, outcome.summary.committed) = (base.zxid, base.zxid);
         (outcome.summary.frames, outcome.summary.bytes) = (0, 0);
         Ok(())
     }
 
-    /// Reads the log from the segment of this index to its end. Whether the base was found to be a part of it.
+    /// Reads the log from the segment of this index to its end. Whether the base was found to be a part of it, and what
+    /// is not known to be committed.
     fn read_log(
         &self,
         start: usize,
         base: Zxid,
         state: &mut impl Rebuild,
         outcome: &mut Outcome,
-    ) -> Result<bool, OpenError> {
+    ) -> Result<(bool, Pending), OpenError> {
         let first = self.segments[start].first.as_ref().expect("a segment to start in has a first batch");
         let mut run = Run {
             recovery: self,
@@ -309,6 +329,9 @@ impl Recovery {
             joined: base == Zxid::ZERO || first.prev == base,
             expected: Expected { offset: BLOCK as u64, sequence: first.sequence, last: first.prev },
             kind: BatchKind::Seal,
+            // A snapshot is only ever of what is committed.
+            committed: base,
+            pending: Pending::default(),
             frames: 0,
             bytes: 0,
             state,
@@ -330,9 +353,10 @@ impl Recovery {
         outcome.kind = run.kind;
         outcome.end = Some((index, run.expected));
         let summary = &mut outcome.summary;
-        (summary.frames, summary.bytes, summary.last) = (run.frames, run.bytes, run.expected.last);
+        (summary.frames, summary.bytes) = (run.frames, run.bytes);
+        (summary.last, summary.committed) = (run.expected.last, run.committed);
         summary.torn = torn.then(|| (self.segments[index].name.clone(), run.expected.offset));
-        Ok(run.joined)
+        Ok((run.joined, run.pending))
     }
 
     /// The log was read to its end: does it fit the snapshot?
@@ -365,26 +389,4 @@ struct Base {
     installed: bool,
     /// Number of the batch that the log continued with, at the earliest.
     log_batch: u64,
-}
-
-fn open_segments(disk: &dyn Disk) -> Result<Vec<Segment>, OpenError> {
-    let entries = disk.list().attempt(|| format!("listing {}", disk.describe("")))?;
-    let mut segments: Vec<Segment> = Vec::new();
-    for entry in entries {
-        let Some(sequence) = segment_sequence(&entry.name) else { continue };
-        let segment = Segment::open(disk, sequence, entry.len)?;
-        if let Some(before) = segments.last()
-            && before.sequence() + 1 != sequence
-        {
-            return Err(OpenError::Incomplete(format!(
-                "log segments {:016x} to {:016x} are missing between {} and {}",
-                before.sequence() + 1,
-                sequence - 1,
-                before.name,
-                segment.name
-            )));
-        }
-        segments.push(segment);
-    }
-    Ok(segments)
 }

@@ -9,7 +9,7 @@ use crate::error::{Attempt, OpenError};
 use crate::format::{BATCH_HEADER, BLOCK, BatchHeader, BatchKind, BlockBuf, seed, segment_name};
 use crate::planted::planted;
 use crate::segment::{self, sync_dir, sync_file, write_zeros};
-use crate::snapshot::retention;
+use crate::snapshot::{self, retention};
 use crate::writer::{Chain, CurrentSegment, PrepareOp, SegmentStart, Tail};
 use ringkeeper_core::ids::Zxid;
 
@@ -57,6 +57,11 @@ impl Recovery {
         let mut snapshots: Vec<Zxid> = self.snapshots.iter().filter(usable).map(|c| c.zxid).collect();
         let purge = retention::plan(&snapshots, self.snapshot_config.keep);
         snapshots.retain(|zxid| !purge.snapshots.contains(zxid));
+        if !purge.snapshots.is_empty() && outcome.summary.snapshot == snapshots.last().copied() {
+            // The newest one has just been read. Without the part of the log that may go next, those before it would
+            // seem to be the damaged ones when it is damaged.
+            snapshot::task::purge(&*self.dirs.data, &snapshots, self.log_config.defects)?;
+        }
         Ok(Repaired { tail, restart_at: outcome.restart_at, snapshots, log_through: purge.log_through })
     }
 
@@ -126,7 +131,13 @@ impl Recovery {
         };
         let next_sequence = header.sequence + 1;
         let chain = Chain { segments, current: Some(current), next_sequence, blank };
-        Tail { chain, last: expected.last, next_batch: expected.sequence, kind: outcome.kind }
+        Tail {
+            chain,
+            last: expected.last,
+            next_batch: expected.sequence,
+            kind: outcome.kind,
+            committed: outcome.summary.committed,
+        }
     }
 
     /// Begins a log: the first segment, with a first batch that says nothing but that the log has begun. Without it, a
@@ -153,8 +164,8 @@ impl Recovery {
             sequence: 1,
             unsynced: 0,
             prev: Zxid::ZERO,
-            first: Zxid::ZERO,
             last: Zxid::ZERO,
+            committed: Zxid::ZERO,
             frames: 0,
             payload: 0,
             payload_crc: seed(generation),
@@ -167,6 +178,6 @@ impl Recovery {
         let start = SegmentStart { sequence, len, first: Some((Zxid::ZERO, false)) };
         let current = CurrentSegment { sequence, generation, len, offset: 2 * BLOCK as u64 };
         let chain = Chain { segments: vec![start], current: Some(current), next_sequence: 2, blank: None };
-        Ok(Tail { chain, last: Zxid::ZERO, next_batch: 2, kind: BatchKind::Seal })
+        Ok(Tail { chain, last: Zxid::ZERO, next_batch: 2, kind: BatchKind::Seal, committed: Zxid::ZERO })
     }
 }

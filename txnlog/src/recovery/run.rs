@@ -1,7 +1,7 @@
 //! One pass over the log, batch by batch, to its end.
 
 use super::scan::{self, Expected, Found, Scanner, Segment};
-use super::{BatchFrames, Behind, Rebuild, Recovery, Slot, Verdict, decide};
+use super::{BatchFrames, Behind, Pending, Rebuild, Recovery, Slot, Verdict, decide};
 use crate::error::{Corruption, OpenError};
 use crate::format::{BLOCK, BatchHeader, BatchKind};
 use crate::planted::planted;
@@ -34,6 +34,11 @@ pub(super) struct Run<'a, S> {
     pub(super) expected: Expected,
     /// Of the last batch.
     pub(super) kind: BatchKind,
+    /// Newest transaction known to be committed.
+    pub(super) committed: Zxid,
+    /// What is behind that.
+    pub(super) pending: Pending,
+    /// What the state was given.
     pub(super) frames: u64,
     pub(super) bytes: u64,
     pub(super) state: &'a mut S,
@@ -100,6 +105,8 @@ impl<S: Rebuild> Run<'_, S> {
     }
 
     fn batch(&mut self, segment: &Segment, header: &BatchHeader, payload: &[u8], limit: Zxid) -> Result<(), OpenError> {
+        // What a later cut has ended was never committed, whatever a batch says.
+        self.release(header.committed.min(limit))?;
         let mut frames = BatchFrames::new(header, payload, self.recovery.log_config.defects);
         for frame in &mut frames {
             let frame = frame.map_err(|bad| self.bad_frame(segment, header, bad.after, &bad.why))?;
@@ -141,9 +148,26 @@ impl<S: Rebuild> Run<'_, S> {
             )));
         }
         self.joined = true;
+        if frame.zxid() > self.committed {
+            self.pending.push(frame);
+            return Ok(());
+        }
+        self.give(frame)
+    }
+
+    fn give(&mut self, frame: &Frame<'_>) -> Result<(), OpenError> {
         self.frames += 1;
         self.bytes += frame.as_bytes().len() as u64;
         self.state.frame(frame).map_err(|e| OpenError::Refused(format!("transaction {}: {e}", frame.zxid())))
+    }
+
+    /// Everything through this transaction is known to be committed: the state is given what has waited for that.
+    fn release(&mut self, committed: Zxid) -> Result<(), OpenError> {
+        self.committed = self.committed.max(committed);
+        let mut pending = std::mem::take(&mut self.pending);
+        let given = pending.release(self.committed, |frame| self.give(frame));
+        self.pending = pending;
+        given
     }
 
     fn bad_frame(&self, segment: &Segment, header: &BatchHeader, last: Zxid, why: &str) -> OpenError {

@@ -4,7 +4,7 @@ use super::table::{Behind, Slot};
 use crate::disk::{Disk, DiskFile, read_exact_at};
 use crate::error::{Attempt, Corruption, OpenError};
 use crate::format::{
-    self, BATCH_HEADER, BLOCK, BatchHeader, BatchKind, BlockBuf, NoBatch, SegmentHeader, segment_name,
+    self, BATCH_HEADER, BLOCK, BatchHeader, BatchKind, BlockBuf, NoBatch, SegmentHeader, segment_name, segment_sequence,
 };
 use crate::planted::{Defects, planted};
 use ringkeeper_core::ids::Zxid;
@@ -222,4 +222,27 @@ pub(crate) fn judge_later(first: &BatchHeader, expected: Expected) -> Behind {
         std::cmp::Ordering::Greater => Behind::Proven,
         std::cmp::Ordering::Less => Behind::Stray,
     }
+}
+
+/// Opens all segments of a directory, in order.
+pub(super) fn open_segments(disk: &dyn Disk) -> Result<Vec<Segment>, OpenError> {
+    let entries = disk.list().attempt(|| format!("listing {}", disk.describe("")))?;
+    let mut segments: Vec<Segment> = Vec::new();
+    for entry in entries {
+        let Some(sequence) = segment_sequence(&entry.name) else { continue };
+        let segment = Segment::open(disk, sequence, entry.len)?;
+        if let Some(before) = segments.last()
+            && before.sequence() + 1 != sequence
+        {
+            return Err(OpenError::Incomplete(format!(
+                "log segments {:016x} to {:016x} are missing between {} and {}",
+                before.sequence() + 1,
+                sequence - 1,
+                before.name,
+                segment.name
+            )));
+        }
+        segments.push(segment);
+    }
+    Ok(segments)
 }

@@ -8,6 +8,7 @@ mod queue;
 mod segments;
 #[cfg(test)]
 mod tests;
+mod watermark;
 
 pub use op::{BatchWrite, Done, LogOp, PrepareError, PrepareOp, WriteOp};
 pub use segments::{Chain, CurrentSegment, SegmentStart, Stretch};
@@ -23,6 +24,7 @@ use segments::Segments;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
+use watermark::Watermark;
 
 /// Where a log ends, for the writer to continue there.
 #[derive(Clone, Debug)]
@@ -35,6 +37,8 @@ pub struct Tail {
     pub next_batch: u64,
     /// What the last batch is; a seal, if there is none.
     pub kind: BatchKind,
+    /// Newest transaction known to be committed.
+    pub committed: Zxid,
 }
 
 impl Tail {
@@ -42,7 +46,7 @@ impl Tail {
     #[must_use]
     pub fn empty() -> Tail {
         let chain = Chain { segments: Vec::new(), current: None, next_sequence: 1, blank: None };
-        Tail { chain, last: Zxid::ZERO, next_batch: 1, kind: BatchKind::Seal }
+        Tail { chain, last: Zxid::ZERO, next_batch: 1, kind: BatchKind::Seal, committed: Zxid::ZERO }
     }
 }
 
@@ -101,6 +105,8 @@ pub struct LogWriter {
     durable: Zxid,
     /// Last transaction on stable storage.
     stable: Zxid,
+    /// What is known to be committed, and what of that the log states.
+    watermark: Watermark,
     /// The log through here is not needed.
     released: Zxid,
     /// What the last batch is.
@@ -139,6 +145,7 @@ impl LogWriter {
             written: tail.last,
             durable: tail.last,
             stable: tail.last,
+            watermark: Watermark::new(tail.committed),
             released: Zxid::ZERO,
             kind: tail.kind,
             sync_wanted: false,
@@ -332,9 +339,11 @@ impl LogWriter {
     /// more: snapshots of what is cut off are void, see [`release_through`](Self::release_through).
     ///
     /// # Panics
-    /// If `to` is not in the past, or before a restart that is still to be written.
+    /// If `to` is not in the past, before a restart that is still to be written, or before what is
+    /// [committed](Self::committed).
     pub fn cut_back(&mut self, to: Zxid) {
         assert!(to <= self.appended, "a log is cut back, not forward");
+        assert!(to >= self.watermark.known(), "{} is committed, and never cut off", self.watermark.known());
         if to >= self.written {
             self.queue.drop_after(to);
             self.appended = to;
@@ -369,6 +378,9 @@ impl LogWriter {
 
     fn set_mark(&mut self, mark: Mark) {
         self.frozen = false;
+        if mark.kind == BatchKind::Restart {
+            self.watermark.restart_at(mark.at);
+        }
         self.queue = Queue::default();
         self.mark = Some(mark);
         (self.appended, self.written) = (mark.at, mark.at);
@@ -464,8 +476,8 @@ impl LogWriter {
 
     /// A seal says "all before is durable", so it waits until that is true.
     fn seal_due(&self) -> Option<Instant> {
-        let due =
-            self.kind != BatchKind::Seal && !self.frozen && self.is_idle() && self.synced_before == self.next_batch;
+        let wanted = self.kind != BatchKind::Seal || self.watermark_moved();
+        let due = wanted && !self.frozen && self.is_idle() && self.synced_before == self.next_batch;
         let room = self.segments.room() >= BLOCK as u64 || self.segments.next_is_ready();
         // A mark that rots before anything proves it would bring back what it had ended.
         let marked = matches!(self.kind, BatchKind::Cut | BatchKind::Restart);
@@ -565,8 +577,9 @@ impl LogWriter {
     /// Puts a batch at the end of the current segment.
     fn place(&mut self, kind: BatchKind, prev: Zxid, taken: Option<queue::Taken>) -> LogOp {
         let current = *self.segments.current().expect("a batch is placed in a segment");
-        let taken = taken.unwrap_or(queue::Taken { parts: Vec::new(), bytes: 0, frames: 0, first: prev, last: prev });
+        let taken = taken.unwrap_or(queue::Taken { parts: Vec::new(), bytes: 0, frames: 0, last: prev });
         let sequence = self.next_batch;
+        let committed = self.watermark.state(kind, taken.last, self.config.defects);
         let unsynced = u32::try_from(sequence - self.synced_before).unwrap_or(u32::MAX);
         let header = BatchHeader {
             kind,
@@ -574,8 +587,8 @@ impl LogWriter {
             sequence,
             unsynced,
             prev,
-            first: taken.first,
             last: taken.last,
+            committed,
             frames: taken.frames,
             payload: u32::try_from(taken.bytes).expect("frames are at most 64 MiB"),
             payload_crc: 0,

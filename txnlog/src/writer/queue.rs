@@ -22,7 +22,6 @@ pub(crate) struct Taken {
     pub(crate) parts: Vec<Part>,
     pub(crate) bytes: usize,
     pub(crate) frames: u32,
-    pub(crate) first: Zxid,
     pub(crate) last: Zxid,
 }
 
@@ -62,7 +61,7 @@ impl Queue {
     /// If nothing waits.
     pub(crate) fn take(&mut self, room: usize) -> Taken {
         let first = self.rest_of_first().next().expect("take() is called when something waits").zxid();
-        let mut taken = Taken { parts: Vec::new(), bytes: 0, frames: 0, first, last: first };
+        let mut taken = Taken { parts: Vec::new(), bytes: 0, frames: 0, last: first };
         while !self.batches.is_empty() && (taken.bytes < room || taken.frames == 0) {
             if !self.take_from_first(room, &mut taken) {
                 break;
@@ -137,7 +136,7 @@ mod tests {
         }
         let one = queue.first_len();
         let taken = queue.take(3 * one);
-        assert_eq!((taken.frames, taken.first, taken.last), (3, Zxid(1), Zxid(3)));
+        assert_eq!((taken.frames, taken.last), (3, Zxid(3)));
         let taken = queue.take(one);
         assert_eq!((taken.frames, taken.last), (1, Zxid(4)), "a frame larger than the cap goes alone");
         let taken = queue.take(one);

@@ -299,8 +299,7 @@ impl Replica {
         loop {
             let mut letter = Letter::default();
             if cx.ticked {
-                letter.touched = self.touched.drain().map(|session| session.0).collect();
-                letter.touched.sort_unstable();
+                letter.touched = core::mem::take(&mut self.touched).into_iter().map(|session| session.0).collect();
             }
             self.write_wishes(&mut letter);
             if letter.is_empty() || !self.zab.send_payload(leader, letter.encode()) {

@@ -80,10 +80,8 @@ impl Replica {
                 audience.answer(tree, tree.last_zxid(), close(entry.conn));
             }
         }
-        let mut attached: Vec<_> = self.attached.drain().map(|(_, attached)| attached.conn).collect();
-        attached.sort_unstable_by_key(|conn| (conn.frontend, conn.slot));
-        for conn in attached {
-            audience.answer(tree, tree.last_zxid(), close(conn));
+        for attached in core::mem::take(&mut self.attached).into_values() {
+            audience.answer(tree, tree.last_zxid(), close(attached.conn));
         }
     }
 

@@ -19,10 +19,9 @@ use crate::ids::{ConnId, Epoch, Instant, ServerId, SessionId, Tag, WallMs, Zxid}
 use crate::session::SessionIds;
 use crate::tree::{Applied, Tree};
 use crate::zab::{Epochs, Message, Output, RoleChange, StateHead, Zab, ZabConfig};
-use hashbrown::{HashMap, HashSet};
 use leadership::Leadership;
 use letter::Letter;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use submitted::Submitted;
 
@@ -145,9 +144,9 @@ pub struct Replica {
     /// What this server's clients wait for.
     submitted: Submitted,
     session_ids: Option<SessionIds>,
-    attached: HashMap<SessionId, Attached>,
+    attached: BTreeMap<SessionId, Attached>,
     /// Sessions that were heard from since the leader was told.
-    touched: HashSet<SessionId>,
+    touched: BTreeSet<SessionId>,
     /// There while this server leads.
     leadership: Option<Leadership>,
     /// Letters of other servers that wait for a zxid.
@@ -194,8 +193,8 @@ impl Replica {
             zab: Zab::new(agreement, epochs, tree.last_zxid(), &tail),
             submitted: Submitted::new(Tag::first(config.id, config.seed.rotate_left(17))),
             session_ids: None,
-            attached: HashMap::new(),
-            touched: HashSet::new(),
+            attached: BTreeMap::new(),
+            touched: BTreeSet::new(),
             leadership: None,
             letters: VecDeque::new(),
             unapplied: tail.into(),

@@ -189,10 +189,10 @@ impl Leading {
                     learner.confirmed = learner.confirmed.max(round).min(self.rounds.sent);
                 }
             }
-            Message::Payload { epoch, bytes } if self.epoch == Some(epoch) => {
-                if self.sync_of(from).is_some_and(|sync| sync.up_to_date) {
-                    shared.out.push(Output::Payload { from, bytes });
-                }
+            Message::Payload { epoch, bytes }
+                if self.epoch == Some(epoch) && self.sync_of(from).is_some_and(|sync| sync.up_to_date) =>
+            {
+                shared.out.push(Output::Payload { from, bytes });
             }
             _ => {}
         }

@@ -125,6 +125,12 @@ enum Role {
     Leading(Box<Leading>),
 }
 
+/// Why a part has ended.
+enum End {
+    Left,
+    Abdicated(Abdication),
+}
+
 #[derive(Debug, Default)]
 struct Looking {
     vote: Option<ServerId>,
@@ -215,18 +221,21 @@ impl Zab {
             peer.status = Some(status);
             return self.peer_became(from, role);
         }
-        match &mut self.role {
+        let end = match &mut self.role {
             Role::Following(following) if following.leader == from => {
-                if following.message(&mut self.shared, message).is_err() {
-                    self.leave();
-                }
+                following.message(&mut self.shared, message).err().map(|_| End::Left)
             }
-            Role::Leading(leading) => {
-                if let Err(why) = leading.message(&mut self.shared, from, message) {
-                    self.abdicate(why);
-                }
-            }
-            _ => {}
+            Role::Leading(leading) => leading.message(&mut self.shared, from, message).err().map(End::Abdicated),
+            _ => None,
+        };
+        self.end(end);
+    }
+
+    fn end(&mut self, end: Option<End>) {
+        match end {
+            None => {}
+            Some(End::Left) => self.leave(),
+            Some(End::Abdicated(why)) => self.abdicate(why),
         }
     }
 
@@ -315,19 +324,12 @@ impl Zab {
     }
 
     fn advance(&mut self) {
-        match &mut self.role {
-            Role::Following(following) => {
-                if following.advance(&mut self.shared).is_err() {
-                    self.leave();
-                }
-            }
-            Role::Leading(leading) => {
-                if let Err(why) = leading.advance(&mut self.shared) {
-                    self.abdicate(why);
-                }
-            }
-            Role::Looking(_) => {}
-        }
+        let end = match &mut self.role {
+            Role::Following(following) => following.advance(&mut self.shared).err().map(|_| End::Left),
+            Role::Leading(leading) => leading.advance(&mut self.shared).err().map(End::Abdicated),
+            Role::Looking(_) => None,
+        };
+        self.end(end);
     }
 
     /// Looks for a leader, if there is none. Whether this server's part has changed.

@@ -2,6 +2,8 @@
 //! deliver, in the same order; what was committed is in every later leader's history; and when the faults end, work
 //! goes on. And the proof that this would be noticed if it were not so.
 
+#![allow(clippy::disallowed_methods, reason = "tests take their seeds from the environment")]
+
 use super::*;
 use crate::frame::{FrameBuf, FrameHeader, encode};
 use crate::ids::{SessionId, Tag, WallMs};

@@ -91,7 +91,7 @@ impl Disk {
 
     /// The state as far as it is known to be committed, and what the log has behind it.
     pub fn recover(&mut self) -> (Tree, Vec<Arc<FrameBatch>>) {
-        let mut tree = self.base.clone().unwrap_or_else(Tree::new);
+        let mut tree = self.base.clone().unwrap_or_default();
         let watermark = self.log.iter().map(|(_, watermark)| *watermark).max().unwrap_or_default();
         let mut tail = Vec::new();
         for (batch, _) in &self.log {

@@ -21,7 +21,7 @@ pub(super) async fn serve(
     stop: StopRequest,
     clock: Clock,
 ) -> Result<(), ServerFailed> {
-    let replica = Replica::new(plan.replica, recovered.epochs, &recovered.tree, Vec::new(), recovered.replayed);
+    let replica = Replica::new(plan.replica, recovered.epochs, &recovered.tree, recovered.tail, recovered.replayed);
     let exchange = Exchange::new(u8::try_from(plan.client_cores).unwrap_or(u8::MAX));
     let hub = Rc::new(Hub::new(replica, recovered.tree, recovered.log, plan.words, clock, exchange));
     let start = |what| move |source| ServerFailed::Start { what, source };

@@ -16,7 +16,7 @@ pub(super) async fn serve(
     clock: Clock,
 ) -> Result<(), ServerFailed> {
     let start = |what| move |source| ServerFailed::Start { what, source };
-    let replica = Replica::new(plan.replica, recovered.epochs, &recovered.tree, Vec::new(), recovered.replayed);
+    let replica = Replica::new(plan.replica, recovered.epochs, &recovered.tree, recovered.tail, recovered.replayed);
     let turn = Rc::new(Turn::new(plan.frontend, replica, recovered.tree, recovered.log, plan.words, clock));
     let sockets = Sockets::new(plan.sockets, Rc::clone(&turn) as Rc<dyn Service>).map_err(start("an epoll set"))?;
 

@@ -125,6 +125,8 @@ impl Backend {
         }
         self.effects = effects;
         self.continue_receiving();
+        // What the tree shows is committed; what the log writes from now on says so.
+        self.log().committed(tree.last_zxid());
         if let Some(peers) = &self.peers {
             peers.flush();
         }

@@ -1,5 +1,7 @@
 //! Writers in threads of their own, each with a node that it alone changes.
 
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
 use crate::support::client::{Client, Item};
 use crate::support::wire::{self, Dec, Enc, op};
 use std::collections::VecDeque;
