@@ -107,7 +107,8 @@ fn links(ensemble: &Ensemble, seed: u64) -> Result<LinksConfig, ServerFailed> {
 
 fn replica(config: &Config, seed: u64) -> ReplicaConfig {
     let (sessions, tree, snapshots) = (&config.sessions, &config.tree, &config.snapshots);
-    let alone = ReplicaConfig { seed, ..ReplicaConfig::default() };
+    // Nobody follows a server that stands alone: it keeps no recent transactions in memory.
+    let alone = ReplicaConfig { seed, history_bytes: 0, ..ReplicaConfig::default() };
     let within = config.ensemble.as_ref().map_or(alone.clone(), |ensemble| ReplicaConfig {
         id: ServerId(ensemble.id),
         quorum: Quorum::majority(ensemble.ids(true).map(ServerId)),

@@ -45,7 +45,7 @@ pub(crate) struct World {
     death: Death,
     pub(super) faults: bool,
     cuts: bool,
-    pub(super) full: bool,
+    full: bool,
 }
 
 /// How a life ended.

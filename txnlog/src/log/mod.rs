@@ -10,7 +10,7 @@
 //! let mut log = Log::go_live(recovery, &disk, DriverKind::Thread, now()).await?;
 //! let mut events = Vec::new();
 //! loop {
-//!     // ... log.append(frames) as the replica asks for it, then once per turn:
+//!     // ... log.append(frames) as the replica asks for it, log.committed(zxid) as it hears of it, then once per turn:
 //!     log.turn(now(), &mut events);
 //!     for event in events.drain(..) { /* to the replica */ }
 //!     log.ready().await; // or poll_ready beside sockets and timers

@@ -322,20 +322,7 @@ impl Recovery {
         state: &mut impl Rebuild,
         outcome: &mut Outcome,
     ) -> Result<(bool, Pending), OpenError> {
-        let first = self.segments[start].first.as_ref().expect("a segment to start in has a first batch");
-        let mut run = Run {
-            recovery: self,
-            base,
-            joined: base == Zxid::ZERO || first.prev == base,
-            expected: Expected { offset: BLOCK as u64, sequence: first.sequence, last: first.prev },
-            kind: BatchKind::Seal,
-            // A snapshot is only ever of what is committed.
-            committed: base,
-            pending: Pending::default(),
-            frames: 0,
-            bytes: 0,
-            state,
-        };
+        let mut run = Run::new(self, start, base, state);
         let mut index = start;
         let torn = loop {
             match run.segment(index) {

@@ -27,8 +27,8 @@ struct Evidence {
 
 /// One pass over the log.
 pub(super) struct Run<'a, S> {
-    pub(super) recovery: &'a Recovery,
-    pub(super) base: Zxid,
+    recovery: &'a Recovery,
+    base: Zxid,
     /// A transaction that follows the base directly has been seen, or the base itself.
     pub(super) joined: bool,
     pub(super) expected: Expected,
@@ -41,10 +41,28 @@ pub(super) struct Run<'a, S> {
     /// What the state was given.
     pub(super) frames: u64,
     pub(super) bytes: u64,
-    pub(super) state: &'a mut S,
+    state: &'a mut S,
 }
 
-impl<S: Rebuild> Run<'_, S> {
+impl<'a, S: Rebuild> Run<'a, S> {
+    /// From the beginning of the segment of this index, which has a first batch.
+    pub(super) fn new(recovery: &'a Recovery, start: usize, base: Zxid, state: &'a mut S) -> Run<'a, S> {
+        let first = recovery.segments[start].first.as_ref().expect("a segment to start in has a first batch");
+        Run {
+            recovery,
+            base,
+            joined: base == Zxid::ZERO || first.prev == base,
+            expected: Expected { offset: BLOCK as u64, sequence: first.sequence, last: first.prev },
+            kind: BatchKind::Seal,
+            // A snapshot is only ever of what is committed.
+            committed: base,
+            pending: Pending::default(),
+            frames: 0,
+            bytes: 0,
+            state,
+        }
+    }
+
     /// Reads one segment to its end.
     pub(super) fn segment(&mut self, index: usize) -> Result<SegmentEnd, OpenError> {
         let segment = &self.recovery.segments[index];

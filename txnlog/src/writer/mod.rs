@@ -478,11 +478,10 @@ impl LogWriter {
     fn seal_due(&self) -> Option<Instant> {
         let wanted = self.kind != BatchKind::Seal || self.watermark_moved();
         let due = wanted && !self.frozen && self.is_idle() && self.synced_before == self.next_batch;
-        let room = self.segments.room() >= BLOCK as u64 || self.segments.next_is_ready();
         // A mark that rots before anything proves it would bring back what it had ended.
         let marked = matches!(self.kind, BatchKind::Cut | BatchKind::Restart);
         let after = if marked { Some(Duration::ZERO) } else { self.config.seal_after };
-        after.filter(|_| due && room).map(|after| self.idle_since.plus(after))
+        after.filter(|_| due && self.has_room_for_seal()).map(|after| self.idle_since.plus(after))
     }
 
     fn poll_sync(&mut self) -> Option<LogOp> {

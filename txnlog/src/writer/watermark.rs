@@ -1,7 +1,7 @@
 //! How far transactions are known to be committed, and how far the log says so.
 
 use super::LogWriter;
-use crate::format::BatchKind;
+use crate::format::{BLOCK, BatchKind};
 use crate::planted::{Defects, planted};
 use ringkeeper_core::ids::Zxid;
 
@@ -54,6 +54,11 @@ impl LogWriter {
     #[must_use]
     pub fn known_committed(&self) -> Zxid {
         self.watermark.known
+    }
+
+    /// Whether a seal can be written at once. Nobody waits for a segment to be made for it.
+    pub(crate) fn has_room_for_seal(&self) -> bool {
+        self.segments.room() >= BLOCK as u64 || self.segments.next_is_ready()
     }
 
     /// Whether a seal would say more than the last batch does. On a full disk that is not worth a block, which

@@ -111,6 +111,7 @@ impl Replica {
             if let Some((released_by, verdict)) = refused {
                 submitted.decide(tag, released_by, verdict);
             }
+            self.seal_if_large();
         }
         self.submitted = submitted;
     }
@@ -153,6 +154,7 @@ impl Replica {
         if let (Some((released_by, verdict)), Some(leadership)) = (refused, &mut self.leadership) {
             leadership.write_verdict(from, tag, released_by, &verdict);
         }
+        self.seal_if_large();
     }
 
     /// Proposes what was asked, or says why not, and what must be applied before that is told.

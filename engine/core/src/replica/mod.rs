@@ -119,6 +119,9 @@ pub struct ReplicaStatus {
     pub log_room: bool,
 }
 
+/// Bytes from which on a batch is proposed although the turn goes on.
+const BATCH_BYTES: usize = 1 << 20;
+
 /// What one step is told beside what came in.
 #[derive(Clone, Copy, Debug)]
 struct Context {
@@ -360,6 +363,13 @@ impl Replica {
         }
     }
 
+    /// A turn that proposes a great deal does it in several batches: one goes over a link as a whole.
+    fn seal_if_large(&mut self) {
+        if self.leadership.as_ref().is_some_and(|leadership| leadership.batch.len() >= BATCH_BYTES) {
+            self.seal();
+        }
+    }
+
     /// What this turn has proposed is one batch.
     fn seal(&mut self) {
         let Some(leadership) = &mut self.leadership else { return };
@@ -397,6 +407,12 @@ impl Replica {
     /// The next piece of the state; it leaves with the next step.
     pub fn state_chunk(&mut self, learner: ServerId, bytes: Arc<[u8]>, last: bool) {
         self.zab.snapshot_chunk(learner, bytes, last);
+    }
+
+    /// Why there is no leader, for operators.
+    #[must_use]
+    pub fn outlook(&self) -> String {
+        self.zab.outlook()
     }
 
     /// This server's part.

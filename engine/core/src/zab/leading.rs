@@ -509,7 +509,11 @@ impl Leading {
             && shared.peers.get(&id).is_some_and(|peer| !peer.hearing.is_silent(shared.now, &shared.timing))
     }
 
+    /// A leader whose disk stands still gives way to one whose disk does not, if there can be another.
     fn watch_log(&mut self, shared: &Shared) -> Result<(), Abdication> {
+        if shared.quorum.is_reached_by(|id| id == shared.id) {
+            return Ok(());
+        }
         let stalled = |since: Instant| shared.now.since(since) > shared.timing.disk_stall;
         self.log_waits = match self.log_waits {
             _ if shared.durable >= shared.history.last() => None,

@@ -565,3 +565,33 @@ fn every_planted_defect_is_noticed() {
         println!("{defect:?}: seed {seed}: {why}");
     }
 }
+
+#[test]
+fn a_server_without_a_leader_says_what_it_lacks() {
+    let member = Epochs { ensemble: 7, member: true, ..Epochs::default() };
+    let outlook = |own: Epochs, other: Option<Epochs>| {
+        let config = ZabConfig {
+            id: ServerId(1),
+            quorum: Quorum::majority([1, 2, 3].map(ServerId)),
+            timing: Timing::default(),
+            last_counter: u32::MAX,
+            history_bytes: 0,
+            ensemble_seed: 1,
+            defects: Defects::default(),
+        };
+        let mut zab = Zab::new(config, own, Zxid::ZERO, &[]);
+        if let Some(epochs) = other {
+            let (current, last, standing) = (Epoch(0), Zxid::ZERO, Standing::from(&epochs));
+            let role = RoleStatus::Looking { vote: None };
+            zab.link_up(ServerId(2));
+            zab.message(ServerId(2), Message::Status(Status { role, current, last, standing, reaches: [].into() }));
+        }
+        zab.outlook()
+    };
+    assert!(
+        outlook(Epochs::default(), None).starts_with("voters in sight: 1; not in sight: 2 3; an ensemble is founded")
+    );
+    assert!(outlook(member, None).ends_with("a majority of the voters must be there and reach each other"));
+    let barred = outlook(member, Some(Epochs::default()));
+    assert!(barred.contains("in sight: 1 2") && barred.ends_with("taken them up: 2"), "{barred}");
+}

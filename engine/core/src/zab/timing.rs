@@ -45,21 +45,23 @@ impl Default for Timing {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Hearing {
     last: Instant,
-    /// The largest gap lately; falls by an eighth with each message that comes sooner.
+    /// The largest gap lately; falls by an eighth with each heartbeat's time in which there was no larger one.
     gap: Duration,
+    fallen: Instant,
 }
 
 impl Hearing {
     pub(super) fn new(now: Instant) -> Hearing {
-        Hearing { last: now, gap: Duration::ZERO }
+        Hearing { last: now, gap: Duration::ZERO, fallen: now }
     }
 
     /// Something came in.
     pub(super) fn heard(&mut self, now: Instant, timing: &Timing) {
         let gap = now.since(self.last);
-        // What came at once says nothing about the gaps.
-        if gap >= timing.heartbeat / 4 {
-            self.gap = gap.max(self.gap - self.gap / 8);
+        if gap >= self.gap {
+            (self.gap, self.fallen) = (gap, now);
+        } else if now.since(self.fallen) >= timing.heartbeat {
+            (self.gap, self.fallen) = (self.gap - self.gap / 8, now);
         }
         self.last = now;
     }
@@ -101,6 +103,19 @@ mod tests {
         assert_eq!(hearing.patience(&timing), timing.silence_min);
         hearing.heard(ms(100_000), &timing);
         assert_eq!(hearing.patience(&timing), timing.silence_max);
+    }
+
+    #[test]
+    fn a_gap_is_forgotten_in_the_same_time_whether_much_or_little_is_heard() {
+        let timing = Timing::default();
+        for step in [1, 5, 40] {
+            let mut hearing = Hearing::new(ms(0));
+            hearing.heard(ms(2_000), &timing);
+            for n in (2_000..4_000).step_by(step) {
+                hearing.heard(ms(n), &timing);
+            }
+            assert_eq!(hearing.patience(&timing), timing.silence_min, "a message every {step} ms");
+        }
     }
 
     #[test]

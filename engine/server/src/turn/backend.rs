@@ -13,6 +13,10 @@ use ringkeeper_core::tree::Tree;
 use ringkeeper_core::zab::RoleChange;
 use ringkeeper_txnlog::snapshot::SnapshotHead;
 use ringkeeper_txnlog::{Log, LogEvent};
+use std::time::Duration;
+
+/// A server without a leader says why every so often.
+const NO_LEADER_REPORT: Duration = Duration::from_secs(5);
 
 /// The replica and what is on its way between it and the disk. The tree is lent.
 pub(crate) struct Backend {
@@ -24,8 +28,8 @@ pub(crate) struct Backend {
     pub(super) snapshot: Option<Progress>,
     /// Copy of the tree whose walk must be ended: its snapshot was given up.
     pub(super) abandoned_walk: Option<usize>,
-    /// This server's part, as it was told last.
-    role: RoleChange,
+    /// This server's part, and when that was told.
+    role: (RoleChange, Instant),
     /// The links to the other servers, if there are any.
     pub(super) peers: Option<Peers>,
     pub(super) transfers: Transfers,
@@ -48,7 +52,7 @@ impl Backend {
             log: Some(log),
             snapshot: None,
             abandoned_walk: None,
-            role: RoleChange::Looking,
+            role: (RoleChange::Looking, Instant::default()),
             peers: None,
             transfers: Transfers::default(),
             pending_install: None,
@@ -95,12 +99,20 @@ impl Backend {
     /// The replica's step.
     pub(crate) fn step(&mut self, now: Instant, wall: WallMs, tree: &mut Tree, audience: &mut impl Audience) {
         self.replica.step(now, wall, tree, &mut self.inbox, &mut self.inputs, audience, &mut self.effects);
+        if self.peers.is_some() {
+            self.watch_role(now, tree.last_zxid());
+        }
+    }
+
+    /// Tells the operator what this server is, and if it stays without a leader, why.
+    fn watch_role(&mut self, now: Instant, last: Zxid) {
         let role = self.replica.role();
-        if role != self.role {
-            self.role = role;
-            if self.peers.is_some() {
-                tell_role(role, tree.last_zxid());
-            }
+        if role != self.role.0 {
+            self.role = (role, now);
+            tell_role(role, last);
+        } else if role == RoleChange::Looking && now.since(self.role.1) >= NO_LEADER_REPORT {
+            self.role.1 = now;
+            tracing::warn!("still no leader; {}", self.replica.outlook());
         }
     }
 
