@@ -14,9 +14,10 @@ use ringkeeper_net::links::{LinkLimits, LinksConfig, PeerAddress};
 use ringkeeper_net::{
     ConnectionLimits, DEFAULT_BACKLOG, Door, Rules, SocketOptions, SocketsConfig, listen, raise_fd_limit,
 };
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,50 +60,54 @@ pub fn run(config: Config) -> Result<(), ServerFailed> {
 fn bind(clients: &config::Clients) -> Result<TcpListener, ServerFailed> {
     let start = |source| ServerFailed::Listen { address: clients.display(), source };
     let backlog = clients.backlog.and_then(|n| i32::try_from(n).ok()).unwrap_or(DEFAULT_BACKLOG);
+    clients.resolve().and_then(|addresses| first_that_listens(addresses, backlog)).map_err(start)
+}
+
+/// The links to the other servers.
+fn links(ensemble: &Ensemble, seed: u64) -> Result<LinksConfig, ServerFailed> {
+    let start = |source| ServerFailed::ListenPeers { address: ensemble.me().peer_text(), source };
+    let listen =
+        ensemble.resolve().and_then(|own| first_that_listens(peer_addresses(own)?, DEFAULT_BACKLOG)).map_err(start)?;
+    let others = ensemble.members.iter().filter(|member| member.id != ensemble.id);
+    let peers = others.map(|member| {
+        let address: PeerAddress = member.peer_text().parse().expect("the configuration has checked hosts and ports");
+        (ServerId(member.id), address)
+    });
+    Ok(LinksConfig {
+        own: ServerId(ensemble.id),
+        ensemble: ensemble.name.clone(),
+        incarnation: seed,
+        listen,
+        peers: peers.collect(),
+        seed,
+        limits: LinkLimits::default(),
+    })
+}
+
+/// The addresses of which one must be listened on, when for each address of this server's line those of a list would do.
+/// There is one listening socket, so a server of several addresses listens on all that the machine has.
+fn peer_addresses(mut own: Vec<Vec<SocketAddr>>) -> io::Result<Vec<SocketAddr>> {
+    if own.len() == 1 {
+        return Ok(own.remove(0));
+    }
+    let ports: BTreeSet<u16> = own.iter().flatten().map(SocketAddr::port).collect();
+    match ports.first() {
+        Some(port) if ports.len() == 1 => {
+            Ok(vec![SocketAddr::from(([0u16; 8], *port)), SocketAddr::from(([0u8; 4], *port))])
+        }
+        _ => Err(io::Error::other("give all addresses of this server the same port")),
+    }
+}
+
+fn first_that_listens(addresses: Vec<SocketAddr>, backlog: i32) -> io::Result<TcpListener> {
     let mut refused = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for address in clients.resolve().map_err(start)? {
+    for address in addresses {
         match listen(address, backlog) {
             Ok(listener) => return Ok(listener),
             Err(error) => refused = error,
         }
     }
-    Err(start(refused))
-}
-
-/// The links to the other servers.
-fn links(ensemble: &Ensemble, seed: u64) -> Result<LinksConfig, ServerFailed> {
-    let own = ensemble.me().peer_text();
-    let start = |source| ServerFailed::ListenPeers { address: own.clone(), source };
-    let mut bound = None;
-    for addresses in ensemble.resolve().map_err(start)? {
-        let mut refused = io::Error::from(io::ErrorKind::AddrNotAvailable);
-        for address in addresses {
-            match listen(address, DEFAULT_BACKLOG) {
-                Ok(listener) => {
-                    bound = Some(listener);
-                    break;
-                }
-                Err(error) => refused = error,
-            }
-        }
-        if bound.is_none() {
-            return Err(start(refused));
-        }
-    }
-    let mut peers = Vec::new();
-    for member in ensemble.members.iter().filter(|member| member.id != ensemble.id) {
-        let address: PeerAddress = member.peer_text().parse().expect("the configuration has checked hosts and ports");
-        peers.push((ServerId(member.id), address));
-    }
-    Ok(LinksConfig {
-        own: ServerId(ensemble.id),
-        ensemble: ensemble.name.clone(),
-        incarnation: seed,
-        listen: bound.ok_or_else(|| start(io::ErrorKind::AddrNotAvailable.into()))?,
-        peers,
-        seed,
-        limits: LinkLimits::default(),
-    })
+    Err(refused)
 }
 
 fn replica(config: &Config, seed: u64) -> ReplicaConfig {
@@ -175,4 +180,20 @@ fn sockets(config: &Config, descriptors: u64) -> SocketsConfig {
 
 fn millis(duration: Duration) -> i32 {
     i32::try_from(duration.as_millis()).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_of_several_addresses_listens_on_all_of_one_port() {
+        let at = |text: &str| -> SocketAddr { text.parse().unwrap() };
+        let own = vec![vec![at("127.0.0.1:2888")]];
+        assert_eq!(peer_addresses(own).unwrap(), [at("127.0.0.1:2888")]);
+        let own = vec![vec![at("127.0.0.1:2888")], vec![at("127.0.0.2:2888")]];
+        assert_eq!(peer_addresses(own).unwrap(), [at("[::]:2888"), at("0.0.0.0:2888")]);
+        let own = vec![vec![at("127.0.0.1:2888")], vec![at("127.0.0.2:2889")]];
+        assert!(peer_addresses(own).unwrap_err().to_string().contains("the same port"));
+    }
 }

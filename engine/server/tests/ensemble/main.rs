@@ -7,6 +7,7 @@
 mod support;
 mod writer;
 
+use std::net::SocketAddr;
 use std::thread;
 use std::time::Duration;
 use support::client::Client;
@@ -23,9 +24,19 @@ fn progress(writers: &Writers, answers: u64) {
     }
 }
 
-/// Nobody's connection has been lost.
-fn assert_all_answered(written: &[Writer]) {
+/// Client addresses of all servers but one.
+fn addresses_without(ensemble: &Ensemble, one: usize) -> Vec<SocketAddr> {
+    (0..3).filter(|at| *at != one).map(|at| ensemble.addr(at)).collect()
+}
+
+/// No writer has lost its connection; every server has what was acknowledged, and all have the same.
+fn check_everywhere(ensemble: &Ensemble, writers: Writers) {
+    let written = writers.stop();
     assert!(written.iter().all(Writer::has_all_answers), "a connection was lost");
+    ensemble.wait_until_equal();
+    for at in 0..3 {
+        written.iter().for_each(|one| one.verify(ensemble.addr(at)));
+    }
 }
 
 #[test]
@@ -34,7 +45,7 @@ fn clients_of_the_others_do_not_notice_that_the_leader_is_killed() {
     let rounds = env_number("RINGKEEPER_LEADER_KILLS", 10);
     for round in 0..rounds {
         let leader = ensemble.leader();
-        let others: Vec<_> = (0..3).filter(|at| *at != leader).map(|at| ensemble.addr(at)).collect();
+        let others = addresses_without(&ensemble, leader);
         let writers = Writers::start(&others, 4, round);
         progress(&writers, 500);
         ensemble.kill(leader);
@@ -42,12 +53,7 @@ fn clients_of_the_others_do_not_notice_that_the_leader_is_killed() {
         ensemble.launch(leader);
         ensemble.wait_until_serving(leader);
         progress(&writers, 100);
-        let written = writers.stop();
-        assert_all_answered(&written);
-        ensemble.wait_until_equal();
-        for at in 0..3 {
-            written.iter().for_each(|one| one.verify(ensemble.addr(at)));
-        }
+        check_everywhere(&ensemble, writers);
     }
 }
 
@@ -57,17 +63,14 @@ fn a_follower_that_is_killed_costs_nobody_a_write() {
     for round in 0..3 {
         let leader = ensemble.leader();
         let follower = (leader + 1) % 3;
-        let others: Vec<_> = (0..3).filter(|at| *at != follower).map(|at| ensemble.addr(at)).collect();
+        let others = addresses_without(&ensemble, follower);
         let writers = Writers::start(&others, 4, round);
         progress(&writers, 300);
         ensemble.kill(follower);
         progress(&writers, 300);
         ensemble.launch(follower);
         ensemble.wait_until_serving(follower);
-        let written = writers.stop();
-        assert_all_answered(&written);
-        ensemble.wait_until_equal();
-        written.iter().for_each(|one| one.verify(ensemble.addr(follower)));
+        check_everywhere(&ensemble, writers);
     }
 }
 
@@ -92,7 +95,7 @@ fn what_was_acknowledged_survives_the_end_of_all_processes() {
 fn a_leader_that_was_paused_acknowledges_nothing_and_comes_back_as_a_follower() {
     let ensemble = Ensemble::start(3);
     let leader = ensemble.leader();
-    let others: Vec<_> = (0..3).filter(|at| *at != leader).map(|at| ensemble.addr(at)).collect();
+    let others = addresses_without(&ensemble, leader);
     let writers = Writers::start(&others, 4, 1);
     progress(&writers, 300);
     ensemble.signal(leader, libc::SIGSTOP);
@@ -101,19 +104,14 @@ fn a_leader_that_was_paused_acknowledges_nothing_and_comes_back_as_a_follower() 
     ensemble.signal(leader, libc::SIGCONT);
     ensemble.wait_until_serving(leader);
     progress(&writers, 300);
-    let written = writers.stop();
-    assert_all_answered(&written);
-    ensemble.wait_until_equal();
-    for at in 0..3 {
-        written.iter().for_each(|one| one.verify(ensemble.addr(at)));
-    }
+    check_everywhere(&ensemble, writers);
 }
 
 #[test]
 fn a_server_whose_disk_was_replaced_gets_everything_from_the_others() {
     let mut ensemble = Ensemble::start(3);
     let follower = (ensemble.leader() + 1) % 3;
-    let others: Vec<_> = (0..3).filter(|at| *at != follower).map(|at| ensemble.addr(at)).collect();
+    let others = addresses_without(&ensemble, follower);
     let writers = Writers::start(&others, 4, 1);
     progress(&writers, 500);
     ensemble.kill(follower);
@@ -121,10 +119,7 @@ fn a_server_whose_disk_was_replaced_gets_everything_from_the_others() {
     ensemble.launch(follower);
     ensemble.wait_until_serving(follower);
     progress(&writers, 100);
-    let written = writers.stop();
-    assert_all_answered(&written);
-    ensemble.wait_until_equal();
-    written.iter().for_each(|one| one.verify(ensemble.addr(follower)));
+    check_everywhere(&ensemble, writers);
 }
 
 #[test]
@@ -132,17 +127,14 @@ fn a_leader_that_is_asked_to_stop_hands_over() {
     let mut ensemble = Ensemble::start(3);
     for round in 0..3 {
         let leader = ensemble.leader();
-        let others: Vec<_> = (0..3).filter(|at| *at != leader).map(|at| ensemble.addr(at)).collect();
+        let others = addresses_without(&ensemble, leader);
         let writers = Writers::start(&others, 4, round);
         progress(&writers, 200);
         ensemble.stop(leader);
         progress(&writers, 200);
         ensemble.launch(leader);
         ensemble.wait_until_serving(leader);
-        let written = writers.stop();
-        assert_all_answered(&written);
-        ensemble.wait_until_equal();
-        written.iter().for_each(|one| one.verify(ensemble.addr(leader)));
+        check_everywhere(&ensemble, writers);
     }
 }
 
