@@ -22,14 +22,15 @@ impl Clock {
     pub(crate) fn started(&self) -> Instant {
         HEAD_START
     }
+}
 
-    /// The monotonic time.
-    pub(crate) fn now(&self) -> Instant {
+impl ringkeeper_node::Clock for Clock {
+    fn now(&self) -> Instant {
         HEAD_START.plus(self.start.elapsed())
     }
 
-    /// The wall clock. Before 1970 it is 1970.
-    pub(crate) fn wall(&self) -> WallMs {
+    /// Before 1970 it is 1970.
+    fn wall(&self) -> WallMs {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         WallMs(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }

@@ -4,12 +4,13 @@ use super::signals::StopRequest;
 use super::{First, Plan, ServerFailed, established, halt, spawn, until_first, until_stopped};
 use crate::executor::clock::Clock;
 use crate::spread::{Exchange, Hub, Outpost, Posting};
-use crate::storage::Recovered;
-use crate::turn::{Halted, Peers};
+use crate::turn::Peers;
 use glommio::ExecutorJoinHandle;
 use ringkeeper_core::frontend::FrontendConfig;
 use ringkeeper_core::replica::Replica;
 use ringkeeper_net::{Handover, Service, Sockets, SocketsConfig};
+use ringkeeper_node::{Clock as _, Halted, Recovered};
+use ringkeeper_txnlog::Log;
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -17,13 +18,14 @@ use std::sync::mpsc::{Sender, channel};
 
 pub(super) async fn serve(
     plan: Plan,
-    recovered: Recovered,
+    (recovered, log): (Recovered, Log),
     stop: StopRequest,
     clock: Clock,
 ) -> Result<(), ServerFailed> {
-    let replica = Replica::new(plan.replica, recovered.epochs, &recovered.tree, recovered.tail, recovered.replayed);
+    let replica =
+        Replica::new(plan.replica, recovered.epochs, &recovered.tree, recovered.tail, recovered.summary.frames);
     let exchange = Exchange::new(u8::try_from(plan.client_cores).unwrap_or(u8::MAX));
-    let hub = Rc::new(Hub::new(replica, recovered.tree, recovered.log, plan.words, clock, exchange));
+    let hub = Rc::new(Hub::new(replica, recovered.tree, log, plan.words, clock, exchange));
     let start = |what| move |source| ServerFailed::Start { what, source };
     let peers = plan.links.map(|links| Peers::new(links, hub.due())).transpose().map_err(start("links to peers"))?;
     let in_ensemble = peers.is_some();

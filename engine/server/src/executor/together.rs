@@ -3,21 +3,23 @@
 use super::signals::StopRequest;
 use super::{First, Plan, ServerFailed, established, halt, until_first, until_stopped};
 use crate::executor::clock::Clock;
-use crate::storage::Recovered;
-use crate::turn::{Halted, Peers, Turn};
+use crate::turn::{Peers, Turn};
 use ringkeeper_core::replica::Replica;
 use ringkeeper_net::{Service, Sockets};
+use ringkeeper_node::{Clock as _, Halted, Recovered};
+use ringkeeper_txnlog::Log;
 use std::rc::Rc;
 
 pub(super) async fn serve(
     plan: Plan,
-    recovered: Recovered,
+    (recovered, log): (Recovered, Log),
     stop: StopRequest,
     clock: Clock,
 ) -> Result<(), ServerFailed> {
     let start = |what| move |source| ServerFailed::Start { what, source };
-    let replica = Replica::new(plan.replica, recovered.epochs, &recovered.tree, recovered.tail, recovered.replayed);
-    let turn = Rc::new(Turn::new(plan.frontend, replica, recovered.tree, recovered.log, plan.words, clock));
+    let replica =
+        Replica::new(plan.replica, recovered.epochs, &recovered.tree, recovered.tail, recovered.summary.frames);
+    let turn = Rc::new(Turn::new(plan.frontend, replica, recovered.tree, log, plan.words, clock));
     let sockets = Sockets::new(plan.sockets, Rc::clone(&turn) as Rc<dyn Service>).map_err(start("an epoll set"))?;
 
     let peers = plan.links.map(|links| Peers::new(links, turn.due())).transpose().map_err(start("links to peers"))?;

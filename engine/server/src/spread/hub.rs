@@ -5,12 +5,13 @@ use super::post::{Letter, Request};
 use super::published::{Published, Publisher};
 use super::{Exchange, Posting};
 use crate::executor::clock::Clock;
-use crate::turn::{Backend, Halted, Peers, Words};
+use crate::turn::{Peers, Words};
 use ringkeeper_core::bulletin::Bulletin;
 use ringkeeper_core::frame::FrameBuf;
 use ringkeeper_core::replica::{Input, Replica};
 use ringkeeper_core::tree::Tree;
 use ringkeeper_net::Signal;
+use ringkeeper_node::{Backend, Clock as _, Halted};
 use ringkeeper_txnlog::Log;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -111,8 +112,8 @@ impl Hub {
             .map_err(|error| Halted(format!("the two copies of the tree have diverged: {error}")))?;
         state.backend.finish_install(&mut tree, 2)?;
         state.backend.step(now, wall, &mut tree, &mut state.bulletin);
-        state.backend.act(&mut tree, copy, self.clock)?;
-        let waits_for_other_copy = state.backend.continue_snapshot(&mut tree, copy);
+        state.backend.act(&mut tree, copy, &self.clock)?;
+        let waits_for_other_copy = state.backend.continue_snapshot(&mut tree, copy, &self.clock);
         if state.backend.continue_sending(&mut tree, copy) {
             self.due.raise();
         }
@@ -155,7 +156,7 @@ impl Hub {
 
     /// The replica talks to these from now on.
     pub(crate) fn link(&self, peers: Peers) {
-        self.state.borrow_mut().backend.link(peers);
+        self.state.borrow_mut().backend.link(Box::new(peers));
     }
 
     /// The server is about to stop: somebody else should lead.

@@ -13,6 +13,7 @@ use ringkeeper_core::frontend::{Frontend, FrontendConfig};
 use ringkeeper_core::ids::{ConnId, Zxid};
 use ringkeeper_core::tree::Tree;
 use ringkeeper_net::{Frames, Service, Signal, Sockets};
+use ringkeeper_node::Clock as _;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::net::SocketAddr;
 use std::rc::{Rc, Weak};

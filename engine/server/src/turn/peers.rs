@@ -1,6 +1,6 @@
-//! The links to the other servers: what they bring becomes the replica's input, what the replica sends goes over them.
+//! The links to the other servers: what they bring becomes the replica's input, what the replica sends goes over
+//! them.
 
-use super::Backend;
 use ringkeeper_core::frame::FrameBuf;
 use ringkeeper_core::ids::ServerId;
 use ringkeeper_core::peer;
@@ -8,6 +8,7 @@ use ringkeeper_core::replica::Input;
 use ringkeeper_core::zab::Message;
 use ringkeeper_net::Signal;
 use ringkeeper_net::links::{LinkDown, LinkService, Links, LinksConfig, Tail};
+use ringkeeper_node::PeerLinks;
 use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
@@ -48,17 +49,17 @@ impl Peers {
     pub(crate) fn stop(&self) {
         self.links.stop();
     }
+}
 
-    /// Moves what has arrived to the replica's inputs.
-    pub(crate) fn deliver(&self, inputs: &mut Vec<Input>) {
+impl PeerLinks for Peers {
+    fn deliver(&self, inputs: &mut Vec<Input>) {
         for peer in self.arrivals.faulty.borrow_mut().drain(..) {
             self.unlink(peer);
         }
         inputs.append(&mut self.arrivals.inputs.borrow_mut());
     }
 
-    /// Queues a message; [`Peers::flush`] sends it.
-    pub(crate) fn send(&self, to: ServerId, message: &Message) {
+    fn send(&self, to: ServerId, message: &Message) {
         let (head, tail) = peer::encode(message);
         let tail = match tail {
             peer::Tail::None => Tail::None,
@@ -69,13 +70,11 @@ impl Peers {
         self.links.send(to, &head, tail);
     }
 
-    /// Ends the link to a server; the replica hears of it when it is down.
-    pub(crate) fn unlink(&self, peer: ServerId) {
+    fn unlink(&self, peer: ServerId) {
         self.links.disconnect(peer);
     }
 
-    /// Sends what is queued.
-    pub(crate) fn flush(&self) {
+    fn flush(&self) {
         self.links.flush();
     }
 }
@@ -101,19 +100,5 @@ impl LinkService for Arrivals {
 
     fn received(&self) {
         self.due.raise();
-    }
-}
-
-impl Backend {
-    /// The replica talks to these from now on.
-    pub(crate) fn link(&mut self, peers: Peers) {
-        self.peers = Some(peers);
-    }
-
-    /// Takes what the links have brought.
-    pub(crate) fn take_arrivals(&mut self) {
-        if let Some(peers) = &self.peers {
-            peers.deliver(&mut self.inputs);
-        }
     }
 }

@@ -4,6 +4,7 @@ use super::Turn;
 use ringkeeper_core::frontend::Frontend;
 use ringkeeper_core::ids::ConnId;
 use ringkeeper_net::{Frames, Service};
+use ringkeeper_node::Clock as _;
 use std::net::SocketAddr;
 
 impl Turn {
@@ -14,15 +15,15 @@ impl Turn {
 
 impl Service for Turn {
     fn opened(&self, peer: SocketAddr) -> ConnId {
-        self.core.borrow_mut().frontend.open(self.clock.now(), peer)
+        self.node.borrow_mut().frontend.open(self.clock.now(), peer)
     }
 
     fn receive(&self, conn: ConnId, frames: &mut Frames<'_>) {
-        let core = &mut *self.core.borrow_mut();
+        let node = &mut *self.node.borrow_mut();
         let now = self.clock.now();
         while let Some(frame) = frames.next() {
-            core.frontend.receive(now, conn, frame, &core.tree);
-            if !self.accepts(&core.frontend, conn) {
+            node.frontend.receive(now, conn, frame, &node.tree);
+            if !self.accepts(&node.frontend, conn) {
                 break;
             }
         }
@@ -30,7 +31,7 @@ impl Service for Turn {
     }
 
     fn accepts_input(&self, conn: ConnId) -> bool {
-        self.accepts(&self.core.borrow().frontend, conn)
+        self.accepts(&self.node.borrow().frontend, conn)
     }
 
     fn word(&self, conn: ConnId, word: [u8; 4], rest: &[u8]) {
@@ -40,12 +41,12 @@ impl Service for Turn {
     }
 
     fn unsent(&self, conn: ConnId, bytes: usize) {
-        self.core.borrow_mut().frontend.unsent(conn, bytes);
+        self.node.borrow_mut().frontend.unsent(conn, bytes);
         self.due.raise();
     }
 
     fn gone(&self, conn: ConnId) {
-        self.core.borrow_mut().frontend.gone(self.clock.now(), conn);
+        self.node.borrow_mut().frontend.gone(self.clock.now(), conn);
         self.due.raise();
     }
 }

@@ -1,6 +1,6 @@
 //! Four-letter words: collects what a word shows, and has it put into text.
 
-use super::{Backend, Turn};
+use super::Turn;
 use crate::config::{Data, Settings};
 use crate::four_letter::{
     Clocks, Connection, Deadlines, Descriptors, Directories, Environment, Latency, Mode, Needs, Opening, Reset,
@@ -10,6 +10,7 @@ use ringkeeper_core::frontend::{Frontend, FrontendStats};
 use ringkeeper_core::ids::{ConnId, Instant, SessionId, WallMs};
 use ringkeeper_core::tree::Tree;
 use ringkeeper_core::zab::RoleChange;
+use ringkeeper_node::{Backend, Clock as _};
 use std::sync::Arc;
 
 /// What the words are answered with, beside the state of the server.
@@ -34,20 +35,20 @@ impl Turn {
             unreachable!("the sockets know the words of the same table")
         };
         let words = &self.words;
-        let core = &mut *self.core.borrow_mut();
+        let node = &mut *self.node.borrow_mut();
         if words.admitted.admits(word) {
             match word.resets() {
-                Some(Reset::Connections) => core.frontend.reset_connection_stats(),
-                Some(Reset::Server) => core.frontend.reset_stats(),
+                Some(Reset::Connections) => node.frontend.reset_connection_stats(),
+                Some(Reset::Server) => node.frontend.reset_stats(),
                 None => {}
             }
         }
-        let serving = core.backend.replica.status(&core.tree).serving && !self.stopping.get();
+        let serving = node.backend.replica.status(&node.tree).serving && !self.stopping.get();
         let snapshot = serving.then(|| {
             let (now, wall) = (self.clock.now(), self.clock.wall());
-            let reading = |conn: ConnId| self.accepts(&core.frontend, conn);
-            let clients = ClientFacts::of(&core.frontend, word.needs(), Clocks { now, wall }, reading);
-            clients.add_to(words.of_replica(&core.backend, &core.tree, word.needs(), (now, wall, self.clock.started())))
+            let reading = |conn: ConnId| self.accepts(&node.frontend, conn);
+            let clients = ClientFacts::of(&node.frontend, word.needs(), Clocks { now, wall }, reading);
+            clients.add_to(words.of_replica(&node.backend, &node.tree, word.needs(), (now, wall, self.clock.started())))
         });
         let mask = rest.first_chunk::<8>().map_or(0, |mask| u64::from_be_bytes(*mask));
         answer(word, mask, words.admitted, &words.environment, snapshot.as_ref())

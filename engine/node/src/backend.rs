@@ -1,11 +1,8 @@
 //! What a turn does behind the frontends: the replica, its log, the snapshot.
 
-use super::Halted;
-use super::Peers;
-use super::snapshots::Progress;
-use super::transfer::Transfers;
-use crate::executor::clock::Clock;
-use crate::storage;
+use crate::snapshots::Progress;
+use crate::transfer::Transfers;
+use crate::{Clock, PeerLinks, recovery};
 use ringkeeper_core::exchange::{Audience, Inbox};
 use ringkeeper_core::ids::{Instant, WallMs, Zxid};
 use ringkeeper_core::replica::{Effect, Input, Replica};
@@ -18,32 +15,40 @@ use std::time::Duration;
 /// A server without a leader says why every so often.
 const NO_LEADER_REPORT: Duration = Duration::from_secs(5);
 
+/// The log has failed, or an invariant is broken: the process must end, at once.
+#[derive(Debug)]
+pub struct Halted(pub String);
+
 /// The replica and what is on its way between it and the disk. The tree is lent.
-pub(crate) struct Backend {
-    pub(crate) replica: Replica,
-    pub(crate) inbox: Inbox,
-    pub(crate) inputs: Vec<Input>,
+pub struct Backend {
+    /// All that is ordered.
+    pub replica: Replica,
+    /// What the frontends ask.
+    pub inbox: Inbox,
+    /// What the replica will be told in its next step.
+    pub inputs: Vec<Input>,
     /// There until it is closed, after the last turn.
-    pub(super) log: Option<Log>,
-    pub(super) snapshot: Option<Progress>,
+    pub(crate) log: Option<Log>,
+    pub(crate) snapshot: Option<Progress>,
     /// Copy of the tree whose walk must be ended: its snapshot was given up.
-    pub(super) abandoned_walk: Option<usize>,
+    pub(crate) abandoned_walk: Option<usize>,
     /// This server's part, and when that was told.
     role: (RoleChange, Instant),
     /// The links to the other servers, if there are any.
-    pub(super) peers: Option<Peers>,
-    pub(super) transfers: Transfers,
+    pub(crate) peers: Option<Box<dyn PeerLinks>>,
+    pub(crate) transfers: Transfers,
     /// A state to be received, while the log is not ready for it.
-    pub(super) pending_install: Option<SnapshotHead>,
+    pub(crate) pending_install: Option<SnapshotHead>,
     /// The state that was received is durable (or was given up), and not yet in its place.
-    pub(super) installed: Option<bool>,
+    pub(crate) installed: Option<bool>,
     effects: Vec<Effect>,
     events: Vec<LogEvent>,
 }
 
 impl Backend {
     /// Over a replica that has not been started.
-    pub(crate) fn new(replica: Replica, log: Log) -> Backend {
+    #[must_use]
+    pub fn new(replica: Replica, log: Log) -> Backend {
         let (inbox, inputs, effects, events) = (Inbox::new(), Vec::new(), Vec::new(), Vec::new());
         Backend {
             replica,
@@ -62,22 +67,25 @@ impl Backend {
         }
     }
 
-    pub(super) fn log(&mut self) -> &mut Log {
+    pub(crate) fn log(&mut self) -> &mut Log {
         self.log.as_mut().expect("turns end before the log is closed")
     }
 
     /// Ready when the log has something to tell.
-    pub(crate) fn log_ready(&mut self) -> impl Future<Output = ()> + use<> {
+    pub fn log_ready(&mut self) -> impl Future<Output = ()> + use<> {
         self.log().ready()
     }
 
     /// After the last turn: the log, to be closed.
-    pub(crate) fn take_log(&mut self) -> Option<Log> {
+    pub fn take_log(&mut self) -> Option<Log> {
         self.log.take()
     }
 
     /// Takes what the log has to tell, and has it start what is due.
-    pub(crate) fn turn_log(&mut self, now: Instant) -> Result<(), Halted> {
+    ///
+    /// # Errors
+    /// The log has failed.
+    pub fn turn_log(&mut self, now: Instant) -> Result<(), Halted> {
         let mut events = std::mem::take(&mut self.events);
         self.log().turn(now, &mut events);
         for event in events.drain(..) {
@@ -86,18 +94,18 @@ impl Backend {
                     self.installed = Some(matches!(event, LogEvent::SnapshotDone { .. }));
                     continue;
                 }
-                LogEvent::SnapshotDone { .. } => self.snapshot_ended(None),
-                LogEvent::SnapshotFailed { reason, .. } => self.snapshot_ended(Some(reason)),
+                LogEvent::SnapshotDone { .. } => self.snapshot_ended(now, None),
+                LogEvent::SnapshotFailed { reason, .. } => self.snapshot_ended(now, Some(reason)),
                 _ => {}
             }
-            self.inputs.push(storage::input(event).map_err(Halted)?);
+            self.inputs.push(recovery::input(event).map_err(Halted)?);
         }
         self.events = events;
         Ok(())
     }
 
     /// The replica's step.
-    pub(crate) fn step(&mut self, now: Instant, wall: WallMs, tree: &mut Tree, audience: &mut impl Audience) {
+    pub fn step(&mut self, now: Instant, wall: WallMs, tree: &mut Tree, audience: &mut impl Audience) {
         self.replica.step(now, wall, tree, &mut self.inbox, &mut self.inputs, audience, &mut self.effects);
         if self.peers.is_some() {
             self.watch_role(now, tree.last_zxid());
@@ -117,13 +125,16 @@ impl Backend {
     }
 
     /// Carries the step's effects out. `copy` tells which copy of the tree is lent.
-    pub(crate) fn act(&mut self, tree: &mut Tree, copy: usize, clock: Clock) -> Result<(), Halted> {
+    ///
+    /// # Errors
+    /// The replica has found an invariant broken, or the log cannot be cut back.
+    pub fn act(&mut self, tree: &mut Tree, copy: usize, clock: &impl Clock) -> Result<(), Halted> {
         self.drop_abandoned_walk(tree, copy);
         let mut effects = std::mem::take(&mut self.effects);
         for effect in effects.drain(..) {
             match effect {
                 Effect::Append(batch) => self.log().append(batch),
-                Effect::SaveEpochs(epochs) => self.log().save_epochs(storage::stored(epochs)),
+                Effect::SaveEpochs(epochs) => self.log().save_epochs(recovery::stored(epochs)),
                 Effect::Truncate(to) => self.truncate(to)?,
                 Effect::Send(to, message) => self.peers().send(to, &message),
                 Effect::Unlink(peer) => self.peers().unlink(peer),
@@ -145,8 +156,20 @@ impl Backend {
         Ok(())
     }
 
-    fn peers(&self) -> &Peers {
-        self.peers.as_ref().expect("only a server that was given links has peers")
+    /// The replica talks to these from now on.
+    pub fn link(&mut self, peers: Box<dyn PeerLinks>) {
+        self.peers = Some(peers);
+    }
+
+    /// Takes what the links have brought.
+    pub fn take_arrivals(&mut self) {
+        if let Some(peers) = &self.peers {
+            peers.deliver(&mut self.inputs);
+        }
+    }
+
+    fn peers(&self) -> &dyn PeerLinks {
+        self.peers.as_deref().expect("only a server that was given links has peers")
     }
 
     /// Cuts the log back to what the leader has.
@@ -156,7 +179,8 @@ impl Backend {
     }
 
     /// Whether another turn should follow at once.
-    pub(crate) fn is_due(&self) -> bool {
+    #[must_use]
+    pub fn is_due(&self) -> bool {
         !self.inputs.is_empty()
     }
 }

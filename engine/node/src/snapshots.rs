@@ -1,17 +1,17 @@
 //! Snapshots are taken in slices between turns: the tree keeps the state of one transaction together while later ones
 //! change it, and a thread of the log's writes it.
 
-use super::Backend;
-use crate::executor::clock::Clock;
+use crate::{Backend, Clock};
+use ringkeeper_core::ids::Instant;
 use ringkeeper_core::replica::Input;
 use ringkeeper_core::tree::Tree;
 use ringkeeper_txnlog::snapshot::{Origin, SnapshotHead};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What one slice may take: every reply of the next turn waits so long.
 const SLICE_TIME: Duration = Duration::from_micros(200);
 /// Nodes in the first slice, and bounds of what it grows or shrinks to.
-pub(super) const SLICE_NODES: usize = 256;
+pub(crate) const SLICE_NODES: usize = 256;
 const SLICE_NODES_MIN: usize = 32;
 const SLICE_NODES_MAX: usize = 4096;
 
@@ -30,7 +30,7 @@ pub(crate) struct Progress {
 
 impl Backend {
     /// Begins a snapshot of the tree as it is now.
-    pub(super) fn begin_snapshot(&mut self, tree: &mut Tree, copy: usize, clock: Clock) {
+    pub(crate) fn begin_snapshot(&mut self, tree: &mut Tree, copy: usize, clock: &impl Clock) {
         if tree.snapshot_running().is_some() {
             // The tree is walked for a learner; the log can wait for its snapshot until as much again is logged.
             self.inputs.push(Input::SnapshotEnded { done: false });
@@ -52,7 +52,7 @@ impl Backend {
         }
         tracing::debug!(zxid = %head.zxid, nodes = head.nodes, "snapshot begun");
         self.snapshot = Some(Progress {
-            began: Instant::now(),
+            began: clock.now(),
             slice_nodes: SLICE_NODES,
             longest: Duration::ZERO,
             bytes: 0,
@@ -64,7 +64,7 @@ impl Backend {
 
     /// Takes the next slice if the thread that writes has room for it; the thread asks for another turn when it has.
     /// Returns whether the slice waits for the other copy of the tree.
-    pub(crate) fn continue_snapshot(&mut self, tree: &mut Tree, copy: usize) -> bool {
+    pub fn continue_snapshot(&mut self, tree: &mut Tree, copy: usize, clock: &impl Clock) -> bool {
         let Some(progress) = self.snapshot.as_mut().filter(|progress| !progress.walked) else { return false };
         let log = self.log.as_mut().expect("turns end before the log is closed");
         if !log.snapshot_wants_more() {
@@ -73,26 +73,26 @@ impl Backend {
         if copy != progress.copy {
             return true;
         }
-        let began = Instant::now();
+        let began = clock.now();
         let mut bytes = log.snapshot_buffer();
         let last = tree.snapshot_slice(progress.slice_nodes, &mut bytes);
-        progress.sliced(began.elapsed(), bytes.len());
+        progress.sliced(clock.now().since(began), bytes.len());
         progress.walked = last;
         log.snapshot_chunk(bytes, last);
         false
     }
 
     /// Ends the walk of a snapshot that was given up, when the copy that it walked is lent.
-    pub(super) fn drop_abandoned_walk(&mut self, tree: &mut Tree, copy: usize) {
+    pub(crate) fn drop_abandoned_walk(&mut self, tree: &mut Tree, copy: usize) {
         if self.abandoned_walk.take_if(|walked| *walked == copy).is_some() {
             tree.snapshot_abort();
         }
     }
 
     /// The snapshot is durable, or there is none (then the log still has everything).
-    pub(super) fn snapshot_ended(&mut self, failure: Option<&str>) {
+    pub(crate) fn snapshot_ended(&mut self, now: Instant, failure: Option<&str>) {
         let Some(progress) = self.snapshot.take() else { return };
-        let (zxid, ms) = (progress.head.zxid, progress.began.elapsed().as_millis() as u64);
+        let (zxid, ms) = (progress.head.zxid, now.since(progress.began).as_millis() as u64);
         match failure {
             None => {
                 let longest_slice_us = progress.longest.as_micros() as u64;

@@ -1,9 +1,8 @@
 //! A whole state on its way between servers: the leader walks its tree in slices for a learner that is too far behind;
 //! the learner keeps what comes beside its own state until all of it is on disk, then changes over.
 
-use super::snapshots::SLICE_NODES;
-use super::{Backend, Halted};
-use crate::executor::clock::Clock;
+use crate::snapshots::SLICE_NODES;
+use crate::{Backend, Clock, Halted};
 use ringkeeper_core::ids::ServerId;
 use ringkeeper_core::replica::Input;
 use ringkeeper_core::tree::{Loader, Tree};
@@ -14,7 +13,7 @@ use std::sync::Arc;
 
 /// States on their way.
 #[derive(Default)]
-pub(super) struct Transfers {
+pub(crate) struct Transfers {
     /// Learners that wait for the tree to be walked.
     waiting: VecDeque<ServerId>,
     sending: Option<Sending>,
@@ -40,12 +39,12 @@ struct Receiving {
 
 impl Backend {
     /// A learner is to be sent the state as soon as the tree can be walked.
-    pub(super) fn send_state(&mut self, to: ServerId) {
+    pub(crate) fn send_state(&mut self, to: ServerId) {
         self.transfers.waiting.push_back(to);
     }
 
     /// Goes on with the state that is being sent, as far as the learner takes it. Whether another turn should follow.
-    pub(crate) fn continue_sending(&mut self, tree: &mut Tree, copy: usize) -> bool {
+    pub fn continue_sending(&mut self, tree: &mut Tree, copy: usize) -> bool {
         self.begin_sending(tree, copy);
         let Some(sending) = self.transfers.sending.as_mut() else { return false };
         if sending.copy != copy {
@@ -93,7 +92,7 @@ impl Backend {
     }
 
     /// The leader is going to send the whole state.
-    pub(super) fn begin_install(&mut self, head: StateHead, tree: &mut Tree, clock: Clock) {
+    pub(crate) fn begin_install(&mut self, head: StateHead, tree: &mut Tree, clock: &impl Clock) {
         let StateHead { zxid, digest, nodes, sessions } = head;
         tracing::info!(%zxid, nodes, "receiving the whole state from the leader");
         // A snapshot of a state that is about to go is of no use; nor is one for somebody who followed this server.
@@ -107,14 +106,14 @@ impl Backend {
     }
 
     /// A piece of the state.
-    pub(super) fn install_chunk(&mut self, bytes: Arc<[u8]>, last: bool) {
+    pub(crate) fn install_chunk(&mut self, bytes: Arc<[u8]>, last: bool) {
         if let Some(receiving) = &mut self.transfers.receiving {
             receiving.pieces.push_back((bytes, last));
         }
     }
 
     /// The rest will not come.
-    pub(super) fn abort_install(&mut self) {
+    pub(crate) fn abort_install(&mut self) {
         if self.pending_install.take().is_some() || self.transfers.receiving.is_none() {
             // The log knows nothing of it yet.
             self.transfers.receiving = None;
@@ -125,7 +124,7 @@ impl Backend {
     }
 
     /// Hands the log what it takes of the state that is being received.
-    pub(super) fn continue_receiving(&mut self) {
+    pub(crate) fn continue_receiving(&mut self) {
         if let Some(head) = self.pending_install.take()
             && let Err(error) = self.log().begin_snapshot(head, Origin::Installed)
         {
@@ -154,7 +153,7 @@ impl Backend {
     }
 
     /// Whether what the log tells of a snapshot is about the state that is being received.
-    pub(super) fn is_installing(&self) -> bool {
+    pub(crate) fn is_installing(&self) -> bool {
         self.transfers.receiving.is_some() && self.pending_install.is_none()
     }
 
@@ -163,7 +162,7 @@ impl Backend {
     ///
     /// # Errors
     /// The log has a state that memory cannot be given.
-    pub(crate) fn finish_install(&mut self, tree: &mut Tree, copies: usize) -> Result<(), Halted> {
+    pub fn finish_install(&mut self, tree: &mut Tree, copies: usize) -> Result<(), Halted> {
         let Some(done) = self.installed.take() else { return Ok(()) };
         let Some(receiving) = self.transfers.receiving.take() else { return Ok(()) };
         if !done {

@@ -1,0 +1,19 @@
+//! One server without its sockets, threads and clocks: the pure machines of `ringkeeper-core` tied to the log of
+//! `ringkeeper-txnlog`, with everything that a driver owes them, in order.
+//!
+//! The server's executors drive it on glommio; the simulator drives whole ensembles of it on simulated networks, disks and
+//! clocks. What is true of one is true of the other, since nothing here knows which it is.
+
+mod backend;
+mod clock;
+mod node;
+mod peer_links;
+mod recovery;
+mod snapshots;
+mod transfer;
+
+pub use backend::{Backend, Halted};
+pub use clock::Clock;
+pub use node::Node;
+pub use peer_links::PeerLinks;
+pub use recovery::{Recovered, recover};
