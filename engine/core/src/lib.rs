@@ -6,6 +6,7 @@
 
 pub mod acl;
 pub mod bulletin;
+pub mod defect;
 pub mod error_code;
 pub mod exchange;
 pub mod frame;

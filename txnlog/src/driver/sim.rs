@@ -109,6 +109,14 @@ impl SimDevice {
         self.inner().waiting()
     }
 
+    /// Whether nothing can be carried out.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        let inner = self.inner();
+        let idle = inner.writes.is_empty() && inner.syncs.is_empty() && inner.chores.is_empty();
+        idle && !inner.jobs.iter().any(Running::is_awake)
+    }
+
     /// Carries out a part of what [`waiting`](Self::waiting) has at this index. False if it failed; the log hears of
     /// it in its next turn, as of every end.
     ///

@@ -15,6 +15,7 @@ pub use connection::Operation;
 pub use stats::{ConnInfo, FrontendStats, Latency, ResponseSize};
 
 use crate::acl::Id;
+use crate::defect::Defects;
 use crate::exchange::{Ask, Inbox};
 use crate::ids::{ConnId, Instant, SessionId};
 use crate::tree::Tree;
@@ -47,6 +48,8 @@ pub struct FrontendConfig {
     /// Schemes of which a client must have proved one before anything else is accepted (`enforce.auth.schemes`); empty:
     /// nothing is enforced.
     pub required_schemes: Vec<String>,
+    /// Deliberate defects; none.
+    pub defects: Defects,
 }
 
 impl Default for FrontendConfig {
@@ -61,6 +64,7 @@ impl Default for FrontendConfig {
             super_digest: None,
             skip_acl: false,
             required_schemes: Vec::new(),
+            defects: Defects::default(),
         }
     }
 }

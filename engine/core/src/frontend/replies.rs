@@ -3,6 +3,7 @@
 
 use super::Frontend;
 use super::connection::{Operation, Pending, Phase};
+use crate::defect::Defect;
 use crate::error_code::ErrorCode;
 use crate::exchange::{Answer, Audience, Committed, Origin};
 use crate::ids::{ConnId, Instant, SessionId, Zxid};
@@ -19,10 +20,16 @@ struct Decided {
 
 impl Audience for Frontend {
     fn committed(&mut self, tree: &Tree, committed: &Committed<'_>) {
-        self.fire(committed);
+        let late = self.config.defects.has(Defect::WatchAfterData);
+        if !late {
+            self.fire(committed);
+        }
         if let Some(Origin { conn, cxid }) = committed.origin {
             let zxid = committed.zxid.wire();
             self.reply(tree, conn, cxid, zxid, |out, decided| write_success(out, decided, zxid, committed.applied));
+        }
+        if late {
+            self.fire(committed);
         }
     }
 

@@ -124,15 +124,12 @@ impl Overlay {
         debug_assert!(!self.order.is_empty() || self.changes.is_empty(), "an entry without its place in the order");
     }
 
-    /// Outstanding ephemerals of a session and deletions, in order: `(path, still there)`.
+    /// Every path with an outstanding change, and whether the session will own an ephemeral node there. One that was
+    /// deleted and made anew by somebody else is not its own any more.
     pub fn ephemerals(&self, owner: i64) -> impl Iterator<Item = (&Arc<str>, bool)> {
         self.order.iter().filter_map(move |(zxid, path)| {
             let change = self.changes.get(path).filter(|change| change.zxid == *zxid)?;
-            match &change.record {
-                None => Some((path, false)),
-                Some(record) if record.owner == owner => Some((path, true)),
-                Some(_) => None,
-            }
+            Some((path, change.record.as_ref().is_some_and(|record| record.owner == owner)))
         })
     }
 
@@ -146,5 +143,30 @@ impl Overlay {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.order.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::acl::AclRef;
+
+    fn record(owner: i64) -> Option<Record> {
+        let acl = AclRef::default();
+        Some(Record { version: 0, aversion: 0, creates: 0, children: 0, owner, data_len: 0, acl })
+    }
+
+    #[test]
+    fn a_node_belongs_to_whoever_made_it_last() {
+        let mut overlay = Overlay::default();
+        let of = |overlay: &Overlay, owner| -> Vec<(String, bool)> {
+            overlay.ephemerals(owner).map(|(path, own)| (path.to_string(), own)).collect()
+        };
+        overlay.put("/a", Zxid(1), None);
+        overlay.put("/a", Zxid(2), record(8));
+        overlay.put("/b", Zxid(3), record(7));
+        overlay.put("/c", Zxid(4), None);
+        assert_eq!(of(&overlay, 7), [("/a".into(), false), ("/b".into(), true), ("/c".into(), false)]);
+        assert_eq!(of(&overlay, 8), [("/a".into(), true), ("/b".into(), false), ("/c".into(), false)]);
     }
 }

@@ -7,6 +7,7 @@ use super::letter::{Letter, WishKind, WishLetter};
 use super::submitted::{Entry, Submitted, Verdict, Wish};
 use super::{Attached, Context, Replica, config};
 use crate::acl::Id;
+use crate::defect::Defect;
 use crate::error_code::ErrorCode;
 use crate::exchange::{Ask, Inbox};
 use crate::frame::FrameHeader;
@@ -224,12 +225,13 @@ impl Replica {
         body: &[u8],
     ) -> Result<(), Verdict> {
         let session = demand.session;
+        let fenced = !self.config.defects.has(Defect::MovedWithoutFencing);
         let sessions = &mut self.leadership().sessions;
         sessions.touch(cx.now, session);
         match sessions.check(session, attached) {
-            Err(Rejection::Moved) => return Err(Verdict::Moved),
+            Err(Rejection::Moved) if fenced => return Err(Verdict::Moved),
             Err(Rejection::Expired) => return Err(Verdict::Refused(ErrorCode::SessionExpired)),
-            Ok(()) => {}
+            Ok(()) | Err(Rejection::Moved) => {}
         }
         if op == OpCode::Sync.wire() {
             return self.sync(demand.tag);

@@ -227,7 +227,7 @@ impl Following {
         }
         let Some(proposed) = self.up_to_date.filter(|_| shared.epochs.member) else { return Ok(()) };
         shared.commit(self.leader_committed.min(shared.history.last()));
-        if !self.active && shared.committed >= proposed {
+        if !self.active && (shared.committed >= proposed || shared.has(Defect::ResubmittedTooEarly)) {
             self.active = true;
             shared.out.push(Output::Role(RoleChange::Following { leader: self.leader, epoch }));
         }

@@ -14,7 +14,6 @@
 //! ```
 
 mod broadcast;
-mod defect;
 mod election;
 mod epochs;
 mod following;
@@ -27,7 +26,7 @@ mod standing;
 mod timing;
 
 pub use broadcast::Broadcast;
-pub use defect::{Defect, Defects};
+pub use crate::defect::{Defect, Defects};
 pub use election::{Elected, Outcome, judge};
 pub use epochs::Epochs;
 pub use history::{History, Place};

@@ -1,7 +1,7 @@
 //! Deliberate defects, which the simulator must find. Without the feature `planted-bugs`, which no released program
 //! has, asking for one is a call that is always false.
 
-/// A mistake that could be made in agreement.
+/// A mistake that could be made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Defect {
     /// The leader commits what it has proposed, whoever has it.
@@ -18,6 +18,13 @@ pub enum Defect {
     NewLeaderBeforeHistory,
     /// A leader counts everyone that it has a link to as standing behind it.
     StaleSupport,
+    /// A connection that the session has left for another one still speaks for it.
+    MovedWithoutFencing,
+    /// What clients had asked for before a change of leaders is submitted to the new one before it is known what of it
+    /// had been committed.
+    ResubmittedTooEarly,
+    /// A watch event leaves after the reply to the change that it tells of.
+    WatchAfterData,
 }
 
 /// Which defect is planted, if any.
