@@ -1,13 +1,14 @@
 //! The epoch record: what this server has promised to which leader, and which ensemble it belongs to. Replaced as a
 //! whole, durably, or not at all.
 
-use crate::disk::{Disk, is_full};
+use crate::disk::{Disk, DiskFile, is_full};
 use crate::error::{Corruption, OpenError};
 use crate::format::{BLOCK, BlockBuf, u32_at, u64_at};
 use crate::planted::{Defects, planted};
 use crate::segment::{sync_dir, sync_file};
 use ringkeeper_core::ids::Epoch;
 use std::io;
+use std::sync::Arc;
 
 /// Name of the record.
 pub const EPOCHS: &str = "epochs";
@@ -99,6 +100,15 @@ fn decode(block: &[u8]) -> Result<Epochs, OpenError> {
     epochs.flaw().map_or(Ok(epochs), |flaw| Err(bad(flaw)))
 }
 
+/// Why the record was not replaced.
+#[derive(Debug)]
+pub enum NotSaved {
+    /// The disk was full, and the old record is there as before.
+    NoRoom(String),
+    /// Either record may be found, and the process must not go on as if it knew which.
+    Failed(String),
+}
+
 /// Replaces the record. When this returns, the new one is durable; before, either may be found.
 ///
 /// # Errors
@@ -107,22 +117,35 @@ fn decode(block: &[u8]) -> Result<Epochs, OpenError> {
 /// # Panics
 /// If the current epoch is above the accepted one, or a member has no ensemble.
 pub fn save(disk: &dyn Disk, epochs: Epochs, defects: Defects) -> io::Result<()> {
+    let file = begin(disk, epochs)?;
+    complete(disk, &*file, defects)
+}
+
+/// The new record beside the old one.
+fn begin(disk: &dyn Disk, epochs: Epochs) -> io::Result<Arc<dyn DiskFile>> {
     assert_eq!(epochs.flaw(), None, "{epochs:?}");
     let file = disk.create(EPOCHS_TMP)?;
     file.write_at(0, &encode(epochs))?;
+    Ok(file)
+}
+
+/// In its place.
+fn complete(disk: &dyn Disk, file: &dyn DiskFile, defects: Defects) -> io::Result<()> {
     if !planted!(defects, RenameBeforeSync) {
-        sync_file(&*file, defects)?;
+        sync_file(file, defects)?;
     }
     disk.rename(EPOCHS_TMP, EPOCHS)?;
     sync_dir(disk, defects)
 }
 
-/// Like [`save`], for messages.
-pub(crate) fn save_described(disk: &dyn Disk, epochs: Epochs, defects: Defects) -> Result<(), String> {
-    save(disk, epochs, defects).map_err(|e| {
-        let full = if is_full(&e) { " (the disk is full)" } else { "" };
-        format!("saving {}: {e}{full}", disk.describe(EPOCHS))
-    })
+/// Like [`save`], for a server that goes on when the disk is full. What a failed sync has done is never known, whatever
+/// it says.
+pub(crate) fn save_described(disk: &dyn Disk, epochs: Epochs, defects: Defects) -> Result<(), NotSaved> {
+    let describe = |e: &io::Error| format!("saving {}: {e}", disk.describe(EPOCHS));
+    let file = begin(disk, epochs).map_err(|e| {
+        if is_full(&e) { NotSaved::NoRoom(describe(&e)) } else { NotSaved::Failed(describe(&e)) }
+    })?;
+    complete(disk, &*file, defects).map_err(|e| NotSaved::Failed(describe(&e)))
 }
 
 /// Reads the record; `None` if there has never been one.

@@ -52,7 +52,7 @@ impl Server {
             self.frontend.take_asks(&mut self.inbox);
             for effect in self.effects.drain(..) {
                 match effect {
-                    Effect::SaveEpochs(_) => self.inputs.push(Input::EpochsSaved),
+                    Effect::SaveEpochs(epochs) => self.inputs.push(Input::EpochsSaved(epochs)),
                     Effect::Append(batch) => {
                         self.inputs.push(Input::LogDurable { through: batch.last(), generation: 0 });
                     }

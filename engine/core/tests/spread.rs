@@ -48,7 +48,7 @@ impl Spread {
             replica.step(NOW, WallMs(1), tree, &mut inbox, inputs, &mut bulletin, &mut effects);
             for effect in effects.drain(..) {
                 match effect {
-                    Effect::SaveEpochs(_) => inputs.push(Input::EpochsSaved),
+                    Effect::SaveEpochs(epochs) => inputs.push(Input::EpochsSaved(epochs)),
                     Effect::Append(batch) => {
                         inputs.push(Input::LogDurable { through: batch.last(), generation: 0 });
                     }

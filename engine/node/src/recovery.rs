@@ -30,9 +30,7 @@ pub struct Recovered {
 pub fn recover(recovery: &mut Recovery) -> Result<Recovered, OpenError> {
     let mut state = Rebuilding::default();
     let summary = recovery.replay(&mut state)?;
-    let Epochs { accepted, current, ensemble, member } = recovery.epochs();
-    let epochs = zab::Epochs { accepted, current, ensemble, member };
-    Ok(Recovered { tree: state.tree, epochs, tail: recovery.take_tail(), summary })
+    Ok(Recovered { tree: state.tree, epochs: known(recovery.epochs()), tail: recovery.take_tail(), summary })
 }
 
 /// The tree, while it is rebuilt.
@@ -79,7 +77,7 @@ pub(crate) fn input(event: LogEvent) -> Result<Input, String> {
     Ok(match event {
         LogEvent::Durable { through, generation } => Input::LogDurable { through, generation },
         LogEvent::Room(room) => Input::LogRoom(room),
-        LogEvent::EpochsSaved(_) => Input::EpochsSaved,
+        LogEvent::EpochsSaved(epochs) => Input::EpochsSaved(known(epochs)),
         LogEvent::SnapshotDone { .. } => Input::SnapshotEnded { done: true },
         LogEvent::SnapshotFailed { .. } => Input::SnapshotEnded { done: false },
         LogEvent::Read { .. } => unreachable!("a server that stands alone has nobody to read for"),
@@ -91,4 +89,10 @@ pub(crate) fn input(event: LogEvent) -> Result<Input, String> {
 pub(crate) fn stored(epochs: zab::Epochs) -> Epochs {
     let zab::Epochs { accepted, current, ensemble, member } = epochs;
     Epochs { accepted, current, ensemble, member }
+}
+
+/// What the log has stored as the core knows it.
+fn known(epochs: Epochs) -> zab::Epochs {
+    let Epochs { accepted, current, ensemble, member } = epochs;
+    zab::Epochs { accepted, current, ensemble, member }
 }

@@ -1,6 +1,6 @@
 //! The way back from a driver to the executor: a queue, and a waker that may be used from any thread.
 
-use crate::epochs::Epochs;
+use crate::epochs::{Epochs, NotSaved};
 use crate::reader::{ReadOutcome, ReadTicket};
 use crate::snapshot::task::SnapshotEnd;
 use crate::writer::Done;
@@ -15,7 +15,7 @@ pub enum Completion {
     /// A request of the log's writer.
     Log(Done),
     /// The epoch record was replaced, or not.
-    Epochs(Epochs, Result<(), String>),
+    Epochs(Epochs, Result<(), NotSaved>),
     /// A snapshot has its name, or failed.
     Snapshot(SnapshotEnd),
     /// What a snapshot made superfluous is removed, or not.

@@ -20,19 +20,21 @@
 
 mod history;
 mod read;
+mod saving;
 #[cfg(test)]
 mod tests;
 
-use crate::background::{Background, Job, Threads};
+use crate::background::{Background, Threads};
 use crate::config::{DriverKind, LogConfig, SnapshotConfig};
 use crate::disk::FsDisk;
 use crate::driver::{AutoDevice, Completion, Completions, LogDevice, ThreadDevice, UringDevice};
-use crate::epochs::{self, Epochs};
+use crate::epochs::Epochs;
 use crate::error::{Attempt, LogFailed, OpenError};
 use crate::reader::{ReadOutcome, ReadTicket};
 use crate::recovery::{Dirs, Recovery};
 use crate::writer::LogWriter;
 use history::Snapshot;
+use saving::Saving;
 use ringkeeper_core::frame::FrameBatch;
 use ringkeeper_core::ids::{Instant, Zxid};
 use std::hash::{BuildHasher, RandomState};
@@ -86,8 +88,7 @@ pub struct Log {
     log_config: LogConfig,
     snapshot_config: SnapshotConfig,
     epochs: Epochs,
-    /// The record being saved, and the one to save after it.
-    saving: (Option<Epochs>, Option<Epochs>),
+    saving: Saving,
     /// Snapshots that exist, oldest first.
     snapshots: Vec<Zxid>,
     snapshot: Option<Snapshot>,
@@ -185,7 +186,7 @@ impl Log {
             log_config,
             snapshot_config,
             epochs,
-            saving: (None, None),
+            saving: Saving::default(),
             snapshots: repaired.snapshots,
             snapshot: None,
             purging: None,
@@ -227,39 +228,14 @@ impl Log {
         self.generation
     }
 
-    /// Replaces the epoch record; [`LogEvent::EpochsSaved`] follows when it is durable.
-    ///
-    /// # Panics
-    /// If an epoch falls, the current one is above the accepted one, a member has no ensemble, or a member's ensemble
-    /// becomes another.
-    pub fn save_epochs(&mut self, epochs: Epochs) {
-        epochs.assert_follows(&self.saving.1.or(self.saving.0).unwrap_or(self.epochs));
-        if self.saving.0.is_some() {
-            self.saving.1 = Some(epochs);
-        } else {
-            self.start_saving(epochs);
-        }
-    }
-
-    fn start_saving(&mut self, epochs: Epochs) {
-        self.saving.0 = Some(epochs);
-        let (disk, defects) = (Arc::clone(&self.dirs.data), self.log_config.defects);
-        let job = Job::once("epochs", Arc::clone(&self.completions), move || {
-            let result = epochs::save_described(&*disk, epochs, defects);
-            Completion::Epochs(epochs, result)
-        });
-        if let Err(e) = self.background.start(job) {
-            self.completions.push(Completion::Epochs(epochs, Err(format!("starting a thread: {e}"))));
-        }
-    }
-
     /// One turn: takes the answers that have come, and gives the device what is due. Call it after the appends of the
     /// executor's turn.
     pub fn turn(&mut self, now: Instant, events: &mut Vec<LogEvent>) {
         self.writer.tick(now);
         while let Some(completion) = self.completions.pop() {
-            self.completed(completion, events);
+            self.completed(now, completion, events);
         }
+        self.retry_epochs(now);
         self.advance_snapshot(events);
         while let Some(op) = self.writer.poll_op() {
             self.device.submit(op);
@@ -270,7 +246,7 @@ impl Log {
         self.tell(events);
     }
 
-    fn completed(&mut self, completion: Completion, events: &mut Vec<LogEvent>) {
+    fn completed(&mut self, now: Instant, completion: Completion, events: &mut Vec<LogEvent>) {
         match completion {
             Completion::Log(done) => {
                 if let Some(done) = self.device.settle(done) {
@@ -278,17 +254,7 @@ impl Log {
                     let _ = self.writer.done(done);
                 }
             }
-            Completion::Epochs(epochs, Ok(())) => {
-                self.epochs = epochs;
-                self.saving.0 = None;
-                events.push(LogEvent::EpochsSaved(epochs));
-                if let Some(next) = self.saving.1.take() {
-                    self.start_saving(next);
-                }
-            }
-            Completion::Epochs(_, Err(error)) => {
-                self.fail(LogFailed { what: "the epoch record".into(), error, durable: self.writer.durable() }, events)
-            }
+            Completion::Epochs(epochs, result) => self.epochs_ended(now, epochs, result, events),
             Completion::Snapshot(end) => self.snapshot_ended(end, events),
             Completion::Purged(result) => self.purged(result, events),
             Completion::Read { ticket, generation, outcome } => self.read_ended(ticket, generation, outcome, events),
@@ -327,7 +293,8 @@ impl Log {
     /// When [`turn`](Self::turn) is due even if nothing happens, and why.
     #[must_use]
     pub fn next_deadline(&self) -> Option<(Instant, &'static str)> {
-        self.writer.next_deadline()
+        let retry = self.saving.retry_at().map(|at| (at, "trying the epoch record again"));
+        self.writer.next_deadline().into_iter().chain(retry).min()
     }
 
     /// Ready when [`turn`](Self::turn) has something to harvest.
@@ -344,13 +311,14 @@ impl Log {
     /// From now on everything is written, synced and sealed without delay; a snapshot that is being made is given up.
     pub fn finish(&mut self) {
         self.abort_snapshot();
+        self.saving.give_up_retrying();
         self.writer.finish();
     }
 
     /// After [`finish`](Self::finish): whether everything is done and nothing is under way.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.writer.is_finished() && self.saving.0.is_none() && !self.snapshot_under_way() && self.reads == 0
+        self.writer.is_finished() && self.saving.is_idle() && !self.snapshot_under_way() && self.reads == 0
     }
 
     /// Writes, syncs and seals everything, then stops the driver. Events that come up are dropped.

@@ -28,8 +28,8 @@ use submitted::Submitted;
 /// What the driver tells the replica.
 #[derive(Clone, Debug)]
 pub enum Input {
-    /// The epochs asked for by [`Effect::SaveEpochs`] are durable.
-    EpochsSaved,
+    /// These epochs, asked for by [`Effect::SaveEpochs`], are durable, and with them whatever was to be saved before.
+    EpochsSaved(Epochs),
     /// Everything appended through this zxid is durable. `generation` is the log's: a completion of an earlier one (of
     /// a tail that has been cut since) is ignored.
     LogDurable {
@@ -66,7 +66,8 @@ pub enum Input {
 /// What the driver must do, in order.
 #[derive(Clone, Debug)]
 pub enum Effect {
-    /// Make the epochs durable, then say [`Input::EpochsSaved`].
+    /// Make the epochs durable, then say [`Input::EpochsSaved`]. What has not been begun when newer ones
+    /// come may be passed over.
     SaveEpochs(Epochs),
     /// Append the frames to the log, then say [`Input::LogDurable`].
     Append(Arc<FrameBatch>),
@@ -258,7 +259,7 @@ impl Replica {
 
     fn input(&mut self, input: Input) {
         match input {
-            Input::EpochsSaved => self.zab.epochs_saved(),
+            Input::EpochsSaved(epochs) => self.zab.epochs_saved(epochs),
             Input::LogDurable { through, generation } if generation == self.log_generation => {
                 self.zab.log_durable(through);
             }

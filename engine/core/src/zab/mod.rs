@@ -249,9 +249,12 @@ impl Zab {
         }
     }
 
-    /// The oldest [`Output::SaveEpochs`] that was not answered is durable.
-    pub fn epochs_saved(&mut self) {
-        self.shared.saved();
+    /// These epochs are durable, and with them whatever was to be saved before them.
+    ///
+    /// # Panics
+    /// If that was not asked for.
+    pub fn epochs_saved(&mut self, epochs: Epochs) {
+        self.shared.saved(epochs);
     }
 
     /// The log has everything through this transaction on disk.

@@ -118,9 +118,11 @@ impl Shared {
         self.out.push(Output::SaveEpochs(next));
     }
 
-    /// The oldest save that was asked for is durable.
-    pub(super) fn saved(&mut self) {
-        self.epochs = self.saving.pop_front().expect("epochs are saved when that is asked for");
+    /// These epochs, which were asked for, are durable. Earlier ones were passed over: whatever they promised, these do.
+    pub(super) fn saved(&mut self, epochs: Epochs) {
+        while self.epochs != epochs {
+            self.epochs = self.saving.pop_front().expect("epochs are saved when that is asked for");
+        }
     }
 
     /// The next transactions, for the log.

@@ -257,7 +257,7 @@ impl World {
         let (disk, zab) = (&mut node.disk, node.zab.as_mut().unwrap());
         while let Some((_, epochs)) = disk.saving.pop_front_if(|(when, _)| *when <= now) {
             disk.epochs = epochs;
-            zab.epochs_saved();
+            zab.epochs_saved(epochs);
         }
         let mut durable = None;
         while let Some((_, len)) = disk.writes.pop_front_if(|(when, _)| *when <= now) {

@@ -66,7 +66,7 @@ impl Disk {
     pub fn finish(&mut self, now: u64, inputs: &mut Vec<Input>) {
         while let Some((_, epochs)) = self.saving.pop_front_if(|(when, _)| *when <= now) {
             self.epochs = epochs;
-            inputs.push(Input::EpochsSaved);
+            inputs.push(Input::EpochsSaved(epochs));
         }
         while let Some((_, len)) = self.writes.pop_front_if(|(when, _)| *when <= now) {
             self.durable = self.durable.max(len);

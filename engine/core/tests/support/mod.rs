@@ -104,7 +104,7 @@ impl Server {
     fn act(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::SaveEpochs(_) => self.inputs.push(Input::EpochsSaved),
+                Effect::SaveEpochs(epochs) => self.inputs.push(Input::EpochsSaved(epochs)),
                 Effect::Append(batch) => self.appended = Some(batch.last()),
                 Effect::TakeSnapshot => self.snapshots_asked += 1,
                 Effect::Halt(reason) => self.halted = Some(reason),

@@ -26,6 +26,8 @@ impl World {
         if self.is_liveness() {
             self.went_wrong = true;
             self.go_wrong_for_good();
+            // A leader with a disk that hangs, or that is heard no more, is found out within this time.
+            self.run_until(self.now + STAYS);
             self.settle("although a quorum was well");
             let leader = self.stable_leader();
             self.run_until(self.now + STAYS);
@@ -117,7 +119,8 @@ impl World {
             let state = server.process.as_ref().map(|process| {
                 let outlook = process.node.backend.replica.outlook();
                 let status = process.node.backend.replica.status(&process.node.tree);
-                format!("{:?}, {status:?}, {outlook}", process.role)
+                let disk = process.device.waiting();
+                format!("{:?}, {status:?}, {outlook}; its disk is asked for {disk:?}", process.role)
             });
             let links: Vec<usize> = (0..self.servers.len()).filter(|peer| self.net.is_linked(at, *peer)).collect();
             let state = state.unwrap_or_else(|| "down".to_owned());

@@ -73,9 +73,8 @@ impl World {
             Fault::FailSyncDir(who, skip) => self.fail(who, sim::Fault::SyncDir, skip),
             Fault::FullDisk(who, room, time) => self.on(who, |world, at| {
                 world.seen.note("full disk");
-                let server = &mut world.servers[at];
-                server.disk_faults = true;
-                server.disk.set_capacity(server.disk.used() + room);
+                let disk = &world.servers[at].disk;
+                disk.set_capacity(disk.used() + room);
                 world.queue.at(world.now + time, Event::Room(at));
             }),
             Fault::Rot(who, choice) => self.on(who, |world, at| world.rot(at, choice)),
