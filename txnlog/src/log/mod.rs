@@ -48,7 +48,7 @@ pub enum LogEvent {
     Durable {
         /// The last one.
         through: Zxid,
-        /// How often the log had been cut back or restarted when the promise was made.
+        /// How often the log had been cut back or restarted when the promise was made. All of that is durable, too.
         generation: u32,
     },
     /// Whether new transactions can be taken: `false` when the disk is full, `true` when there is space again.
@@ -269,8 +269,9 @@ impl Log {
     }
 
     fn tell(&mut self, events: &mut Vec<LogEvent>) {
+        // Until a cut is on stable storage, a crash brings back what it cut off.
         let durable = (self.writer.durable(), self.generation);
-        if durable != self.told_durable {
+        if durable != self.told_durable && !self.writer.is_resetting() {
             self.told_durable = durable;
             events.push(LogEvent::Durable { through: durable.0, generation: durable.1 });
         }

@@ -71,8 +71,8 @@ pub enum Effect {
     SaveEpochs(Epochs),
     /// Append the frames to the log, then say [`Input::LogDurable`].
     Append(Arc<FrameBatch>),
-    /// Cut the log back: nothing behind this transaction is part of the history. What is said to be durable from then on
-    /// is of the next generation.
+    /// Cut the log back: nothing behind this transaction is part of the history. When that is durable, say
+    /// [`Input::LogDurable`] with the next generation, also if nothing follows.
     Truncate(Zxid),
     /// Send a message over the link to a server.
     Send(ServerId, Message),

@@ -6,7 +6,9 @@ use crate::ids::Zxid;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// Recent transactions, in order, without a gap. Reaches from behind `base` through `last`.
+/// Recent transactions, in order, without a gap. Reaches from behind `base` through `last`. What is not known to be
+/// committed is always among them: so a whole state, which is one of committed transactions, can always be continued
+/// from here.
 #[derive(Debug)]
 pub struct History {
     batches: VecDeque<Entry>,
@@ -16,6 +18,7 @@ pub struct History {
     /// Bytes of everything ever appended through the end of the newest batch.
     end: u64,
     limit: u64,
+    committed: Zxid,
 }
 
 #[derive(Debug)]
@@ -37,10 +40,11 @@ pub enum Place {
 }
 
 impl History {
-    /// An empty memory of a history that ends with `last`; keeps at most about `limit` bytes.
+    /// An empty memory of a committed history that ends with `last`; keeps at most about `limit` bytes of what is
+    /// committed.
     #[must_use]
     pub fn new(last: Zxid, limit: u64) -> History {
-        History { batches: VecDeque::new(), base: last, last, bytes: 0, end: 0, limit }
+        History { batches: VecDeque::new(), base: last, last, bytes: 0, end: 0, limit, committed: last }
     }
 
     /// The last transaction.
@@ -63,8 +67,19 @@ impl History {
         assert_eq!(batch.prev(), self.last, "a history has no gap");
         self.last = batch.last();
         self.push(batch);
+        self.forget_old();
+    }
+
+    /// Everything through `zxid` is committed.
+    pub fn commit(&mut self, zxid: Zxid) {
+        self.committed = zxid;
+        self.forget_old();
+    }
+
+    fn forget_old(&mut self) {
         while self.bytes > self.limit && self.batches.len() > 1 {
-            let oldest = self.batches.pop_front().expect("there are several");
+            let committed = self.committed;
+            let Some(oldest) = self.batches.pop_front_if(|entry| entry.batch.last() <= committed) else { return };
             self.bytes -= oldest.batch.as_bytes().len() as u64;
             self.base = oldest.batch.last();
         }
@@ -74,6 +89,7 @@ impl History {
     pub fn restart(&mut self, zxid: Zxid) {
         self.batches.clear();
         (self.base, self.last, self.bytes) = (zxid, zxid, 0);
+        self.committed = self.committed.max(zxid);
     }
 
     fn push(&mut self, batch: Arc<FrameBatch>) {
@@ -228,11 +244,15 @@ mod tests {
     }
 
     #[test]
-    fn only_so_much_is_kept() {
+    fn only_so_much_is_kept_of_what_is_committed() {
         let mut history = History::new(Zxid::ZERO, 64 * 6);
         for (first, last) in [(1, 3), (4, 4), (5, 9)] {
             history.append(batch(first, last));
         }
+        assert_eq!(history.base(), Zxid::ZERO);
+        history.commit(z(2));
+        assert_eq!(history.base(), Zxid::ZERO);
+        history.commit(z(3));
         assert_eq!((history.base(), history.place(z(2)), history.place(z(3))), (z(3), Place::TooOld, Place::Ours));
         assert_eq!(history.offset(z(9)) - history.offset(z(4)), 64 * 5);
     }

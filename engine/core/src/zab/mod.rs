@@ -63,7 +63,8 @@ pub enum Output {
     SaveEpochs(Epochs),
     /// Append to the log, then call [`Zab::log_durable`].
     Append(Arc<FrameBatch>),
-    /// Cut the log back: nothing behind this transaction is part of the history.
+    /// Cut the log back: nothing behind this transaction is part of the history. When that is durable, call
+    /// [`Zab::log_durable`], also if nothing follows.
     Truncate(Zxid),
     /// Everything through this transaction is committed, and may be shown.
     Committed(Zxid),

@@ -53,7 +53,7 @@ pub(super) struct Shared {
     pub(super) asked: Epochs,
     pub(super) saving: VecDeque<Epochs>,
     pub(super) history: History,
-    /// This server's disk has everything through this transaction.
+    /// This server's disk has everything through this transaction, and nothing that was cut off.
     pub(super) durable: Zxid,
     /// Known to be committed.
     pub(super) committed: Zxid,
@@ -139,7 +139,8 @@ impl Shared {
             self.committed
         );
         self.history.truncate(to);
-        self.durable = self.durable.min(to);
+        // Until the cut itself is durable, a crash brings back what was cut off: nothing may be built on its absence.
+        self.durable = Zxid::ZERO;
         self.out.push(Output::Truncate(to));
     }
 
@@ -155,6 +156,7 @@ impl Shared {
         if zxid > self.committed {
             assert!(zxid <= self.history.last(), "{zxid} is committed but is not in the history");
             self.committed = zxid;
+            self.history.commit(zxid);
             self.out.push(Output::Committed(zxid));
         }
     }

@@ -39,6 +39,8 @@ struct Disk {
     log: Vec<(Zxid, i32)>,
     durable: usize,
     writes: VecDeque<(u64, usize)>,
+    /// It was cut back, and nobody has been told yet what is durable since.
+    cut: bool,
 }
 
 impl Disk {
@@ -259,7 +261,7 @@ impl World {
             disk.epochs = epochs;
             zab.epochs_saved(epochs);
         }
-        let mut durable = None;
+        let mut durable = std::mem::take(&mut disk.cut).then(|| disk.durable_zxid());
         while let Some((_, len)) = disk.writes.pop_front_if(|(when, _)| *when <= now) {
             if len > disk.durable {
                 disk.durable = len.min(disk.log.len());
@@ -329,6 +331,7 @@ impl World {
                 let len = disk.log.partition_point(|(zxid, _)| *zxid <= to);
                 disk.log.truncate(len);
                 disk.durable = disk.durable.min(len);
+                disk.cut = true;
                 for (_, written) in &mut disk.writes {
                     *written = len.min(*written);
                 }

@@ -20,6 +20,8 @@ pub struct Disk {
     writes: VecDeque<(u64, usize)>,
     committed: Zxid,
     generation: u32,
+    /// It was cut back, and nobody has been told yet what is durable since.
+    cut: bool,
 }
 
 impl Disk {
@@ -52,12 +54,13 @@ impl Disk {
         if self.durable < len {
             self.durable = len;
         }
+        self.cut = true;
         self.generation += 1;
     }
 
     pub fn install(&mut self, tree: &Tree) {
         self.base = Some(tree.clone());
-        (self.log, self.durable) = (Vec::new(), 0);
+        (self.log, self.durable, self.cut) = (Vec::new(), 0, false);
         self.writes.clear();
         self.generation += 1;
     }
@@ -68,9 +71,14 @@ impl Disk {
             self.epochs = epochs;
             inputs.push(Input::EpochsSaved(epochs));
         }
+        let mut told = !std::mem::take(&mut self.cut);
         while let Some((_, len)) = self.writes.pop_front_if(|(when, _)| *when <= now) {
             self.durable = self.durable.max(len);
-            let through = self.log[self.durable - 1].0.last();
+            told = false;
+        }
+        if !told {
+            let base = self.base.as_ref().map_or(Zxid::ZERO, Tree::last_zxid);
+            let through = self.durable.checked_sub(1).map_or(base, |at| self.log[at].0.last());
             inputs.push(Input::LogDurable { through, generation: self.generation });
         }
     }
@@ -86,6 +94,7 @@ impl Disk {
             self.epochs = epochs;
         }
         self.saving.clear();
+        self.cut = false;
         self.generation = 0;
     }
 
