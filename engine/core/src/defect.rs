@@ -25,6 +25,8 @@ pub enum Defect {
     ResubmittedTooEarly,
     /// A watch event leaves after the reply to the change that it tells of.
     WatchAfterData,
+    /// A history that was cut back is built on before the cut is durable.
+    CutNotDurable,
 }
 
 /// Which defect is planted, if any.

@@ -14,7 +14,9 @@
 pub mod check;
 pub mod client;
 pub mod plan;
+pub mod planted;
 pub mod runner;
+pub mod scenario;
 pub mod seen;
 pub mod time;
 pub mod trace;

@@ -140,7 +140,7 @@ impl Shared {
         );
         self.history.truncate(to);
         // Until the cut itself is durable, a crash brings back what was cut off: nothing may be built on its absence.
-        self.durable = Zxid::ZERO;
+        self.durable = if self.has(Defect::CutNotDurable) { self.durable.min(to) } else { Zxid::ZERO };
         self.out.push(Output::Truncate(to));
     }
 

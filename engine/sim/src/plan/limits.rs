@@ -85,7 +85,8 @@ impl Limits {
             silence_max: Duration::from_nanos(self.silence * 4),
             join: Duration::from_nanos(self.silence * 3),
             sync: Duration::from_nanos(self.silence * 40),
-            disk_stall: Duration::from_nanos(self.silence * 4),
+            // Slow is not stalled.
+            disk_stall: Duration::from_nanos(self.silence * 4 + self.disk_delay * 500),
             ..Timing::default()
         }
     }

@@ -105,7 +105,8 @@ impl World {
 
     pub(super) fn client_acts(&mut self, name: usize) {
         self.with_client(name, |client, world| client.act(world));
-        let pause = self.plan.limits.client_pause;
+        // What counts when it is calm is that everybody is served, not how often.
+        let pause = self.plan.limits.client_pause * if self.calm { 5 } else { 1 };
         let when = self.now + pause / 2 + self.rng.below(pause);
         self.queue.at(when, Event::Client(name));
     }

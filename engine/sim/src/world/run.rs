@@ -7,8 +7,6 @@ use ringkeeper_core::zab::RoleChange;
 /// Once everything that can be mended is, a leader must be there, and every client must have had an answer to a write,
 /// within this time. It is long beside what it usually takes, so that chance alone does not exceed it.
 const SETTLES_WITHIN: Time = 30 * SECOND;
-/// From then on the leader stays for so long, where faults have remained.
-const STAYS: Time = 2 * SECOND;
 /// The last answers, and the last transactions, get everywhere within this time.
 const ENDS_WITHIN: Time = 15 * SECOND;
 /// How often is looked.
@@ -26,11 +24,14 @@ impl World {
         if self.is_liveness() {
             self.went_wrong = true;
             self.go_wrong_for_good();
-            // A leader with a disk that hangs, or that is heard no more, is found out within this time.
-            self.run_until(self.now + STAYS);
+            // A leader whose disk hangs is found out within this time of the first write.
+            self.settle("although a quorum was well");
+            let timing = self.plan.limits.timing();
+            let found_out = timing.disk_stall.max(timing.silence_max).as_nanos() as Time;
+            self.run_until(self.now + found_out);
             self.settle("although a quorum was well");
             let leader = self.stable_leader();
-            self.run_until(self.now + STAYS);
+            self.run_until(self.now + found_out);
             assert_eq!(self.stable_leader(), leader, "the leader changes although a quorum is well");
         }
         self.finish();

@@ -201,7 +201,7 @@ impl World {
             server.disk.power_loss(CrashStyle::None);
         } else {
             assert!(!server.sound, "server {at} cannot start although nothing has happened to its disk: {error}");
-            self.seen.note("damage was reported");
+            self.seen.note("damage was met");
             self.replace_disk(at);
         }
         self.queue.at(self.now + RESTART, Event::Start(at));
