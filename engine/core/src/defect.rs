@@ -8,7 +8,7 @@ pub enum Defect {
     CommitWithoutQuorum,
     /// A learner acknowledges what its disk has not confirmed.
     AckBeforeDurable,
-    /// A learner follows a leader whose epoch is older than one that it has promised.
+    /// A learner promises an epoch before that is durable: a crash makes it forget.
     PromiseForgotten,
     /// What a learner has beyond the leader's history stays.
     NoTruncation,

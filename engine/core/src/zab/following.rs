@@ -134,11 +134,10 @@ impl Following {
         if self.epoch.is_some() {
             return Err(Leave::Protocol);
         }
-        let forgets = shared.has(Defect::PromiseForgotten);
-        if epoch < shared.asked.accepted && !forgets {
+        if epoch < shared.asked.accepted {
             return Err(Leave::OldEpoch);
         }
-        self.fresh = epoch > shared.asked.accepted || forgets;
+        self.fresh = epoch > shared.asked.accepted;
         self.epoch = Some(epoch);
         shared.save(|epochs| epochs.accepted = epochs.accepted.max(epoch));
         Ok(())
@@ -214,7 +213,8 @@ impl Following {
     /// Whatever has become possible: durable steps that were waited for have been taken.
     pub(super) fn advance(&mut self, shared: &mut Shared) -> Result<(), Leave> {
         let Some(epoch) = self.epoch else { return Ok(()) };
-        if !self.promised && shared.epochs.accepted >= epoch {
+        let stored = shared.epochs.accepted >= epoch || shared.has(Defect::PromiseForgotten);
+        if !self.promised && stored {
             self.promised = true;
             let (fresh, current, last) = (self.fresh, shared.epochs.current, shared.history.last());
             shared.send(self.leader, Message::AckEpoch { epoch, fresh, current, last });

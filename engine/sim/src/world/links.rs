@@ -49,14 +49,19 @@ impl World {
                 SyncStart::Snap(_) => "synchronised by SNAP",
             }),
             Message::AckEpoch { epoch, .. } | Message::AckNewLeader { epoch } => {
+                let promised = server.promised;
+                assert!(*epoch >= promised, "server {from} follows {epoch:?} after it has promised {promised:?}");
                 let Ok((recovery, recovered)) = Server::read(&self.plan, &server.disk.copy()) else { return };
                 let epochs = recovery.epochs();
                 assert!(epochs.accepted >= *epoch, "server {from} promises {epoch:?}, but has stored {epochs:?}");
                 if matches!(message, Message::AckNewLeader { .. }) {
                     assert!(epochs.current >= *epoch, "server {from} has joined {epoch:?}, but has stored {epochs:?}");
                     let last = recovered.summary.last;
-                    let shown = server.process.as_ref().map(|process| process.node.tree.last_zxid());
-                    assert!(Some(last) >= shown, "server {from} has joined with {shown:?}, but has stored {last}");
+                    let Some(process) = &server.process else { return };
+                    let status = process.node.backend.replica.status(&process.node.tree);
+                    let (shown, history) = (status.last_zxid, status.proposed);
+                    assert!(last >= shown, "server {from} has joined with {shown}, but has stored only {last}");
+                    assert!(last <= history, "server {from} has joined with {history}, but has still stored {last}");
                 }
             }
             Message::Ack { through, .. } if self.rng.below(DURABILITY_CHECKS) == 0 => {
@@ -65,6 +70,9 @@ impl World {
                 assert!(last >= *through, "server {from} acknowledges {through}, but has stored only {last}");
             }
             _ => {}
+        }
+        if let Message::AckEpoch { epoch, .. } = message {
+            self.servers[from].promised = *epoch;
         }
     }
 
