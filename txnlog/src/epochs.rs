@@ -142,9 +142,8 @@ fn complete(disk: &dyn Disk, file: &dyn DiskFile, defects: Defects) -> io::Resul
 /// it says.
 pub(crate) fn save_described(disk: &dyn Disk, epochs: Epochs, defects: Defects) -> Result<(), NotSaved> {
     let describe = |e: &io::Error| format!("saving {}: {e}", disk.describe(EPOCHS));
-    let file = begin(disk, epochs).map_err(|e| {
-        if is_full(&e) { NotSaved::NoRoom(describe(&e)) } else { NotSaved::Failed(describe(&e)) }
-    })?;
+    let file = begin(disk, epochs)
+        .map_err(|e| if is_full(&e) { NotSaved::NoRoom(describe(&e)) } else { NotSaved::Failed(describe(&e)) })?;
     complete(disk, &*file, defects).map_err(|e| NotSaved::Failed(describe(&e)))
 }
 

@@ -73,6 +73,8 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "all lose power again and again, in the middle of writes",
         shows: &["blackout", "torn tail"],
         make: |plan| {
+            plan.limits.disk_delay = MS;
+            plan.limits.client_pause = 3 * MS;
             for n in 0..8 {
                 at(plan, 200 + n * 150, Fault::Blackout(CrashStyle::ALL[n as usize % CrashStyle::ALL.len()], SOON));
             }
@@ -183,7 +185,14 @@ pub const SCENARIOS: &[Scenario] = &[
         shows: &["rot", "damage was met"],
         make: |plan| {
             for n in 0..6 {
-                at(plan, 250 + n * 200, Fault::Rot(Who::Other(n as usize % 2), 0x1234_5678_9ABC_DEF1_u64.wrapping_mul(2 * (n + plan.seed) + 1)));
+                at(
+                    plan,
+                    250 + n * 200,
+                    Fault::Rot(
+                        Who::Other(n as usize % 2),
+                        0x1234_5678_9ABC_DEF1_u64.wrapping_mul(2 * (n + plan.seed) + 1),
+                    ),
+                );
             }
         },
     },

@@ -25,8 +25,8 @@ mod shared;
 mod standing;
 mod timing;
 
-pub use broadcast::Broadcast;
 pub use crate::defect::{Defect, Defects};
+pub use broadcast::Broadcast;
 pub use election::{Elected, Outcome, judge};
 pub use epochs::Epochs;
 pub use history::{History, Place};

@@ -10,14 +10,16 @@ use std::sync::Arc;
 /// A transaction that was sent to somebody.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Proposal {
+    /// Its place.
     pub zxid: Zxid,
+    /// The transaction before it.
     pub prev: Zxid,
+    /// All of it, in words: a frame is aligned as such.
     pub bytes: Arc<[u64]>,
 }
 
 impl Proposal {
     fn of(frame: &Frame<'_>) -> Proposal {
-        // Words, since a frame is aligned as such.
         let words = frame.as_bytes().chunks_exact(8);
         let bytes = words.map(|word| u64::from_le_bytes(word.try_into().expect("eight bytes"))).collect();
         Proposal { zxid: frame.zxid(), prev: frame.prev_zxid(), bytes }

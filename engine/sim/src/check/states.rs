@@ -11,16 +11,22 @@ use std::collections::BTreeMap;
 /// A node at some moment.
 #[derive(Clone, PartialEq, Debug)]
 pub struct View {
+    /// Its stat.
     pub stat: Stat,
+    /// Its data.
     pub data: Option<Vec<u8>>,
 }
 
 /// What can happen to a node.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum What {
+    /// It came into being.
     Created,
+    /// It is gone.
     Deleted,
+    /// It has other data.
     Data,
+    /// A child came or went.
     Children,
 }
 
@@ -43,7 +49,9 @@ impl States {
         let mut buf = FrameBuf::new();
         let frame = proposal.frame(&mut buf);
         let mut applied = std::mem::take(&mut self.applied);
-        self.tree.apply(&frame, &mut applied).unwrap_or_else(|error| panic!("{} cannot be applied: {error}", proposal.zxid));
+        self.tree
+            .apply(&frame, &mut applied)
+            .unwrap_or_else(|error| panic!("{} cannot be applied: {error}", proposal.zxid));
         self.digests.insert(proposal.zxid, self.tree.digest());
         for change in &applied.changes {
             let node = applied.path(&change.path);

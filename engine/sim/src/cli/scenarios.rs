@@ -25,7 +25,8 @@ impl Scenarios {
             }
             match scenario.run(self.seeds, self.trace) {
                 Ok(seen) => {
-                    let shown: Vec<String> = scenario.shows.iter().map(|what| format!("{what}: {}", seen.times(what))).collect();
+                    let shown: Vec<String> =
+                        scenario.shows.iter().map(|what| format!("{what}: {}", seen.times(what))).collect();
                     println!("{:<58} {}", scenario.name, shown.join(", "));
                 }
                 Err(what) => {

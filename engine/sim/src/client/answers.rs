@@ -59,7 +59,8 @@ impl Client {
     fn expired(&mut self, world: &mut World) {
         let session = self.session.take().expect("only a session that there was can be refused");
         let closed = world.check.closed(session.id);
-        let (_, at) = closed.unwrap_or_else(|| panic!("client {}: {} is refused, but not closed", self.name, session.id));
+        let (_, at) =
+            closed.unwrap_or_else(|| panic!("client {}: {} is refused, but not closed", self.name, session.id));
         // Clocks that are wrong by so much are asked for.
         let least = self.vouched + self.timeout() * 9 / 10;
         assert!(
@@ -111,7 +112,9 @@ impl Client {
         let who = format!("client {}: {asked:?} with {zxid} ({err})", self.name);
         match &asked.what {
             What::Data(path, watch) => self.read_is_true(world, &who, path, *watch, (zxid, err), OpCode::GetData, body),
-            What::Exists(path, watch) => self.read_is_true(world, &who, path, *watch, (zxid, err), OpCode::Exists, body),
+            What::Exists(path, watch) => {
+                self.read_is_true(world, &who, path, *watch, (zxid, err), OpCode::Exists, body)
+            }
             What::Children(path, watch) => {
                 self.read_is_true(world, &who, path, *watch, (zxid, err), OpCode::GetChildren2, body);
             }

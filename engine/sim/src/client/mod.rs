@@ -7,8 +7,8 @@ mod watches;
 
 use crate::plan::Plan;
 use crate::time::{MS, Time};
-use crate::world::World;
 use crate::world::ToClient;
+use crate::world::World;
 use ask::Asked;
 use ringkeeper_core::ids::{SessionId, Zxid};
 use ringkeeper_core::jute::{ConnectRequest, append_connect_request};

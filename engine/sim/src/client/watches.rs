@@ -78,7 +78,11 @@ impl Watching {
                 Some(zxid) => {
                     let mut triggers = check.changed(path, since, zxid).filter(|(_, what)| kind.is_triggered_by(*what));
                     let first = triggers.next().map(|(zxid, _)| zxid);
-                    assert_eq!(first, Some(zxid), "{event:?} of {path} (watched since {since}) is not the first change");
+                    assert_eq!(
+                        first,
+                        Some(zxid),
+                        "{event:?} of {path} (watched since {since}) is not the first change"
+                    );
                     let happened = check.changed(path, since, zxid).any(|(at, did)| at == zxid && did == what);
                     assert!(happened, "{event:?} of {path} at {zxid} has not happened");
                 }

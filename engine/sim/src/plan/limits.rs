@@ -110,6 +110,12 @@ impl Limits {
     /// The servers' snapshots. Nothing is read ahead: that would need a thread.
     #[must_use]
     pub fn snapshots(&self) -> SnapshotConfig {
-        SnapshotConfig { keep: self.keep, block_bytes: 1 << 10, rate: 0, read_ahead: false, ..SnapshotConfig::default() }
+        SnapshotConfig {
+            keep: self.keep,
+            block_bytes: 1 << 10,
+            rate: 0,
+            read_ahead: false,
+            ..SnapshotConfig::default()
+        }
     }
 }

@@ -53,7 +53,7 @@ impl World {
         self.queue.at(when, Event::ToClient(number));
     }
 
-    pub(super) fn to_server(&mut self, number: usize) {
+    pub(super) fn reaches_server(&mut self, number: usize) {
         let now = self.now;
         let wire = self.wires.get(number);
         let (at, conn, life) = (wire.server, wire.conn, wire.life);
@@ -77,7 +77,7 @@ impl World {
         self.wake(at);
     }
 
-    pub(super) fn to_client(&mut self, number: usize) {
+    pub(super) fn reaches_client(&mut self, number: usize) {
         let wire = self.wires.get(number);
         let Some((_, what)) = wire.to_client.pop_front() else { return };
         let name = wire.client;

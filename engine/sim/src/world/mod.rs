@@ -30,10 +30,15 @@ use wires::Wires;
 
 /// See the module.
 pub struct World {
+    /// What is run.
     pub plan: Plan,
+    /// The time.
     pub now: Time,
+    /// What has happened.
     pub trace: Trace,
+    /// How often what has happened.
     pub seen: Seen,
+    /// What must hold.
     pub check: Check,
     queue: Queue,
     servers: Vec<Server>,
@@ -105,8 +110,8 @@ impl World {
             Event::LinkLost(at, peer, generation) => self.link_lost(at, peer, generation),
             Event::Dial => self.dial(),
             Event::Healed(from, to) => self.healed(from, to),
-            Event::ToServer(wire) => self.to_server(wire),
-            Event::ToClient(wire) => self.to_client(wire),
+            Event::ToServer(wire) => self.reaches_server(wire),
+            Event::ToClient(wire) => self.reaches_client(wire),
             Event::Client(client) => self.client_acts(client),
             Event::Strike(index) => self.strike(index),
             Event::Room(at) => self.servers[at].disk.set_capacity(u64::MAX),

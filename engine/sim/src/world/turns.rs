@@ -177,7 +177,10 @@ impl World {
                 let last = recovered.summary.last;
                 self.trace.say(self.now, || format!("server {at} starts with {last}, {:?}", recovered.epochs));
                 let promised = &mut self.servers[at].promised;
-                assert!(recovered.epochs.accepted >= *promised, "server {at} has forgotten that it promised {promised:?}");
+                assert!(
+                    recovered.epochs.accepted >= *promised,
+                    "server {at} has forgotten that it promised {promised:?}"
+                );
                 *promised = recovered.epochs.accepted;
                 self.queue.at(self.now + self.rng.below(TICK), Event::Tick(at, life));
                 self.wake(at);
