@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::engine::Arrival;
+use crate::failover::FailoverArgs;
 use crate::keyspace::check_prefix;
 use crate::units::{parse_count, parse_duration, parse_size};
 use crate::workload::Mix;
@@ -16,8 +17,8 @@ use std::time::Duration;
 /// Keeper alike. Every command ends with a summary on standard output; progress goes to standard error.
 ///
 /// Exit status: 0 all went well; 1 it failed (no server, a lost connection, a breach of the protocol); 2 the command
-/// line is wrong; 3 it went through, but some operations were answered with an error code; 130 interrupted (what was
-/// measured until then is reported).
+/// line is wrong; 3 it went through, but some operations were answered with an error code; 4 a threshold of --fail-if was
+/// passed; 130 interrupted (what was measured until then is reported).
 #[derive(Debug, Parser)]
 #[command(name = "loadgen", version, max_term_width = 110)]
 pub struct Cli {
@@ -37,6 +38,11 @@ impl Cli {
             let what = format!("{threads} threads for {connections} connections: each thread needs one at least");
             Cli::command().error(ErrorKind::ArgumentConflict, what).exit();
         }
+        if let Command::Failover(args) = &cli.command
+            && let Err(what) = args.check()
+        {
+            Cli::command().error(ErrorKind::ArgumentConflict, what).exit();
+        }
         cli
     }
 }
@@ -47,6 +53,7 @@ pub enum Command {
     Run(RunArgs),
     Fill(FillArgs),
     Idle(IdleArgs),
+    Failover(FailoverArgs),
 }
 
 const RUN_EXAMPLES: &str = "\
@@ -255,7 +262,7 @@ pub struct OutputArgs {
     pub quiet: bool,
 }
 
-fn seconds<S: Serializer>(d: &Duration, s: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn seconds<S: Serializer>(d: &Duration, s: S) -> Result<S::Ok, S::Error> {
     s.serialize_f64(d.as_secs_f64())
 }
 
@@ -271,7 +278,7 @@ fn threads(text: &str) -> Result<usize, String> {
     within(text, 1, 1_024)
 }
 
-fn within(text: &str, low: u64, high: u64) -> Result<usize, String> {
+pub(crate) fn within(text: &str, low: u64, high: u64) -> Result<usize, String> {
     let n = parse_count(text)?;
     if (low..=high).contains(&n) { Ok(n as usize) } else { Err(format!("it must be within {low} and {high}")) }
 }
@@ -286,7 +293,7 @@ fn positive_count(text: &str) -> Result<u64, String> {
 /// Servers refuse frames of a mebibyte.
 const LARGEST_VALUE: usize = 1 << 20;
 
-fn value_size(text: &str) -> Result<usize, String> {
+pub(crate) fn value_size(text: &str) -> Result<usize, String> {
     match parse_size(text)? {
         n if n > LARGEST_VALUE => Err(format!("servers take at most {LARGEST_VALUE} bytes")),
         n => Ok(n),
@@ -298,11 +305,11 @@ fn ratio(text: &str) -> Result<f64, String> {
     if (0.0..=1.0).contains(&ratio) { Ok(ratio) } else { Err("it must be within 0 and 1".into()) }
 }
 
-fn prefix(text: &str) -> Result<String, String> {
+pub(crate) fn prefix(text: &str) -> Result<String, String> {
     check_prefix(text).map(|()| text.to_owned())
 }
 
-fn rate(text: &str) -> Result<f64, String> {
+pub(crate) fn rate(text: &str) -> Result<f64, String> {
     let rate: f64 = match parse_count(text) {
         Ok(n) => n as f64,
         Err(_) => text.parse().map_err(|_| format!("{text:?} is no number"))?,

@@ -2,13 +2,14 @@
 //!
 //! [`engine`] drives sessions from an event loop per thread; [`crew`] runs the loops and gathers what they count
 //! ([`stats`], [`totals`]); [`run`], [`fill`] and [`idle`] are the commands; [`results`] and [`report`] are what is
-//! handed to programs and to people. Nothing but the wire format is shared with the server.
+//! handed to programs and to people. [`failover`] is a command with sessions that survive their servers. Nothing but the wire format is shared with the server.
 
 mod cli;
 mod cpu;
 mod crew;
 mod engine;
 mod environment;
+mod failover;
 mod fill;
 mod idle;
 mod keyspace;
@@ -50,11 +51,13 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(args, &stop),
         Command::Fill(args) => fill::fill(args, &stop),
         Command::Idle(args) => idle::idle(args, &stop),
+        Command::Failover(args) => failover::failover(args, &stop),
     };
     match done {
         Ok(Exit::Fine) => ExitCode::SUCCESS,
         Ok(Exit::Failed) => ExitCode::FAILURE,
         Ok(Exit::ErrorReplies) => ExitCode::from(3),
+        Ok(Exit::PastThreshold) => ExitCode::from(4),
         Ok(Exit::Interrupted) => {
             eprintln!("loadgen: interrupted");
             ExitCode::from(INTERRUPTED)

@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! schema        1; rises when a field changes its meaning or goes
-//! command       run, fill, idle
+//! command       run, fill, idle, failover
 //! started_ms    wall clock, milliseconds since 1970
 //! settings      the command line as understood
 //! environment   of the machine that loadgen ran on
-//! result        see `Measured`; latencies in microseconds
+//! result        see `Measured`, and `failover::findings` for `failover`; latencies in microseconds
 //! ```
 
 use crate::crew::{Consumed, Outcome};
@@ -24,24 +24,24 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The whole document.
 #[derive(Debug, Serialize)]
-pub struct Document<Settings> {
+pub struct Document<Settings, Findings = Measured> {
     schema: u32,
     command: &'static str,
     started_ms: u64,
     settings: Settings,
     environment: Environment,
-    result: Measured,
+    result: Findings,
 }
 
-impl<Settings: Serialize> Document<Settings> {
+impl<Settings: Serialize, Findings: Serialize> Document<Settings, Findings> {
     /// A document of a measurement that began at `started`.
-    pub fn new(command: &'static str, started: SystemTime, settings: Settings, result: Measured) -> Self {
+    pub fn new(command: &'static str, started: SystemTime, settings: Settings, result: Findings) -> Self {
         let started_ms = started.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64);
         Document { schema: 1, command, started_ms, settings, environment: Environment::probe(), result }
     }
 
     /// What was measured.
-    pub fn result(&self) -> &Measured {
+    pub fn result(&self) -> &Findings {
         &self.result
     }
 
@@ -262,7 +262,8 @@ impl KindResult {
 }
 
 impl Percentiles {
-    fn new(histogram: &Histogram<u64>) -> Option<Percentiles> {
+    /// Of a histogram of nanoseconds; `None` if nothing is in it.
+    pub fn new(histogram: &Histogram<u64>) -> Option<Percentiles> {
         if histogram.is_empty() {
             return None;
         }

@@ -24,6 +24,8 @@ pub enum Exit {
     Failed,
     /// Some operations were answered with an error code.
     ErrorReplies,
+    /// A figure is worse than the user allows.
+    PastThreshold,
     /// By the user.
     Interrupted,
 }

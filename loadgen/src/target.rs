@@ -13,7 +13,11 @@ pub fn resolve(servers: &[String]) -> Result<Vec<SocketAddr>> {
     servers.iter().map(|server| resolve_one(server.trim())).collect()
 }
 
-fn resolve_one(server: &str) -> Result<SocketAddr> {
+/// Resolves one name.
+///
+/// # Errors
+/// If it is malformed or unknown.
+pub fn resolve_one(server: &str) -> Result<SocketAddr> {
     if server.is_empty() {
         bail!("a server's name is empty");
     }

@@ -65,6 +65,22 @@ pub enum Arrived<'a> {
     Farewell,
 }
 
+/// What a client needs to continue its session on another connection.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Identity {
+    session: i64,
+    passwd: Vec<u8>,
+    /// Newest zxid that the client has seen: a server that is behind it must not serve the client.
+    last_zxid: i64,
+}
+
+impl Identity {
+    /// Of a client that has no session.
+    fn none() -> Identity {
+        Identity { session: 0, passwd: vec![0; 16], last_zxid: 0 }
+    }
+}
+
 /// A connection.
 #[derive(Debug)]
 pub struct Connection {
@@ -78,7 +94,7 @@ pub struct Connection {
     pub in_flight: VecDeque<InFlight>,
     /// When the connection attempt began.
     pub began: Nanos,
-    session: i64,
+    identity: Identity,
     /// Session timeout: asked for, then granted.
     timeout: Nanos,
     out: Vec<u8>,
@@ -92,18 +108,26 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Begins to connect.
+    /// Begins to connect, to ask for a new session.
     ///
     /// # Errors
     /// What the kernel can tell at once.
     pub fn begin(server: SocketAddr, timeout: Nanos, now: Nanos) -> io::Result<Connection> {
+        Connection::resume(server, timeout, Identity::none(), now)
+    }
+
+    /// Begins to connect, to continue a session.
+    ///
+    /// # Errors
+    /// What the kernel can tell at once.
+    pub fn resume(server: SocketAddr, timeout: Nanos, identity: Identity, now: Nanos) -> io::Result<Connection> {
         Ok(Connection {
             stream: TcpStream::connect(server)?,
             state: State::Connecting,
             server,
             in_flight: VecDeque::new(),
             began: now,
-            session: 0,
+            identity,
             timeout,
             out: Vec::new(),
             written: 0,
@@ -132,10 +156,10 @@ impl Connection {
         self.stream.set_nodelay(true)?;
         let request = ConnectRequest {
             protocol_version: 0,
-            last_zxid_seen: 0,
+            last_zxid_seen: self.identity.last_zxid,
             timeout_ms: i32::try_from(self.timeout / 1_000_000).unwrap_or(i32::MAX),
-            session_id: 0,
-            passwd: Some(&[0; 16]),
+            session_id: self.identity.session,
+            passwd: Some(&self.identity.passwd),
             read_only: Some(false),
         };
         append_connect_request(&mut self.out, &request);
@@ -144,6 +168,11 @@ impl Connection {
         self.last_heard = now;
         self.flush()?;
         Ok(true)
+    }
+
+    /// What continues this session elsewhere.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
     }
 
     /// Where the next request of this connection is to be appended, and with which xid. Follow up with
@@ -250,11 +279,12 @@ impl Connection {
             return Ok(Arrived::Pong { sent });
         }
         if header.err == SESSION_EXPIRED {
-            return Err(Failure::SessionExpired { server: self.server.to_string(), session: self.session });
+            return Err(Failure::SessionExpired { server: self.server.to_string(), session: self.identity.session });
         }
         if header.xid != self.awaited_xid {
             return Err(self.breach(format!("reply to xid {} where xid {} is due", header.xid, self.awaited_xid)));
         }
+        self.identity.last_zxid = self.identity.last_zxid.max(header.zxid);
         if let Some(op) = self.in_flight.pop_front() {
             self.awaited_xid = following(self.awaited_xid);
             Ok(Arrived::Reply { op, err: header.err, body })
@@ -271,7 +301,8 @@ impl Connection {
         if response.timeout_ms <= 0 || response.session_id == 0 {
             return Err(Failure::SessionExpired { server: self.server.to_string(), session: response.session_id });
         }
-        self.session = response.session_id;
+        self.identity.session = response.session_id;
+        self.identity.passwd = response.passwd.to_vec();
         self.timeout = response.timeout_ms as Nanos * 1_000_000;
         self.state = State::Ready;
         Ok(Arrived::Session)

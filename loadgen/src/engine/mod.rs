@@ -11,22 +11,21 @@ mod failure;
 mod pacer;
 mod timer;
 
+pub use crate::op::OpKind;
+use crate::stats::Recorder;
 pub use clock::{Clock, Nanos, SECOND, nanos};
+pub use connection::{Arrived, Connection, Identity, InFlight, State};
 pub use drive::{Drive, Length};
 pub use failure::Failure;
-pub use pacer::{Arrival, Pacer};
-
-use crate::op::OpKind;
-use crate::stats::Recorder;
-use connection::{Arrived, Connection, State};
 use mio::event::Event;
 use mio::{Events, Interest, Poll, Token};
+pub use pacer::{Arrival, Pacer};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use timer::Timer;
+pub use timer::Timer;
 
 /// Handshakes under way at a time: fewer than the shortest usual listen backlog (ZooKeeper's 50).
 const HANDSHAKES: usize = 32;

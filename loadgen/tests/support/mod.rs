@@ -1,6 +1,7 @@
 //! What the tests share: a server that answers with canned replies, and loadgen as a child process.
 #![allow(dead_code, missing_docs, clippy::unwrap_used, reason = "each test uses a part; failing is what a test is for")]
 
+pub mod ensemble;
 pub mod null_server;
 
 use serde_json::Value;
@@ -33,19 +34,18 @@ impl Ran {
 
 /// Starts loadgen with these arguments (split at blanks) and a file for the JSON.
 pub fn start(arguments: &str) -> (Child, tempfile::NamedTempFile) {
+    start_with(&arguments.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+}
+
+/// Starts loadgen with these arguments and a file for the JSON.
+pub fn start_with(arguments: &[String]) -> (Child, tempfile::NamedTempFile) {
     let json = tempfile::NamedTempFile::new().unwrap();
-    let child = Command::new(env!("CARGO_BIN_EXE_loadgen"))
-        .args(arguments.split_whitespace())
-        .args(if arguments.starts_with("run") || arguments.starts_with("fill") || arguments.starts_with("idle") {
-            vec!["--json".to_owned(), json.path().display().to_string()]
-        } else {
-            Vec::new()
-        })
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
+    command.args(arguments);
+    if ["run", "fill", "idle", "failover"].iter().any(|name| arguments.first().is_some_and(|first| first == name)) {
+        command.arg("--json").arg(json.path());
+    }
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     (child, json)
 }
 

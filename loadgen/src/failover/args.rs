@@ -1,0 +1,195 @@
+//! The command line of `failover`.
+
+use super::fault::Kind;
+use super::servers::Server;
+use super::threshold::Threshold;
+use crate::cli::{prefix, rate, seconds, value_size, within};
+use crate::units::parse_duration;
+use clap::Args;
+use serde::{Serialize, Serializer};
+use std::path::PathBuf;
+use std::time::Duration;
+
+const EXAMPLES: &str = "\
+Examples:
+  Kill the leader of three servers on this machine ten times, and start it again each time as it was started before:
+      loadgen failover -s 127.0.0.1:2181,127.0.0.1:2182,127.0.0.1:2183
+
+  The leader stands still (SIGSTOP) instead of dying, as under a long garbage collection or a stuck hypervisor:
+      loadgen failover -s 127.0.0.1:2181,127.0.0.1:2182,127.0.0.1:2183 --fault pause --rounds 30
+
+  Servers on other machines, killed and started through ssh; systemd units named after the server's id:
+      loadgen failover -s 1=zk1:2181,2=zk2:2181,3=zk3:2181 \\
+          --fault-command 'ssh {host} systemctl kill -s KILL zk@{id}' --start-command 'ssh {host} systemctl start zk@{id}'
+
+  The leader is cut off from the others (its clients reach it all the same), and the cut is healed:
+      loadgen failover -s zk1,zk2,zk3 --fault-command 'ssh {host} iptables -A INPUT -p tcp --dport 2888:3888 -j DROP' \\
+          --start-command 'ssh {host} iptables -D INPUT -p tcp --dport 2888:3888 -j DROP'
+
+  In continuous integration: exit status 4 if a failover took too long, or if anybody noticed who should not have:
+      loadgen failover -s zk1,zk2,zk3 --restarts-itself --fault-command 'ssh {host} pkill -9 java' --rounds 20 \\
+          --fail-if 'write-gap.p99 > 2s' --fail-if 'survivor-losses > 0' --json failover.json
+
+What happens in a round: every client is connected to its own server, and writes and reads on a schedule that waits for
+nobody. At a random moment the fault befalls the leader. When every client has written again, and after --downtime at
+least, the server is started again (or goes on), still under load. Clients that lose their connection take their session
+to another server at once, and come home before the next round.
+
+What is measured: 'without a write' is the time from the last acknowledgement of a write before the fault to the first
+after it, over all clients. Each client's own gap is reported apart for clients of the surviving servers and for those of
+the server at fault; these have to find out first that it is gone, which takes two thirds of --session-timeout if it
+stands still. Both kinds of gap cannot be shorter than the distance of writes on the schedule ('before the fault').
+An operation in flight when its connection is lost is of unknown outcome: it counts neither as done nor as lost.
+
+At the end every write is read back from every server, after a sync. An acknowledged write that is missing anywhere fails
+the run, and so do servers that differ in writes of unknown outcome, and reads that do not find what the same client wrote.
+
+The placeholders of commands are {id}, {host}, {port}, {server} (address and port), and {pid} if the process is known.
+Figures for --fail-if: write-gap, steady-gap, return-gap, survivor-gap, displaced-gap and back with .p50, .p90, .p99 or .max;
+survivor-losses, survivor-unknown, losses, unknown, expired, errors.";
+
+/// Measures what clients notice when a server dies, stands still or is cut off
+///
+/// It finds the leader, does the damage, has the server started again, and does so for as many rounds as it is told. It
+/// needs nothing from the servers but the client protocol and the four-letter word srvr.
+#[derive(Clone, Debug, Args, Serialize)]
+#[command(after_long_help = EXAMPLES, after_help = "See `loadgen failover --help` for examples.")]
+pub struct FailoverArgs {
+    /// All servers of the ensemble, HOST:PORT or ID=HOST:PORT. The id is for commands; without it, servers count from 1.
+    #[arg(short, long, value_name = "[ID=]HOST:PORT,...", required = true, value_delimiter = ',')]
+    pub servers: Vec<Server>,
+    /// What happens to the server.
+    #[arg(long, value_enum, default_value_t = Kind::Kill)]
+    pub fault: Kind,
+    /// A command that does the damage, instead of a signal to a process of this machine.
+    #[arg(long, conflicts_with = "fault", value_name = "COMMAND")]
+    pub fault_command: Option<String>,
+    /// A command that starts the server, or undoes what the fault command did. Without it, a process that was killed is
+    /// started again with its own command line, environment and directory.
+    #[arg(long, value_name = "COMMAND")]
+    pub start_command: Option<String>,
+    /// Somebody else (systemd, Kubernetes) starts the server again: it is only waited for.
+    #[arg(long, conflicts_with = "start_command")]
+    pub restarts_itself: bool,
+    /// Whom it befalls.
+    #[arg(long, value_enum, default_value_t = Target::Leader)]
+    pub target: Target,
+    /// How often.
+    #[arg(short = 'n', long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub rounds: u32,
+    /// Clients of each server.
+    #[arg(short, long, default_value_t = 2, value_parser = clients, value_name = "N")]
+    pub clients: usize,
+    /// Writes per second, all clients together.
+    #[arg(long, default_value = "600", value_name = "PER_SECOND", value_parser = rate)]
+    pub write_rate: f64,
+    /// Reads per second, all clients together; 0 is none.
+    #[arg(long, default_value = "300", value_name = "PER_SECOND", value_parser = rate_or_none)]
+    pub read_rate: f64,
+    /// Load before the fault: the moment is drawn between this and twice this.
+    #[arg(long, default_value = "1s", value_parser = parse_duration, value_name = "TIME")]
+    #[serde(serialize_with = "seconds")]
+    pub lead: Duration,
+    /// The server is left alone at least so long.
+    #[arg(long, default_value = "1s", value_parser = parse_duration, value_name = "TIME")]
+    #[serde(serialize_with = "seconds")]
+    pub downtime: Duration,
+    /// Load after the server's return.
+    #[arg(long, default_value = "1s", value_parser = parse_duration, value_name = "TIME")]
+    #[serde(serialize_with = "seconds")]
+    pub settle: Duration,
+    /// What takes longer than this (a failover, a server's start) fails the run.
+    #[arg(long, default_value = "60s", value_parser = parse_duration, value_name = "TIME")]
+    #[serde(serialize_with = "seconds")]
+    pub patience: Duration,
+    /// Session timeout to ask for; the server may grant another.
+    #[arg(long, default_value = "6s", value_parser = parse_duration, value_name = "TIME")]
+    #[serde(serialize_with = "seconds")]
+    pub session_timeout: Duration,
+    /// Bytes of each value, at least: a value names its write. 4k is 4096.
+    #[arg(short, long, default_value = "100", value_parser = value_size, value_name = "BYTES")]
+    pub value_size: usize,
+    /// Path under which all nodes are made.
+    #[arg(long, default_value = "/loadgen", value_parser = prefix, value_name = "PATH")]
+    pub prefix: String,
+    /// Leave the nodes when all is done.
+    #[arg(long)]
+    pub keep: bool,
+    /// Seed of the moments of the faults. [default: from the clock, reported]
+    #[arg(long, value_name = "N")]
+    #[serde(skip)]
+    pub seed: Option<u64>,
+    /// Exit with status 4 if a figure is above its bound; may be given several times.
+    #[arg(long, value_name = "FIGURE > BOUND")]
+    #[serde(serialize_with = "texts")]
+    pub fail_if: Vec<Threshold>,
+    /// Write settings, environment and results to this file as JSON; `-` is standard output, without the summary.
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
+    pub json: Option<PathBuf>,
+    /// Write the latencies to this file as an HdrHistogram log.
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
+    pub hdr: Option<PathBuf>,
+    /// No progress, only the summary.
+    #[arg(short, long)]
+    #[serde(skip)]
+    pub quiet: bool,
+}
+
+/// Whom a fault befalls.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Target {
+    /// The leader.
+    Leader,
+    /// One of the others, drawn anew in each round.
+    Follower,
+}
+
+impl FailoverArgs {
+    /// What happens to the server.
+    pub fn kind(&self) -> Kind {
+        if self.fault_command.is_some() { Kind::Command } else { self.fault }
+    }
+
+    /// What no single flag can tell.
+    ///
+    /// # Errors
+    /// Why these flags make no sense together.
+    pub fn check(&self) -> Result<(), String> {
+        if self.servers.len() < 3 {
+            let n = self.servers.len();
+            return Err(format!(
+                "--servers names {n}: an ensemble that survives a fault has three at least; name all of them"
+            ));
+        }
+        for (at, server) in self.servers.iter().enumerate() {
+            if self.servers[..at].iter().any(|other| other.address == server.address) {
+                return Err(format!("--servers names {server} twice"));
+            }
+        }
+        if self.fault_command.is_some() && self.start_command.is_none() && !self.restarts_itself {
+            return Err("--fault-command needs a --start-command that undoes it, or --restarts-itself".into());
+        }
+        if self.fault == Kind::Pause && (self.start_command.is_some() || self.restarts_itself) {
+            return Err("--fault pause is ended by SIGCONT: there is nothing to start".into());
+        }
+        if self.downtime >= self.patience {
+            return Err("--downtime must be shorter than --patience".into());
+        }
+        Ok(())
+    }
+}
+
+fn clients(text: &str) -> Result<usize, String> {
+    within(text, 1, 1_000)
+}
+
+fn rate_or_none(text: &str) -> Result<f64, String> {
+    if text.trim() == "0" { Ok(0.0) } else { rate(text) }
+}
+
+fn texts<S: Serializer>(thresholds: &[Threshold], s: S) -> Result<S::Ok, S::Error> {
+    s.collect_seq(thresholds.iter().map(ToString::to_string))
+}

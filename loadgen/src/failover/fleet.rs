@@ -1,0 +1,194 @@
+//! All clients and their event loop, in one thread that sleeps most of the time.
+
+use super::client::{Books, Client, Dialling, Due};
+use super::ledger::Ledger;
+use super::tape::Tape;
+use crate::engine::{Arrival, Clock, Failure, Nanos, Pacer, SECOND, Timer};
+use crate::op::OpKind;
+use crate::random::Random;
+use mio::{Events, Poll, Token};
+use std::io;
+use std::time::Duration;
+
+/// Longest sleep: how quickly an interrupt is noticed.
+const NAP: Duration = Duration::from_millis(50);
+const TIMER: Token = Token(usize::MAX);
+const EVENTS: usize = 256;
+/// Bytes read at a time.
+const SCRATCH: usize = 64 << 10;
+/// How long sessions get to close.
+const FAREWELL: Nanos = SECOND;
+
+/// What is asked, whatever the servers do.
+#[derive(Clone, Copy, Debug)]
+pub struct Rates {
+    /// Writes per second, all clients together.
+    pub writes: f64,
+    /// Reads per second, all clients together.
+    pub reads: f64,
+}
+
+/// The schedule of a round: equal distances, the clients in turn. (Random arrivals would be gaps of their own.)
+#[derive(Debug)]
+struct Schedule {
+    kind: OpKind,
+    pacer: Pacer,
+    turn_of: usize,
+}
+
+impl Schedule {
+    fn new(kind: OpKind, rate: f64, origin: Nanos) -> Option<Schedule> {
+        let pacer = || Pacer::new(Arrival::Fixed, rate, 0, 1, origin, Random::new(0));
+        (rate > 0.0).then(|| Schedule { kind, pacer: pacer(), turn_of: 0 })
+    }
+}
+
+/// The clients.
+#[derive(Debug)]
+pub struct Fleet {
+    poll: Poll,
+    events: Events,
+    timer: Timer,
+    clock: Clock,
+    dialling: Dialling,
+    clients: Vec<Client>,
+    schedules: Vec<Schedule>,
+    scratch: Vec<u8>,
+    ledger: Ledger,
+    tape: Tape,
+}
+
+impl Fleet {
+    /// `per_server` clients for each server. They connect as time passes.
+    ///
+    /// # Errors
+    /// Those of epoll and of the timer.
+    pub fn new(dialling: Dialling, per_server: usize, ledger: Ledger, clock: Clock) -> Result<Fleet, Failure> {
+        let local = |what| move |cause| Failure::Local { what, cause };
+        let poll = Poll::new().map_err(local("epoll"))?;
+        let timer = Timer::new(poll.registry(), TIMER).map_err(local("timer"))?;
+        let servers = dialling.servers.len();
+        let clients = (0..servers * per_server).map(|number| Client::new(number, number % servers)).collect();
+        Ok(Fleet {
+            poll,
+            events: Events::with_capacity(EVENTS),
+            timer,
+            clock,
+            dialling,
+            clients,
+            schedules: Vec::new(),
+            scratch: vec![0; SCRATCH],
+            ledger,
+            tape: Tape::default(),
+        })
+    }
+
+    /// The time.
+    pub fn now(&self) -> Nanos {
+        self.clock.now()
+    }
+
+    /// The clients.
+    pub fn clients(&self) -> &[Client] {
+        &self.clients
+    }
+
+    /// The load begins at `origin`.
+    pub fn begin_load(&mut self, rates: Rates, origin: Nanos) {
+        let between = |rate: f64| if rate > 0.0 { (SECOND as f64 / rate / 2.0) as Nanos } else { 0 };
+        let writes = Schedule::new(OpKind::Create, rates.writes, origin);
+        let reads = Schedule::new(OpKind::Get, rates.reads, origin + between(rates.reads));
+        self.schedules = writes.into_iter().chain(reads).collect();
+    }
+
+    /// Nothing more is asked.
+    pub fn end_load(&mut self) {
+        self.schedules.clear();
+    }
+
+    /// What the clients saw since this was last called.
+    pub fn take_tape(&mut self) -> Tape {
+        std::mem::take(&mut self.tape)
+    }
+
+    /// All clients go to their own servers.
+    pub fn go_home(&mut self) {
+        self.clients.iter_mut().for_each(Client::go_home);
+    }
+
+    /// From now on clients go to other servers when they lose their own.
+    pub fn may_leave(&mut self) {
+        self.clients.iter_mut().for_each(Client::may_leave);
+    }
+
+    /// Gives up what is unanswered.
+    pub fn give_up(&mut self) {
+        let mut books = Books { ledger: &mut self.ledger, tape: &mut self.tape };
+        self.clients.iter_mut().for_each(|client| client.give_up(&mut books));
+    }
+
+    /// Sends what is due, waits for something to happen, at most until `until`, and attends to it.
+    ///
+    /// # Errors
+    /// A breach of the protocol, and what this machine does not give.
+    pub fn pass(&mut self, until: Nanos) -> Result<(), Failure> {
+        let now = self.clock.now();
+        self.hand_out(now);
+        let mut books = Books { ledger: &mut self.ledger, tape: &mut self.tape };
+        for client in &mut self.clients {
+            client.tend(&self.dialling, self.poll.registry(), now, &mut books)?;
+        }
+        self.sleep(until)?;
+        self.attend()
+    }
+
+    /// Gives operations that are due to their clients, connected or not.
+    fn hand_out(&mut self, now: Nanos) {
+        for schedule in &mut self.schedules {
+            while schedule.pacer.next() <= now {
+                let intended = schedule.pacer.take();
+                self.tape.late = self.tape.late.max(now - intended);
+                self.clients[schedule.turn_of].take(Due { kind: schedule.kind, intended });
+                schedule.turn_of = (schedule.turn_of + 1) % self.clients.len();
+            }
+        }
+    }
+
+    fn sleep(&mut self, until: Nanos) -> Result<(), Failure> {
+        let due = self.schedules.iter().map(|schedule| schedule.pacer.next());
+        let wake = self.clients.iter().map(Client::wake).chain(due).fold(until, Nanos::min);
+        let left = self.clock.until(wake);
+        let mut timeout = NAP;
+        if left.is_zero() {
+            timeout = Duration::ZERO;
+        } else if left < NAP {
+            let set = self.timer.set(self.clock.now(), wake);
+            set.map_err(|cause| Failure::Local { what: "timer", cause })?;
+        }
+        match self.poll.poll(&mut self.events, Some(timeout)) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => Ok(()),
+            other => other.map_err(|cause| Failure::Local { what: "epoll", cause }),
+        }
+    }
+
+    fn attend(&mut self) -> Result<(), Failure> {
+        let mut books = Books { ledger: &mut self.ledger, tape: &mut self.tape };
+        for event in self.events.iter().filter(|event| event.token() != TIMER) {
+            let client = &mut self.clients[event.token().0];
+            client.serve(&self.dialling, &mut self.scratch, self.clock, &mut books)?;
+        }
+        Ok(())
+    }
+
+    /// Closes all sessions. Servers that do not answer within a second are left alone.
+    pub fn close(mut self) -> Ledger {
+        self.end_load();
+        self.clients.iter_mut().for_each(Client::say_goodbye);
+        let deadline = self.clock.now() + FAREWELL;
+        while self.clients.iter().any(Client::is_closing) && self.clock.now() < deadline {
+            // Whatever a server does to a session that is being given up is of no interest.
+            let _ = self.pass(deadline);
+        }
+        self.ledger
+    }
+}

@@ -1,0 +1,274 @@
+//! `loadgen failover`: what clients notice when a server dies, stands still or is cut off.
+//!
+//! Pure, and tested alone: [`ledger`] (what became of each write), [`gaps`], [`findings`] (from what happened to figures),
+//! [`threshold`], and the comparison in [`verify`]. The rest does what they need: [`fleet`] and [`client`] hold sessions that
+//! survive their servers, [`fault`] and [`process`] do the damage and undo it, [`words`] finds the leader, and [`round`] puts
+//! these in an order.
+
+mod args;
+mod client;
+mod errand;
+mod fault;
+mod findings;
+mod fleet;
+mod gaps;
+mod hdr;
+mod ledger;
+mod process;
+mod report;
+mod round;
+mod servers;
+mod tape;
+mod threshold;
+mod tree;
+mod verify;
+mod words;
+
+pub use args::FailoverArgs;
+
+use crate::cpu;
+use crate::engine::{Clock, Options, Stop, nanos};
+use crate::keyspace::KeySpace;
+use crate::random::Random;
+use crate::results::{Document, Status};
+use crate::run::{Exit, seed_from};
+use anyhow::{Context, Result};
+use args::Target;
+use client::Dialling;
+use errand::Errand;
+use fault::Method;
+use findings::{Findings, Gathering};
+use fleet::{Fleet, Rates};
+use ledger::Ledger;
+use round::{Plan, Played, Round};
+use serde::Serialize;
+use servers::Server;
+use std::process::Child;
+use std::time::{Duration, SystemTime};
+use tree::Gardener;
+use verify::Verification;
+
+/// How long an ensemble gets to show that it is healthy, before anything is begun.
+const FIRST_LOOK: Duration = Duration::from_secs(5);
+/// Operations in flight while writes are read back and removed.
+const DEPTH: usize = 64;
+
+#[derive(Serialize)]
+struct Settings<'a> {
+    #[serde(flatten)]
+    args: &'a FailoverArgs,
+    seed: u64,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// What kept it from beginning at all.
+pub fn failover(args: &FailoverArgs, stop: &Stop) -> Result<Exit> {
+    let started = SystemTime::now();
+    let seed = args.seed.unwrap_or_else(|| seed_from(started));
+    let run = (seed_from(started) >> 8) as u32;
+    let mut campaign = Campaign::begin(args, run, seed, stop)?;
+    let failures: Vec<String> = campaign.rounds().err().iter().map(|error| format!("{error:#}")).collect();
+    let (found, histograms) = campaign.end(failures);
+    if let Some(path) = &args.hdr {
+        hdr::write(path, &histograms, started)?;
+    }
+    publish(args, seed, started, found)
+}
+
+/// Prints the summary, writes the document, and judges.
+fn publish(args: &FailoverArgs, seed: u64, started: SystemTime, found: Findings) -> Result<Exit> {
+    let passed: Vec<String> = args.fail_if.iter().filter_map(|threshold| threshold.passed_by(&found)).collect();
+    let exit = match found.status {
+        Status::Failed => Exit::Failed,
+        Status::Interrupted => Exit::Interrupted,
+        Status::Complete if !passed.is_empty() => Exit::PastThreshold,
+        Status::Complete => Exit::Fine,
+    };
+    let document = Document::new("failover", started, Settings { args, seed }, found);
+    if args.json.as_ref().is_none_or(|path| path.as_os_str() != "-") {
+        print!("{}", report::summary(&report::title(args), document.result()));
+    }
+    if let Some(path) = &args.json {
+        document.write(path)?;
+    }
+    for what in passed {
+        eprintln!("loadgen: past the threshold {what}");
+    }
+    Ok(exit)
+}
+
+/// A run.
+struct Campaign<'a> {
+    args: &'a FailoverArgs,
+    servers: Vec<Server>,
+    method: Method,
+    keys: KeySpace,
+    clock: Clock,
+    stop: &'a Stop,
+    fleet: Fleet,
+    random: Random,
+    gathering: Gathering,
+    /// Servers that were started by us. They go on when loadgen has ended.
+    processes: Vec<Child>,
+    /// Processor time and clock when the load began.
+    since: (f64, u64),
+}
+
+impl<'a> Campaign<'a> {
+    /// Looks at the ensemble and makes the nodes that are needed.
+    fn begin(args: &'a FailoverArgs, run: u32, seed: u64, stop: &'a Stop) -> Result<Campaign<'a>> {
+        let servers = servers::number(&args.servers);
+        let keys = KeySpace::new(&args.prefix, 1, 1)?;
+        let method = Method {
+            kind: args.kind(),
+            fault_command: args.fault_command.clone(),
+            start_command: args.start_command.clone(),
+            restarts_itself: args.restarts_itself,
+            patience: args.patience,
+        };
+        let leader = words::await_leader(&servers, FIRST_LOOK, stop)?;
+        // Whatever keeps the fault from being set off is said before anything is written.
+        for server in &servers {
+            method.aim(server)?;
+        }
+        let clock = Clock::start();
+        let clients = args.clients * servers.len();
+        let ledger = Ledger::new(&args.prefix, run, clients, args.value_size);
+        let mut gardener = Gardener::hire(servers[leader].address, options(args), clock, args.quiet)?;
+        gardener.plant(&keys, &ledger, clients)?;
+        gardener.dismiss();
+        let dialling = Dialling {
+            servers: servers.iter().map(|server| server.address).collect(),
+            session_timeout: nanos(args.session_timeout),
+        };
+        let fleet = Fleet::new(dialling, args.clients, ledger, clock)?;
+        let since = (cpu::own().total_us(), clock.now());
+        let (random, gathering) = (Random::new(seed), Gathering::default());
+        Ok(Campaign {
+            args,
+            servers,
+            method,
+            keys,
+            clock,
+            stop,
+            fleet,
+            random,
+            gathering,
+            processes: Vec::new(),
+            since,
+        })
+    }
+
+    /// Plays all rounds.
+    fn rounds(&mut self) -> Result<()> {
+        for number in 1..=self.args.rounds {
+            if self.stop.is_set() {
+                break;
+            }
+            let played = match self.round() {
+                Ok(Some(played)) => played,
+                Ok(None) => break,
+                // Cut short in the middle of things: that is no failure of the servers.
+                Err(_) if self.stop.is_set() => break,
+                Err(error) => return Err(error.context(format!("round {number}"))),
+            };
+            let line =
+                report::line(number as usize, self.args.rounds, self.gathering.add(&played.record, &self.servers));
+            if !self.args.quiet {
+                eprintln!("{line}");
+            }
+            self.processes.extend(played.process);
+            if let Some(failure) = played.failure {
+                return Err(anyhow::Error::msg(failure).context(format!("round {number}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// One round; `None` if it was interrupted before its fault.
+    fn round(&mut self) -> Result<Option<Played>> {
+        // Those that were killed again are not to stay as zombies.
+        self.processes.retain_mut(|process| matches!(process.try_wait(), Ok(None)));
+        let leader = self.leader()?;
+        let target = match self.args.target {
+            Target::Leader => leader,
+            Target::Follower => {
+                let others = self.servers.len() as u64 - 1;
+                (leader + 1 + self.random.below(others) as usize) % self.servers.len()
+            }
+        };
+        let fault = self.method.aim(&self.servers[target])?;
+        let args = self.args;
+        let plan = Plan {
+            rates: Rates { writes: args.write_rate, reads: args.read_rate },
+            lead: nanos(args.lead),
+            downtime: nanos(args.downtime),
+            settle: nanos(args.settle),
+            patience: nanos(args.patience),
+        };
+        let mut round = Round { fleet: &mut self.fleet, plan, stop: self.stop };
+        round.gather()?;
+        if self.stop.is_set() { Ok(None) } else { round.play(fault, leader, target, &mut self.random) }
+    }
+
+    /// Waits for a healthy ensemble, while the sessions are kept alive.
+    fn leader(&mut self) -> Result<usize> {
+        let (servers, patience, stop) = (self.servers.clone(), self.args.patience, self.stop.clone());
+        let looking = Errand::begin(move || words::await_leader(&servers, patience, &stop));
+        loop {
+            if let Some(found) = looking.outcome() {
+                return found;
+            }
+            self.fleet.pass(self.fleet.now() + GLANCE)?;
+        }
+    }
+
+    /// Reads everything back, removes it, and draws the conclusions.
+    fn end(self, mut failures: Vec<String>) -> (Findings, findings::Latencies<hdrhistogram::Histogram<u64>>) {
+        let interrupted = self.stop.is_set();
+        let (cpu_us, began) = self.since;
+        let busy = (cpu::own().total_us() - cpu_us) * 1e3 / (self.clock.now() - began).max(1) as f64;
+        let ledger = self.fleet.close();
+        let mut holdings = Vec::new();
+        for server in &self.servers {
+            match verify::read_back(&ledger, server.address, &options(self.args), self.clock) {
+                Ok(held) => holdings.push((server.to_string(), held)),
+                Err(failure) => failures.push(format!("cannot read back: {failure}")),
+            }
+        }
+        let verification = (!holdings.is_empty()).then(|| Verification::of(&ledger, &holdings));
+        // What is wrong is left to be looked at.
+        let fine = failures.is_empty() && verification.as_ref().is_some_and(|found| found.breaches.is_empty());
+        if fine && !self.args.keep {
+            let clients = self.args.clients * self.servers.len();
+            let cleared = Gardener::hire(self.servers[0].address, options(self.args), self.clock, self.args.quiet)
+                .and_then(|mut gardener| {
+                    gardener.clear(&self.keys, &ledger, clients)?;
+                    gardener.dismiss();
+                    Ok(())
+                });
+            if let Err(failure) = cleared.context("removing nodes") {
+                eprintln!("loadgen: {failure:#}");
+            }
+        } else {
+            eprintln!("loadgen: the nodes under {} are still there", ledger.root());
+        }
+        let histograms = self.gathering.histograms().clone();
+        (self.gathering.conclude(failures, interrupted, verification, busy), histograms)
+    }
+}
+
+/// How often what goes on beside the clients is looked at.
+const GLANCE: u64 = 10_000_000;
+
+/// How sessions are held that do not have to survive.
+fn options(args: &FailoverArgs) -> Options {
+    Options {
+        depth: DEPTH,
+        session_timeout: nanos(args.session_timeout.max(Duration::from_secs(10))),
+        connect_timeout: nanos(Duration::from_secs(10)),
+        tolerate_loss: false,
+    }
+}
