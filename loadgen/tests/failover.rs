@@ -104,8 +104,9 @@ fn an_acknowledged_write_that_is_lost_fails_the_run() {
 #[test]
 fn an_interrupt_sets_the_server_going_and_reports_what_there_is() {
     let Some(ensemble) = Ensemble::start() else { return };
-    let line = format!("failover -s {} -n 1000 --fault pause {SHORT} --downtime 50s", ensemble.addresses());
-    let running = start(&line);
+    // Nothing but the interrupt ends this pause while the test waits.
+    let flags = "--fault pause --lead 200ms --downtime 50s --session-timeout 1s";
+    let running = start(&format!("failover -s {} {flags}", ensemble.addresses()));
     await_that("a paused server", || ensemble.processes().iter().any(|(_, state)| *state == 'T'));
     signal(&running.0, libc::SIGINT);
     let ran = finish(running).expect(130);

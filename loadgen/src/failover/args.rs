@@ -64,8 +64,9 @@ pub struct FailoverArgs {
     /// A command that does the damage, instead of a signal to a process of this machine.
     #[arg(long, conflicts_with = "fault", value_name = "COMMAND")]
     pub fault_command: Option<String>,
-    /// A command that starts the server, or undoes what the fault command did. Without it, a process that was killed is
-    /// started again with its own command line, environment and directory.
+    /// A command that starts the server, or undoes what the fault command did. It may end, or be the server itself; what it
+    /// prints is not shown. Without it, a process that was killed is started again with its own command line, environment
+    /// and directory.
     #[arg(long, value_name = "COMMAND")]
     pub start_command: Option<String>,
     /// Somebody else (systemd, Kubernetes) starts the server again: it is only waited for.

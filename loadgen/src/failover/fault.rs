@@ -130,19 +130,21 @@ impl Fault {
         self.set_off = false;
         let (address, patience) = (self.server.address, self.method.patience);
         let command = self.method.start_command.as_deref().map(|template| self.command(template));
-        let start = self.start.take();
+        let (start, what) = (self.start.take(), command.clone());
         Ok(Errand::begin(move || {
             let mut child = match (start, command) {
                 (Some(start), _) => Some(start.again()?),
-                (None, Some(command)) => Some(shell(&command)?),
+                // It may be the server itself, which must not hold on to our standard error when we have ended.
+                (None, Some(command)) => Some(shell(&command, Stdio::null())?),
                 (None, None) => None,
             };
+            let what = what.unwrap_or_else(|| "its own command line".into());
             let began = Instant::now();
             while !words::role(address).serves() {
                 if let Some(status) = child.as_mut().and_then(|child| child.try_wait().ok().flatten())
                     && !status.success()
                 {
-                    bail!("{address} was not started again: {status}");
+                    bail!("{address} was not started again: {what} ended with {status}");
                 }
                 let limit = if stop.is_set() { patience.min(HASTE) } else { patience };
                 if began.elapsed() > limit {
@@ -185,14 +187,14 @@ fn await_end(pid: u32, patience: Duration) -> Result<()> {
 }
 
 /// A command in a process group of its own: an interrupt from the terminal is not for what it starts.
-fn shell(command: &str) -> Result<Child> {
+fn shell(command: &str, stderr: Stdio) -> Result<Child> {
     let mut sh = Command::new("sh");
-    sh.args(["-c", command]).stdin(Stdio::null()).stdout(Stdio::null()).process_group(0);
+    sh.args(["-c", command]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr).process_group(0);
     sh.spawn().with_context(|| format!("cannot run {command:?}"))
 }
 
 fn run_to_its_end(command: &str, patience: Duration) -> Result<()> {
-    let mut child = shell(command)?;
+    let mut child = shell(command, Stdio::inherit())?;
     let deadline = Instant::now() + patience;
     loop {
         match child.try_wait()? {
