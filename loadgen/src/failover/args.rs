@@ -23,8 +23,9 @@ Examples:
           --fault-command 'ssh {host} systemctl kill -s KILL zk@{id}' --start-command 'ssh {host} systemctl start zk@{id}'
 
   The leader is cut off from the others (its clients reach it all the same), and the cut is healed:
-      loadgen failover -s zk1,zk2,zk3 --fault-command 'ssh {host} iptables -A INPUT -p tcp --dport 2888:3888 -j DROP' \\
-          --start-command 'ssh {host} iptables -D INPUT -p tcp --dport 2888:3888 -j DROP'
+      loadgen failover -s zk1,zk2,zk3 \\
+          --fault-command 'ssh {host} iptables -A INPUT -p tcp -m multiport --ports 2888,3888 -j DROP' \\
+          --start-command 'ssh {host} iptables -D INPUT -p tcp -m multiport --ports 2888,3888 -j DROP'
 
   In continuous integration: exit status 4 if a failover took too long, or if anybody noticed who should not have:
       loadgen failover -s zk1,zk2,zk3 --restarts-itself --fault-command 'ssh {host} pkill -9 java' --rounds 20 \\
@@ -39,7 +40,8 @@ What is measured: 'without a write' is the time from the last acknowledgement of
 after it, over all clients. Each client's own gap is reported apart for clients of the surviving servers and for those of
 the server at fault; these have to find out first that it is gone, which takes two thirds of --session-timeout if it
 stands still. Both kinds of gap cannot be shorter than the distance of writes on the schedule ('before the fault').
-An operation in flight when its connection is lost is of unknown outcome: it counts neither as done nor as lost.
+An operation in flight when its connection is lost is of unknown outcome: it counts neither as done nor as lost, and has
+no latency.
 
 At the end every write is read back from every server, after a sync. An acknowledged write that is missing anywhere fails
 the run, and so do servers that differ in writes of unknown outcome, and reads that do not find what the same client wrote.
@@ -60,6 +62,7 @@ pub struct FailoverArgs {
     pub servers: Vec<Server>,
     /// What happens to the server.
     #[arg(long, value_enum, default_value_t = Kind::Kill)]
+    #[serde(skip)]
     pub fault: Kind,
     /// A command that does the damage, instead of a signal to a process of this machine.
     #[arg(long, conflicts_with = "fault", value_name = "COMMAND")]

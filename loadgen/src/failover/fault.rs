@@ -5,7 +5,7 @@ use super::process::{self, Start};
 use super::servers::Server;
 use super::words;
 use crate::engine::Stop;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use serde::Serialize;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
@@ -84,14 +84,15 @@ impl Method {
     /// # Errors
     /// If its process cannot be found, or it cannot be seen how to start it again.
     pub fn aim(&self, server: &Server) -> Result<Fault> {
-        const HINT: &str = "--fault-command and --start-command reach servers elsewhere (see --help)";
         let mut fault = Fault { method: self.clone(), server: server.clone(), pid: None, start: None, set_off: false };
         if self.signals() {
-            let pid = process::listening_on(server.address).context(HINT)?;
+            let elsewhere = "--fault-command and --start-command reach servers elsewhere (see --help)";
+            let pid = process::listening_on(server.address).map_err(|error| anyhow!("{error:#}; {elsewhere}"))?;
             fault.pid = Some(pid);
             let ends = self.kind != Kind::Pause;
             if ends && self.start_command.is_none() && !self.restarts_itself {
-                fault.start = Some(Start::of(pid).context("give --start-command, or --restarts-itself")?);
+                let start = Start::of(pid).map_err(|error| anyhow!("{error:#}; give --start-command"))?;
+                fault.start = Some(start);
             }
         }
         Ok(fault)

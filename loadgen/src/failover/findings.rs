@@ -38,6 +38,8 @@ pub struct Findings {
     pub survivors: Troubles,
     /// Clients of the server that the fault befell.
     pub displaced: Troubles,
+    /// Connections lost between rounds, when nothing was asked and nothing was broken.
+    pub lost_between: u64,
     /// Latencies, from the intended time.
     pub latency_us: Latencies<Option<Percentiles>>,
     /// What was read back at the end; `None` if no server could be read.
@@ -83,6 +85,8 @@ pub struct RoundFindings {
     pub survivors: Troubles,
     /// The others'.
     pub displaced: Troubles,
+    /// Connections lost since the round before.
+    pub lost_between: u64,
     /// Loadgen's own lateness.
     pub late_ms: f64,
 }
@@ -216,6 +220,7 @@ impl RoundFindings {
             displaced_gap_ms: gaps_of(false),
             survivors: record.troubles(true),
             displaced: record.troubles(false),
+            lost_between: record.lost_between,
             late_ms: ms(record.tape.late),
         }
     }
@@ -342,6 +347,7 @@ impl Gathering {
             back_ms: some(|round| round.back_ms),
             survivors: sum(|round| &round.survivors),
             displaced: sum(|round| &round.displaced),
+            lost_between: rounds.iter().map(|round| round.lost_between).sum(),
             latency_us: Latencies {
                 steady_writes: Percentiles::new(&h.steady_writes),
                 steady_reads: Percentiles::new(&h.steady_reads),

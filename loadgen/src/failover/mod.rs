@@ -57,6 +57,7 @@ const DEPTH: usize = 64;
 struct Settings<'a> {
     #[serde(flatten)]
     args: &'a FailoverArgs,
+    fault: fault::Kind,
     seed: u64,
 }
 
@@ -86,7 +87,7 @@ fn publish(args: &FailoverArgs, seed: u64, started: SystemTime, found: Findings)
         Status::Complete if !passed.is_empty() => Exit::PastThreshold,
         Status::Complete => Exit::Fine,
     };
-    let document = Document::new("failover", started, Settings { args, seed }, found);
+    let document = Document::new("failover", started, Settings { args, fault: args.kind(), seed }, found);
     if args.json.as_ref().is_none_or(|path| path.as_os_str() != "-") {
         print!("{}", report::summary(&report::title(args), document.result()));
     }

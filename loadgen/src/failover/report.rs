@@ -64,6 +64,9 @@ pub fn summary(title: &str, found: &Findings) -> String {
     text.push('\n');
     troubles(&mut text, "clients of surviving servers", &found.survivors);
     troubles(&mut text, "clients of the server at fault", &found.displaced);
+    if found.lost_between > 0 {
+        let _ = writeln!(text, "between rounds: {} connections lost", count(found.lost_between as f64));
+    }
     verification(&mut text, found);
     let late = ms(found.late_ms);
     let _ = writeln!(text, "loadgen handed operations out at most {late} late; it used {:.2} cores", found.own_cores);
@@ -118,6 +121,11 @@ fn latencies(text: &mut String, found: &Findings) {
         if let Some(p) = p {
             row(text, name, percentiles(&p));
         }
+    }
+    if found.survivors.with(&found.displaced).unknown_writes > 0 {
+        text.push_str(
+            "(operations that were answered; what was in flight when its connection was lost has no latency)\n",
+        );
     }
 }
 

@@ -53,6 +53,8 @@ pub struct Record {
     pub placed: Vec<usize>,
     /// Clients of which no write was acknowledged after the fault.
     pub unrecovered: Vec<usize>,
+    /// Connections lost since the last round, when nothing was asked.
+    pub lost_between: u64,
     /// What the clients saw.
     pub tape: Tape,
 }
@@ -110,8 +112,7 @@ impl Round<'_> {
         random: &mut Random,
     ) -> Result<Option<Played>> {
         self.fleet.may_leave();
-        // What the clients saw while they gathered is not of this round.
-        drop(self.fleet.take_tape());
+        let lost_between = self.fleet.take_tape().losses.len() as u64;
         let began = self.fleet.now() + RUN_UP;
         self.fleet.begin_load(self.plan.rates, began);
         let lead = self.plan.lead + random.below(self.plan.lead.max(1));
@@ -120,7 +121,7 @@ impl Round<'_> {
             self.finish()?;
             return Ok(None);
         }
-        let mut record = Record { target, leader, began, ..Record::default() };
+        let mut record = Record { target, leader, began, lost_between, ..Record::default() };
         record.placed = self.fleet.clients().iter().map(Client::at).collect();
         record.fault = self.fleet.now();
         let striking = fault.set_off()?;

@@ -26,7 +26,7 @@ const PERCENTILES: [(&str, Percentile); 4] =
 const COUNTS: [(&str, Count); 6] = [
     ("survivor-losses", |found| found.survivors.connections_lost),
     ("survivor-unknown", |found| found.survivors.unknown_writes),
-    ("losses", |found| found.survivors.with(&found.displaced).connections_lost),
+    ("losses", |found| found.survivors.with(&found.displaced).connections_lost + found.lost_between),
     ("unknown", |found| found.survivors.with(&found.displaced).unknown_writes),
     ("expired", |found| found.survivors.with(&found.displaced).sessions_expired),
     ("errors", |found| found.survivors.with(&found.displaced).errors.values().sum()),

@@ -37,6 +37,7 @@ fn record() -> Record {
         ended: 2_990 * MS,
         placed: vec![0, 1, 2],
         unrecovered: Vec::new(),
+        lost_between: 1,
         tape: Tape {
             samples,
             losses: vec![loss],
@@ -113,7 +114,7 @@ fn rounds_are_gathered() {
     assert_eq!(found.status, Status::Complete);
     assert_eq!((found.write_gap_ms.count, found.survivor_gap_ms.count, found.displaced_gap_ms.count), (2, 4, 2));
     assert_eq!(found.displaced.unknown_writes, 6);
-    assert_eq!(found.late_ms, 3.0);
+    assert_eq!((found.late_ms, found.lost_between), (3.0, 2));
 }
 
 #[test]
