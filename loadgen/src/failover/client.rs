@@ -1,13 +1,12 @@
 //! A client with one session, which it takes from server to server as client libraries do.
 
 use super::ledger::{Fate, Ledger, WriteId};
+use super::requests::{NO_WRITE, append_read, append_write};
 use super::tape::{Loss, Refusal, Sample, Tape};
 use crate::engine::{Arrived, Clock, Connection, Failure, Identity, InFlight, Nanos, State};
 use crate::op::OpKind;
-use crate::workload::{check_body, create};
+use crate::workload::check_body;
 use mio::{Interest, Registry, Token};
-use ringkeeper_core::jute::{OpCode, Request, Response, append_request};
-use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
@@ -15,9 +14,6 @@ use std::net::SocketAddr;
 /// Time between attempts to connect, once every server was tried. Client libraries wait longer (Java's up to a second); this
 /// measures the servers.
 const REDIAL: Nanos = 20_000_000;
-/// Tag of a read that no write preceded.
-const NO_WRITE: u32 = u32::MAX;
-
 /// An operation of the schedule.
 #[derive(Clone, Copy, Debug)]
 pub struct Due {
@@ -217,7 +213,7 @@ impl Client {
             let (out, xid) = connection.request();
             let tag = match kind {
                 OpKind::Create => append_write(out, xid, self.number, books.ledger),
-                _ => append_read(out, xid, self.number, self.newest, books.ledger),
+                _ => append_read(out, xid, self.number, self.newest.map(|(number, _)| number), books.ledger),
             };
             connection.sent(InFlight { intended, sent: now, tag, kind });
         }
@@ -382,44 +378,6 @@ impl Client {
         {
             // A server that is gone closes the session by itself, when it expires.
             let _ = connection.say_goodbye();
-        }
-    }
-}
-
-fn append_write(out: &mut Vec<u8>, xid: i32, client: usize, ledger: &mut Ledger) -> u32 {
-    let id = ledger.begin(client);
-    let (mut path, mut value) = (String::new(), Vec::new());
-    ledger.path(id, &mut path);
-    ledger.value(id, &mut value);
-    append_request(out, xid, &create(Cow::Borrowed(&path), &value));
-    id.number
-}
-
-/// Reads the newest acknowledged write of the client, or a node that is there from the beginning.
-fn append_read(out: &mut Vec<u8>, xid: i32, client: usize, newest: Option<(u32, Nanos)>, ledger: &Ledger) -> u32 {
-    let mut path = String::new();
-    let tag = match newest {
-        Some((number, _)) => {
-            ledger.path(WriteId { client, number }, &mut path);
-            number
-        }
-        None => {
-            path = ledger.parent(client);
-            NO_WRITE
-        }
-    };
-    append_request(out, xid, &Request::GetData { path: Cow::Borrowed(&path), watch: false });
-    tag
-}
-
-impl Ledger {
-    /// Whether the reply to a read of a write's node holds what was written.
-    pub fn is_found(&self, id: WriteId, err: i32, body: &[u8]) -> bool {
-        let mut value = Vec::new();
-        self.value(id, &mut value);
-        match Response::decode(OpCode::GetData, body) {
-            Ok(Response::Data { data, .. }) => err == 0 && data == Some(value.as_slice()),
-            _ => false,
         }
     }
 }

@@ -16,6 +16,7 @@ mod hdr;
 mod ledger;
 mod process;
 mod report;
+mod requests;
 mod round;
 mod servers;
 mod tape;

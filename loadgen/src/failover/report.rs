@@ -45,7 +45,7 @@ pub fn title(args: &FailoverArgs) -> String {
     };
     let servers: Vec<String> = args.servers.iter().map(ToString::to_string).collect();
     format!(
-        "{} of {whom} of {}; {} clients, {} writes and {} reads per second; session timeout {}",
+        "{}: {whom} of {}; {} clients, {} writes and {} reads per second; session timeout {}",
         args.kind().noun(),
         servers.join(","),
         args.clients * args.servers.len(),
