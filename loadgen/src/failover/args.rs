@@ -34,7 +34,7 @@ Examples:
 What happens in a round: every client is connected to its own server, and writes and reads on a schedule that waits for
 nobody. At a random moment the fault befalls the leader. When every client has written again, and after --downtime at
 least, the server is started again (or goes on), still under load. Clients that lose their connection take their session
-to another server at once, and come home before the next round.
+to another server at once, in random order, and come home before the next round.
 
 What is measured: 'without a write' is the time from the last acknowledgement of a write before the fault to the first
 after it, over all clients. Each client's own gap is reported apart for clients of the surviving servers and for those of

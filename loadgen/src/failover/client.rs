@@ -5,6 +5,7 @@ use super::requests::{NO_WRITE, append_read, append_write};
 use super::tape::{Loss, Refusal, Sample, Tape};
 use crate::engine::{Arrived, Clock, Connection, Failure, Identity, InFlight, Nanos, State};
 use crate::op::OpKind;
+use crate::random::Random;
 use crate::workload::check_body;
 use mio::{Interest, Registry, Token};
 use std::collections::VecDeque;
@@ -62,6 +63,9 @@ pub struct Client {
     waiting: VecDeque<Due>,
     /// Attempts to connect since it was connected.
     attempts: usize,
+    /// The order in which servers are tried, the one that was lost last.
+    route: Vec<usize>,
+    random: Random,
     next_attempt: Nanos,
     /// Why the last attempt failed.
     trouble: String,
@@ -70,8 +74,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client that is pinned to the server `home`.
-    pub fn new(number: usize, home: usize) -> Client {
+    /// A client that is pinned to the server `home`, and chooses among the others by `random`.
+    pub fn new(number: usize, home: usize, random: Random) -> Client {
         Client {
             number,
             home,
@@ -81,6 +85,8 @@ impl Client {
             identity: None,
             waiting: VecDeque::new(),
             attempts: 0,
+            route: Vec::new(),
+            random,
             next_attempt: 0,
             trouble: String::new(),
             newest: None,
@@ -356,9 +362,12 @@ impl Client {
     fn try_elsewhere(&mut self, failure: &Failure, dialling: &Dialling, now: Nanos) {
         self.trouble = failure.to_string();
         let servers = dialling.servers.len();
-        self.at = if self.homing { self.home } else { (self.at + 1) % servers };
+        if self.attempts == 0 {
+            self.route = route(self.at, servers, &mut self.random);
+        }
+        self.at = if self.homing { self.home } else { self.route[self.attempts % servers] };
         self.attempts += 1;
-        let all_tried = self.homing || self.attempts >= servers;
+        let all_tried = self.homing || self.attempts > servers;
         self.next_attempt = if all_tried { now + REDIAL } else { now };
     }
 
@@ -379,5 +388,30 @@ impl Client {
             // A server that is gone closes the session by itself, when it expires.
             let _ = connection.say_goodbye();
         }
+    }
+}
+
+/// All servers in random order, as client libraries try them: clients do not all run to the same one. The one that was just
+/// lost is the last.
+fn route(lost: usize, servers: usize, random: &mut Random) -> Vec<usize> {
+    let mut route: Vec<usize> = (0..servers).filter(|server| *server != lost).collect();
+    for last in (1..route.len()).rev() {
+        route.swap(last, random.below(last as u64 + 1) as usize);
+    }
+    route.push(lost);
+    route
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Random, route};
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn a_client_tries_every_server_once_and_the_lost_one_last() {
+        let mut random = Random::new(1);
+        let routes: BTreeSet<Vec<usize>> = (0..100).map(|_| route(1, 4, &mut random)).collect();
+        assert_eq!(routes.len(), 6, "all orders of the three others: {routes:?}");
+        assert!(routes.iter().all(|route| route[3] == 1 && route.iter().collect::<BTreeSet<_>>().len() == 4));
     }
 }

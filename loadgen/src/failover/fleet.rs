@@ -59,16 +59,24 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// `per_server` clients for each server. They connect as time passes.
+    /// `per_server` clients for each server. They connect as time passes; `seed` decides where they go when they lose it.
     ///
     /// # Errors
     /// Those of epoll and of the timer.
-    pub fn new(dialling: Dialling, per_server: usize, ledger: Ledger, clock: Clock) -> Result<Fleet, Failure> {
+    pub fn new(
+        dialling: Dialling,
+        per_server: usize,
+        ledger: Ledger,
+        clock: Clock,
+        seed: u64,
+    ) -> Result<Fleet, Failure> {
         let local = |what| move |cause| Failure::Local { what, cause };
         let poll = Poll::new().map_err(local("epoll"))?;
         let timer = Timer::new(poll.registry(), TIMER).map_err(local("timer"))?;
         let servers = dialling.servers.len();
-        let clients = (0..servers * per_server).map(|number| Client::new(number, number % servers)).collect();
+        let random = |number| Random::of_party(seed, number as u64);
+        let client = |number| Client::new(number, number % servers, random(number));
+        let clients = (0..servers * per_server).map(client).collect();
         Ok(Fleet {
             poll,
             events: Events::with_capacity(EVENTS),

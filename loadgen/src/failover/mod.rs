@@ -145,7 +145,7 @@ impl<'a> Campaign<'a> {
             servers: servers.iter().map(|server| server.address).collect(),
             session_timeout: nanos(args.session_timeout),
         };
-        let fleet = Fleet::new(dialling, args.clients, ledger, clock)?;
+        let fleet = Fleet::new(dialling, args.clients, ledger, clock, seed)?;
         let since = (cpu::own().total_us(), clock.now());
         let (random, gathering) = (Random::new(seed), Gathering::default());
         Ok(Campaign {
