@@ -110,6 +110,11 @@ pub struct FailoverArgs {
     #[arg(long, default_value = "6s", value_parser = parse_duration, value_name = "TIME")]
     #[serde(serialize_with = "seconds")]
     pub session_timeout: Duration,
+    /// Limit of an attempt to connect, after which the next server is tried. Client libraries allow more (Java's the session
+    /// timeout divided by the number of servers) and wait before they try again; this is to measure the servers.
+    #[arg(long, default_value = "500ms", value_parser = parse_duration, value_name = "TIME")]
+    #[serde(serialize_with = "seconds")]
+    pub connect_timeout: Duration,
     /// Bytes of each value, at least: a value names its write. 4k is 4096.
     #[arg(short, long, default_value = "100", value_parser = value_size, value_name = "BYTES")]
     pub value_size: usize,

@@ -39,13 +39,8 @@ pub struct Dialling {
     pub servers: Vec<SocketAddr>,
     /// Session timeout to ask for.
     pub session_timeout: Nanos,
-}
-
-impl Dialling {
-    /// Limit of a handshake: all servers can be tried within a session timeout.
-    fn handshake_limit(&self) -> Nanos {
-        self.session_timeout / self.servers.len() as Nanos
-    }
+    /// Limit of an attempt: a server that stands still accepts connections and says nothing.
+    pub connect_timeout: Nanos,
 }
 
 /// A client.
@@ -177,7 +172,7 @@ impl Client {
             return if now < self.next_attempt { Ok(()) } else { self.dial(dialling, registry, now) };
         };
         let failure = match connection.state {
-            State::Connecting | State::Greeting => connection.late(now, dialling.handshake_limit()),
+            State::Connecting | State::Greeting => connection.late(now, dialling.connect_timeout),
             State::Ready => match self.send(&mut connection, now, books) {
                 Ok(()) => connection.silent(now),
                 Err(cause) => Some(connection.ended(Some(cause), 0)),

@@ -144,6 +144,7 @@ impl<'a> Campaign<'a> {
         let dialling = Dialling {
             servers: servers.iter().map(|server| server.address).collect(),
             session_timeout: nanos(args.session_timeout),
+            connect_timeout: nanos(args.connect_timeout),
         };
         let fleet = Fleet::new(dialling, args.clients, ledger, clock, seed)?;
         let since = (cpu::own().total_us(), clock.now());
