@@ -1,9 +1,12 @@
 //! The command line of `failover`.
 
-use super::fault::Kind;
+use super::fault::{Kind, Method};
+use super::fleet::Rates;
+use super::round::Plan;
 use super::servers::Server;
 use super::threshold::Threshold;
 use crate::cli::{prefix, rate, seconds, value_size, within};
+use crate::engine::nanos;
 use crate::units::parse_duration;
 use clap::Args;
 use serde::{Serialize, Serializer};
@@ -160,6 +163,28 @@ impl FailoverArgs {
     /// What happens to the server.
     pub fn kind(&self) -> Kind {
         if self.fault_command.is_some() { Kind::Command } else { self.fault }
+    }
+
+    /// How the damage is done and undone.
+    pub fn method(&self) -> Method {
+        Method {
+            kind: self.kind(),
+            fault_command: self.fault_command.clone(),
+            start_command: self.start_command.clone(),
+            restarts_itself: self.restarts_itself,
+            patience: self.patience,
+        }
+    }
+
+    /// The times of a round.
+    pub fn plan(&self) -> Plan {
+        Plan {
+            rates: Rates { writes: self.write_rate, reads: self.read_rate },
+            lead: nanos(self.lead),
+            downtime: nanos(self.downtime),
+            settle: nanos(self.settle),
+            patience: nanos(self.patience),
+        }
     }
 
     /// What no single flag can tell.

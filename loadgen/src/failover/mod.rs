@@ -28,20 +28,20 @@ mod words;
 pub use args::FailoverArgs;
 
 use crate::cpu;
-use crate::engine::{Clock, Options, Stop, nanos};
+use crate::engine::{Clock, Failure, Options, Stop, nanos};
 use crate::keyspace::KeySpace;
 use crate::random::Random;
 use crate::results::{Document, Status};
 use crate::run::{Exit, seed_from};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use args::Target;
 use client::Dialling;
 use errand::Errand;
 use fault::Method;
 use findings::{Findings, Gathering};
-use fleet::{Fleet, Rates};
+use fleet::Fleet;
 use ledger::Ledger;
-use round::{Plan, Played, Round};
+use round::{Played, Round};
 use serde::Serialize;
 use servers::Server;
 use std::process::Child;
@@ -123,13 +123,7 @@ impl<'a> Campaign<'a> {
     fn begin(args: &'a FailoverArgs, run: u32, seed: u64, stop: &'a Stop) -> Result<Campaign<'a>> {
         let servers = servers::number(&args.servers);
         let keys = KeySpace::new(&args.prefix, 1, 1)?;
-        let method = Method {
-            kind: args.kind(),
-            fault_command: args.fault_command.clone(),
-            start_command: args.start_command.clone(),
-            restarts_itself: args.restarts_itself,
-            patience: args.patience,
-        };
+        let method = args.method();
         let leader = words::await_leader(&servers, FIRST_LOOK, stop)?;
         // Whatever keeps the fault from being set off is said before anything is written.
         for server in &servers {
@@ -190,7 +184,7 @@ impl<'a> Campaign<'a> {
         Ok(())
     }
 
-    /// One round; `None` if it was interrupted before its fault.
+    /// One round; `None` if it was interrupted.
     fn round(&mut self) -> Result<Option<Played>> {
         // Those that were killed again are not to stay as zombies.
         self.processes.retain_mut(|process| matches!(process.try_wait(), Ok(None)));
@@ -203,15 +197,7 @@ impl<'a> Campaign<'a> {
             }
         };
         let fault = self.method.aim(&self.servers[target])?;
-        let args = self.args;
-        let plan = Plan {
-            rates: Rates { writes: args.write_rate, reads: args.read_rate },
-            lead: nanos(args.lead),
-            downtime: nanos(args.downtime),
-            settle: nanos(args.settle),
-            patience: nanos(args.patience),
-        };
-        let mut round = Round { fleet: &mut self.fleet, plan, stop: self.stop };
+        let mut round = Round { fleet: &mut self.fleet, plan: self.args.plan(), stop: self.stop };
         round.gather()?;
         if self.stop.is_set() { Ok(None) } else { round.play(fault, leader, target, &mut self.random) }
     }
@@ -233,33 +219,50 @@ impl<'a> Campaign<'a> {
         let interrupted = self.stop.is_set();
         let (cpu_us, began) = self.since;
         let busy = (cpu::own().total_us() - cpu_us) * 1e3 / (self.clock.now() - began).max(1) as f64;
-        let ledger = self.fleet.close();
+        let Campaign { args, servers, keys, clock, fleet, gathering, .. } = self;
+        let aftermath = Aftermath { args, servers: &servers, keys: &keys, clock, ledger: &fleet.close() };
+        let verification = aftermath.verify(&mut failures);
+        // What is wrong is left to be looked at.
+        let fine = failures.is_empty() && verification.as_ref().is_some_and(|found| found.breaches.is_empty());
+        if args.keep || !fine {
+            eprintln!("loadgen: the nodes under {} are still there", aftermath.ledger.root());
+        } else if let Err(failure) = aftermath.clear() {
+            eprintln!("loadgen: removing nodes: {failure}");
+        }
+        let histograms = gathering.histograms().clone();
+        (gathering.conclude(failures, interrupted, verification, busy), histograms)
+    }
+}
+
+/// What is done when the load is over.
+struct Aftermath<'a> {
+    args: &'a FailoverArgs,
+    servers: &'a [Server],
+    keys: &'a KeySpace,
+    clock: Clock,
+    ledger: &'a Ledger,
+}
+
+impl Aftermath<'_> {
+    /// Reads every write back from every server; `None` if that went with no server.
+    fn verify(&self, failures: &mut Vec<String>) -> Option<Verification> {
         let mut holdings = Vec::new();
-        for server in &self.servers {
-            match verify::read_back(&ledger, server.address, &options(self.args), self.clock) {
+        for server in self.servers {
+            match verify::read_back(self.ledger, server.address, &options(self.args), self.clock) {
                 Ok(held) => holdings.push((server.to_string(), held)),
                 Err(failure) => failures.push(format!("cannot read back: {failure}")),
             }
         }
-        let verification = (!holdings.is_empty()).then(|| Verification::of(&ledger, &holdings));
-        // What is wrong is left to be looked at.
-        let fine = failures.is_empty() && verification.as_ref().is_some_and(|found| found.breaches.is_empty());
-        if fine && !self.args.keep {
-            let clients = self.args.clients * self.servers.len();
-            let cleared = Gardener::hire(self.servers[0].address, options(self.args), self.clock, self.args.quiet)
-                .and_then(|mut gardener| {
-                    gardener.clear(&self.keys, &ledger, clients)?;
-                    gardener.dismiss();
-                    Ok(())
-                });
-            if let Err(failure) = cleared.context("removing nodes") {
-                eprintln!("loadgen: {failure:#}");
-            }
-        } else {
-            eprintln!("loadgen: the nodes under {} are still there", ledger.root());
-        }
-        let histograms = self.gathering.histograms().clone();
-        (self.gathering.conclude(failures, interrupted, verification, busy), histograms)
+        (!holdings.is_empty()).then(|| Verification::of(self.ledger, &holdings))
+    }
+
+    /// Removes what was made.
+    fn clear(&self) -> Result<(), Failure> {
+        let (server, clients) = (self.servers[0].address, self.args.clients * self.servers.len());
+        let mut gardener = Gardener::hire(server, options(self.args), self.clock, self.args.quiet)?;
+        gardener.clear(self.keys, self.ledger, clients)?;
+        gardener.dismiss();
+        Ok(())
     }
 }
 

@@ -100,7 +100,7 @@ impl Round<'_> {
         Ok(())
     }
 
-    /// Load, the fault, recovery, the return. `None` if it was interrupted before the fault.
+    /// Load, the fault, recovery, the return. `None` if it was interrupted: gaps that were cut short say nothing.
     ///
     /// # Errors
     /// What kept the fault from being set off; a breach of the protocol.
@@ -126,19 +126,20 @@ impl Round<'_> {
         record.fault = self.fleet.now();
         let striking = fault.set_off()?;
         let mut failure = self.recover(&striking, &mut record).err().map(|error| format!("{error:#}"));
+        let cut_short = self.stop.is_set();
         record.undone = self.fleet.now();
         let mut process = None;
         match self.bring_back(fault, &mut record) {
             Ok(child) => process = child,
             Err(error) => failure = failure.or(Some(format!("{error:#}"))),
         }
-        if failure.is_none() {
+        if failure.is_none() && !self.stop.is_set() {
             self.pass_until(self.fleet.now() + self.plan.settle)?;
         }
         record.ended = self.fleet.now();
         self.finish()?;
         record.tape = self.fleet.take_tape();
-        Ok(Some(Played { record, process, failure }))
+        Ok((!cut_short || failure.is_some()).then_some(Played { record, process, failure }))
     }
 
     fn pass_until(&mut self, when: Nanos) -> Result<()> {
