@@ -3,21 +3,10 @@
 //! The order of durable steps is history, then epoch, then the acknowledgement of NEWLEADER: a server that claims an
 //! epoch has everything that the epoch began with.
 
-use super::{Defect, Message, Output, RoleChange, Shared, SyncStart};
+use super::{Defect, Leave, Message, Output, RoleChange, Shared, SyncStart};
 use crate::frame::FrameBatch;
 use crate::ids::{Epoch, Instant, ServerId, Zxid};
 use std::sync::Arc;
-
-/// Why a learner leaves its leader.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Leave {
-    /// The leader wants an epoch that is older than one promised to somebody else.
-    OldEpoch,
-    /// It leads another ensemble than the one that this server is a member of.
-    OtherEnsemble,
-    /// It says what no leader says.
-    Protocol,
-}
 
 /// A learner of one leader.
 #[derive(Debug)]
@@ -225,8 +214,11 @@ impl Following {
             self.acked = durable;
             shared.send(self.leader, Message::Ack { epoch, through: self.acked });
         }
+        if self.synchronising && self.installing.is_none() {
+            // The history is the beginning of the leader's: what a quorum has of it stays, whatever becomes of this server.
+            shared.commit(self.leader_committed.min(shared.history.last()));
+        }
         let Some(proposed) = self.up_to_date.filter(|_| shared.epochs.member) else { return Ok(()) };
-        shared.commit(self.leader_committed.min(shared.history.last()));
         if !self.active && (shared.committed >= proposed || shared.has(Defect::ResubmittedTooEarly)) {
             self.active = true;
             shared.out.push(Output::Role(RoleChange::Following { leader: self.leader, epoch }));

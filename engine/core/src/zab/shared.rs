@@ -60,6 +60,8 @@ pub(super) struct Shared {
     pub(super) peers: BTreeMap<ServerId, Peer>,
     /// A state is on its way to take the place of this server's, which stays as it is until then.
     pub(super) installing: Option<Zxid>,
+    /// Reads of the log that were asked for.
+    pub(super) reads: u64,
     pub(super) out: Vec<Output>,
 }
 
@@ -87,6 +89,7 @@ impl Shared {
             committed: state,
             peers: BTreeMap::new(),
             installing: None,
+            reads: 0,
             out: Vec::new(),
         }
     }

@@ -41,6 +41,8 @@ struct Disk {
     writes: VecDeque<(u64, usize)>,
     /// It was cut back, and nobody has been told yet what is durable since.
     cut: bool,
+    /// Reads of the log that are under way, and whether the log was cut back meanwhile.
+    reads: VecDeque<(u64, LogRead, bool)>,
 }
 
 impl Disk {
@@ -83,6 +85,8 @@ struct World {
     trace: bool,
     /// Which kinds of fault this run has.
     swarm: u64,
+    /// Bytes of recent transactions that servers keep in memory.
+    history_bytes: u64,
 }
 
 const DISK_MS: u64 = 2;
@@ -107,8 +111,10 @@ impl World {
             seen: BTreeMap::new(),
             trace: std::env::var("ZAB_SEED").is_ok(),
             swarm: 0,
+            history_bytes: 0,
         };
         world.swarm = world.rng.below(512);
+        world.history_bytes = if world.rng.permille(500) { 1 + world.rng.below(2_000) } else { 1 << 20 };
         for _ in 0..count {
             world.nodes.push(Node {
                 zab: None,
@@ -143,7 +149,7 @@ impl World {
             quorum: Quorum::majority((0..self.nodes.len()).map(World::id)),
             timing: Timing::default(),
             last_counter: self.last_counter,
-            history_bytes: 1 << 20,
+            history_bytes: self.history_bytes,
             ensemble_seed: self.rng.next() | 1,
             defects: self.defects,
         };
@@ -171,6 +177,7 @@ impl World {
             disk.epochs = epochs;
         }
         disk.saving.clear();
+        disk.reads.clear();
         let last = disk.last();
         let mut history = History::new(Zxid::ZERO, 1 << 20);
         for batch in core::mem::take(&mut node.frames) {
@@ -271,6 +278,36 @@ impl World {
         if let Some(through) = durable {
             zab.log_durable(through);
         }
+        self.finish_reads(at);
+    }
+
+    fn finish_reads(&mut self, at: usize) {
+        while let Some((_, read, cut)) = self.nodes[at].disk.reads.pop_front_if(|(when, ..)| *when <= self.now) {
+            let outcome = if cut { LogOutcome::Gone } else { self.read_log(at, &read) };
+            self.note(match outcome {
+                LogOutcome::Frames(_) => "read from the log",
+                LogOutcome::Diverged(_) => "joined by the log",
+                _ => "not in the log",
+            });
+            self.nodes[at].zab.as_mut().unwrap().log_read(&read, outcome);
+        }
+    }
+
+    /// What is durable behind a transaction, in small pieces.
+    fn read_log(&mut self, at: usize, read: &LogRead) -> LogOutcome {
+        let Node { disk, frames, .. } = &self.nodes[at];
+        let durable = disk.durable_zxid();
+        let mut all = frames.iter().flat_map(|batch| batch.frames()).filter(|frame| frame.zxid() <= durable);
+        let Some(first) = all.find(|frame| frame.zxid() > read.after) else { return LogOutcome::Gone };
+        if first.prev_zxid() != read.after {
+            return LogOutcome::Diverged(first.prev_zxid());
+        }
+        let mut bytes = FrameBuf::new();
+        let more = 1 + read.number as usize % 5;
+        for frame in core::iter::once(first).chain(all.take(more)) {
+            bytes.extend_from_slice(frame.as_bytes());
+        }
+        LogOutcome::Frames(Arc::new(FrameBatch::new(bytes)))
     }
 
     fn propose(&mut self, at: usize) {
@@ -336,13 +373,25 @@ impl World {
                     *written = len.min(*written);
                 }
                 disk.writes.retain(|(_, written)| *written <= len);
+                disk.reads.iter_mut().for_each(|(_, _, cut)| *cut = true);
                 self.cut_frames(at, to);
                 self.note("truncated");
             }
             Output::Committed(through) => self.deliver(at, through),
             Output::Role(role) => self.role(at, role),
             Output::Unlink(id) => self.unlink(at, id.0 as usize - 1),
-            Output::LearnerUpToDate(_) => self.note("learner up to date"),
+            Output::LearnerUpToDate(how) => self.note(match (how.start, how.from_log) {
+                (SyncStart::Diff, false) => "synchronised from memory",
+                (SyncStart::Diff, true) => "synchronised from the log",
+                (SyncStart::Trunc(_), false) => "cut back and synchronised from memory",
+                (SyncStart::Trunc(_), true) => "cut back and synchronised from the log",
+                (SyncStart::Snap(_), _) => "synchronised by a state",
+            }),
+            Output::ReadLog(read) => {
+                let after = disk.reads.back().map_or(0, |(when, ..)| *when);
+                disk.reads.push_back((after.max(now + delay), read, false));
+            }
+            Output::Ended(_) => {}
             Output::Halt(why) => panic!("server {at} halts: {why}"),
             other => panic!("not expected here: {other:?}"),
         }
@@ -544,7 +593,20 @@ fn agreement_holds_for_every_seed() {
         }
     }
     println!("{seeds} seeds: {seen:?}");
-    for what in ["crash", "power failure", "truncated", "epoch renewed", "leader established", "follower up to date"] {
+    for what in [
+        "crash",
+        "power failure",
+        "truncated",
+        "epoch renewed",
+        "leader established",
+        "follower up to date",
+        "read from the log",
+        "joined by the log",
+        "synchronised from memory",
+        "synchronised from the log",
+        "cut back and synchronised from memory",
+        "cut back and synchronised from the log",
+    ] {
         assert!(seen.contains_key(what), "`{what}` has not happened: {seen:?}");
     }
 }
