@@ -5,7 +5,9 @@
 //! clocks. What is true of one is true of the other, since nothing here knows which it is.
 
 mod backend;
+mod catch_up;
 mod clock;
+mod news;
 mod node;
 mod peer_links;
 mod recovery;
@@ -14,6 +16,7 @@ mod transfer;
 
 pub use backend::{Backend, Halted};
 pub use clock::Clock;
+pub use news::SyncCounts;
 pub use node::Node;
 pub use peer_links::PeerLinks;
 pub use recovery::{Recovered, recover};

@@ -80,7 +80,7 @@ pub(crate) fn input(event: LogEvent) -> Result<Input, String> {
         LogEvent::EpochsSaved(epochs) => Input::EpochsSaved(known(epochs)),
         LogEvent::SnapshotDone { .. } => Input::SnapshotEnded { done: true },
         LogEvent::SnapshotFailed { .. } => Input::SnapshotEnded { done: false },
-        LogEvent::Read { .. } => unreachable!("a server that stands alone has nobody to read for"),
+        LogEvent::Read { .. } => unreachable!("reads are answered to whoever asked for them"),
         LogEvent::Failed(failure) => return Err(failure.to_string()),
     })
 }
