@@ -11,6 +11,7 @@ mod news;
 mod node;
 mod peer_links;
 mod recovery;
+mod repair;
 mod snapshots;
 mod transfer;
 
@@ -20,3 +21,4 @@ pub use news::SyncCounts;
 pub use node::Node;
 pub use peer_links::PeerLinks;
 pub use recovery::{Recovered, recover};
+pub use repair::{OnDamage, recover_or_give_up};

@@ -69,6 +69,8 @@ impl Shared {
     pub(super) fn new(config: ZabConfig, epochs: Epochs, state: Zxid, tail: &[Arc<FrameBatch>]) -> Shared {
         assert!(epochs.current <= epochs.accepted, "the current epoch has been accepted: {epochs:?}");
         assert!(config.ensemble_seed != 0, "an ensemble has an identity");
+        let lapsed = epochs.lapsed && !config.defects.has(Defect::LapseForgotten);
+        let epochs = Epochs { lapsed, ..epochs };
         let mut history = History::new(state, config.history_bytes);
         for batch in tail {
             history.append(Arc::clone(batch));

@@ -1,6 +1,9 @@
 //! Whether a server may vote. One whose disk is empty or was replaced has forgotten what it had acknowledged and
 //! promised: its vote could elect a leader that lacks acknowledged transactions. So only members vote, and a server
 //! becomes a member when an established leader has synchronised it.
+//!
+//! One that has given up damaged data is worse than blank: a blank server shows that there may be nothing to lose, this
+//! one shows that there was. While it is in sight no ensemble is founded.
 
 use super::{Epochs, Quorum, Status};
 use crate::ids::ServerId;
@@ -13,11 +16,13 @@ pub struct Standing {
     pub ensemble: u64,
     /// An established leader of that ensemble has taken it up.
     pub member: bool,
+    /// It has given up a part of its history, and nobody has brought that again.
+    pub lapsed: bool,
 }
 
 impl From<&Epochs> for Standing {
     fn from(epochs: &Epochs) -> Standing {
-        Standing { ensemble: epochs.ensemble, member: epochs.member }
+        Standing { ensemble: epochs.ensemble, member: epochs.member, lapsed: epochs.lapsed }
     }
 }
 
@@ -29,7 +34,7 @@ pub enum Electorate {
     /// The members of this ensemble, and those whom its leader was about to take up: they have everything that they
     /// acknowledged to it.
     Of(u64),
-    /// There is no member in sight, and not all voters are.
+    /// There is no member in sight, and not all voters are, or some of them have lapsed.
     Unknown,
 }
 
@@ -43,7 +48,7 @@ impl Electorate {
         match member {
             _ if standing.member => Electorate::Of(standing.ensemble),
             Some(member) => Electorate::Of(member.ensemble),
-            None if quorum.voters().all(|id| seen(id).is_some()) => Electorate::Founding,
+            None if quorum.voters().all(|id| seen(id).is_some_and(|standing| !standing.lapsed)) => Electorate::Founding,
             None => Electorate::Unknown,
         }
     }
@@ -52,8 +57,8 @@ impl Electorate {
     #[must_use]
     pub fn admits(self, standing: Standing) -> bool {
         match self {
-            Electorate::Founding => true,
-            Electorate::Of(ensemble) => ensemble != 0 && standing.ensemble == ensemble,
+            Electorate::Founding => !standing.lapsed,
+            Electorate::Of(ensemble) => ensemble != 0 && standing.ensemble == ensemble && !standing.lapsed,
             Electorate::Unknown => false,
         }
     }
@@ -65,9 +70,10 @@ mod tests {
     use crate::ids::{Epoch, Zxid};
     use crate::zab::RoleStatus;
 
-    const BLANK: Standing = Standing { ensemble: 0, member: false };
-    const MEMBER: Standing = Standing { ensemble: 7, member: true };
-    const TAKEN_UP: Standing = Standing { ensemble: 7, member: false };
+    const BLANK: Standing = Standing { ensemble: 0, member: false, lapsed: false };
+    const MEMBER: Standing = Standing { ensemble: 7, member: true, lapsed: false };
+    const TAKEN_UP: Standing = Standing { ensemble: 7, member: false, lapsed: false };
+    const LAPSED: Standing = Standing { ensemble: 7, member: false, lapsed: true };
 
     fn electorate(own: Standing, others: &[(u8, Standing)]) -> Electorate {
         let status = |standing| Status {
@@ -93,7 +99,15 @@ mod tests {
     fn a_blank_voter_does_not_vote_beside_a_member() {
         for view in [electorate(MEMBER, &[]), electorate(BLANK, &[(3, MEMBER)]), electorate(MEMBER, &[(2, BLANK)])] {
             assert_eq!(view, Electorate::Of(7));
-            assert!(view.admits(MEMBER) && view.admits(TAKEN_UP) && !view.admits(BLANK));
+            assert!(view.admits(MEMBER) && view.admits(TAKEN_UP) && !view.admits(BLANK) && !view.admits(LAPSED));
         }
+    }
+
+    #[test]
+    fn a_server_that_has_lapsed_neither_votes_nor_founds() {
+        assert_eq!(electorate(LAPSED, &[(2, LAPSED), (3, LAPSED)]), Electorate::Unknown);
+        assert_eq!(electorate(BLANK, &[(2, LAPSED), (3, BLANK)]), Electorate::Unknown);
+        assert_eq!(electorate(LAPSED, &[(2, MEMBER)]), Electorate::Of(7));
+        assert!(!Electorate::Founding.admits(LAPSED) && !Electorate::Of(7).admits(LAPSED));
     }
 }

@@ -191,6 +191,26 @@ impl World {
         }
     }
 
+    /// Whether the others are still a majority that knows everything.
+    fn may_lapse(&self, at: usize) -> bool {
+        let whole = |other: &usize| *other != at && self.nodes[*other].disk.epochs.member;
+        self.nodes[at].disk.epochs.member && (0..self.nodes.len()).filter(whole).count() * 2 > self.nodes.len()
+    }
+
+    /// A stopped server finds its disk damaged, and gives up what is behind the damage.
+    fn lapse(&mut self, at: usize) {
+        let disk = &mut self.nodes[at].disk;
+        disk.durable = self.rng.below(disk.log.len() as u64 + 1) as usize;
+        disk.log.truncate(disk.durable);
+        disk.epochs = Epochs { member: false, lapsed: true, ..disk.epochs };
+        if disk.log.is_empty() {
+            disk.epochs.current = Epoch(0);
+        }
+        let last = disk.last();
+        self.cut_frames(at, last);
+        self.note("lapsed");
+    }
+
     fn unlink(&mut self, a: usize, b: usize) {
         if self.up.remove(&(a.min(b), a.max(b))) {
             for (at, other) in [(a, b), (b, a)] {
@@ -461,6 +481,9 @@ impl World {
             0..=1 if swarm & 1 != 0 && self.nodes[target].zab.is_some() => {
                 self.note("crash");
                 self.crash(target);
+                if self.rng.permille(200) && self.may_lapse(target) {
+                    self.lapse(target);
+                }
             }
             2..=3 if self.nodes[at].zab.is_none() => self.start(at),
             4 if swarm & 2 != 0 => {
@@ -596,6 +619,7 @@ fn agreement_holds_for_every_seed() {
     for what in [
         "crash",
         "power failure",
+        "lapsed",
         "truncated",
         "epoch renewed",
         "leader established",
@@ -613,13 +637,14 @@ fn agreement_holds_for_every_seed() {
 
 /// Deliberate defects, and within how many seeds each must be noticed. (A promise that is forgotten shows only in
 /// larger worlds.)
-const PLANTED: [(Defect, u64); 6] = [
+const PLANTED: [(Defect, u64); 7] = [
     (Defect::CommitWithoutQuorum, 20),
     (Defect::AckBeforeDurable, 50),
     (Defect::NoTruncation, 20),
     (Defect::ElectionIgnoresZxid, 200),
     (Defect::NewLeaderBeforeHistory, 300),
     (Defect::StaleSupport, 100),
+    (Defect::LapseForgotten, 200),
 ];
 
 #[test]
