@@ -236,14 +236,16 @@ impl Following {
             return Err(Leave::Protocol);
         }
         let durable = shared.durable >= through || shared.has(Defect::NewLeaderBeforeHistory);
-        if durable && shared.asked.current < epoch {
+        // A server that has lapsed in this very epoch takes it over again.
+        if durable && (shared.asked.current < epoch || shared.asked.lapsed) {
             let ensemble = self.ensemble;
             shared.save(|epochs| {
                 epochs.current = epoch;
                 epochs.take_up(ensemble);
             });
         }
-        if durable && !self.new_leader_acked && shared.epochs.current == epoch {
+        let taken_over = shared.epochs.current == epoch && !shared.epochs.lapsed;
+        if durable && !self.new_leader_acked && taken_over {
             self.new_leader_acked = true;
             shared.send(self.leader, Message::AckNewLeader { epoch });
         }

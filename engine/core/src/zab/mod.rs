@@ -22,6 +22,7 @@ mod following;
 mod history;
 mod leading;
 mod message;
+mod outlook;
 mod quorum;
 mod shared;
 mod standing;
@@ -557,33 +558,6 @@ impl Zab {
     #[must_use]
     pub fn epochs(&self) -> Epochs {
         self.shared.epochs
-    }
-
-    /// Why there is no leader, for the operator of a server that has looked for one for long.
-    #[must_use]
-    pub fn outlook(&self) -> String {
-        let peers = self.shared.in_sight();
-        let own = self.shared.standing();
-        let electorate = Electorate::of(&self.shared.quorum, self.shared.id, own, &peers);
-        let standing = |id: ServerId| if id == self.shared.id { Some(own) } else { peers.get(&id).map(|p| p.standing) };
-        let voters = |wanted: &dyn Fn(ServerId) -> bool| {
-            let ids: Vec<String> =
-                self.shared.quorum.voters().filter(|id| wanted(*id)).map(|id| id.0.to_string()).collect();
-            if ids.is_empty() { "none".to_owned() } else { ids.join(" ") }
-        };
-        let seen = voters(&|id| standing(id).is_some());
-        let missing = voters(&|id| standing(id).is_none());
-        let barred = voters(&|id| standing(id).is_some_and(|standing| !electorate.admits(standing)));
-        let reason = match electorate {
-            Electorate::Unknown => "an ensemble is founded when all its voters are there: start the others".to_owned(),
-            Electorate::Of(_) if barred != "none" => {
-                format!(
-                    "servers with an empty or replaced disk may not vote until a leader has taken them up: {barred}"
-                )
-            }
-            _ => "a majority of the voters must be there and reach each other".to_owned(),
-        };
-        format!("voters in sight: {seen}; not in sight: {missing}; {reason}")
     }
 
     /// The part that matters to those who use agreement.

@@ -117,6 +117,7 @@ impl Shared {
             return;
         }
         assert!(next.current <= next.accepted, "a server follows only whom it has accepted: {next:?}");
+        assert!(!(next.member && next.lapsed), "a member has lost nothing: {next:?}");
         assert!(next.accepted >= self.asked.accepted && next.current >= self.asked.current, "epochs never fall");
         self.asked = next;
         self.saving.push_back(next);

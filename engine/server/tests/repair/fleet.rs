@@ -161,6 +161,11 @@ impl Fleet {
         }
     }
 
+    /// Waits for a process to end of itself; whether that was a success.
+    pub fn wait_for_end(&mut self, at: usize) -> bool {
+        self.children[at].take().expect("running").wait().unwrap().success()
+    }
+
     /// SIGTERM, and waits for the process to end.
     pub fn stop(&mut self, at: usize) {
         let mut child = self.children[at].take().expect("running");

@@ -9,4 +9,5 @@ mod support;
 mod writer;
 
 mod catch_up;
+mod damage;
 mod fleet;
