@@ -215,10 +215,12 @@ impl Following {
             shared.send(self.leader, Message::Ack { epoch, through: self.acked });
         }
         if self.synchronising && self.installing.is_none() {
-            // The history is the beginning of the leader's: what a quorum has of it stays, whatever becomes of this server.
-            shared.commit(self.leader_committed.min(shared.history.last()));
+            // What this server has on disk is the beginning of the leader's history, and what a quorum has of that stays,
+            // whatever becomes of this leader: it need not be kept in memory until everything has come.
+            shared.commit(self.leader_committed.min(shared.durable));
         }
         let Some(proposed) = self.up_to_date.filter(|_| shared.epochs.member) else { return Ok(()) };
+        shared.commit(self.leader_committed.min(shared.history.last()));
         if !self.active && (shared.committed >= proposed || shared.has(Defect::ResubmittedTooEarly)) {
             self.active = true;
             shared.out.push(Output::Role(RoleChange::Following { leader: self.leader, epoch }));
