@@ -19,6 +19,7 @@ struct Seen {
     moves: u64,
     kept: u64,
     synchronised: SyncCounts,
+    damaged_reads: u64,
 }
 
 fn run(seed: u64, seen: &mut Seen) {
@@ -60,6 +61,7 @@ fn run(seed: u64, seen: &mut Seen) {
     }
     seen.leaders += cluster.leaders_seen();
     seen.synchronised.add(&cluster.synchronised);
+    seen.damaged_reads += cluster.damaged_reads();
 }
 
 fn chaos(cluster: &mut Cluster, rng: &mut Rng, seen: &mut Seen) {
@@ -68,7 +70,7 @@ fn chaos(cluster: &mut Cluster, rng: &mut Rng, seen: &mut Seen) {
         Some(leader) if rng.permille(500) => leader,
         _ => rng.below(3) as usize,
     };
-    if rng.permille(100) {
+    if rng.permille(500) {
         cluster.damage(at, rng);
     }
     match rng.below(6) {
@@ -103,6 +105,7 @@ fn every_answer_holds_for_every_seed() {
     );
     let SyncCounts { from_memory, from_log, cut_back, by_state, .. } = seen.synchronised;
     assert!(from_memory > 50 && from_log > 5 && cut_back > 0 && by_state > 5, "{seen:?}");
+    assert!(seen.damaged_reads > 0, "{seen:?}");
 }
 
 #[test]

@@ -60,18 +60,23 @@ impl News {
     /// Tells how a learner was brought up to date.
     pub(crate) fn synchronised(&mut self, how: &Synchronised) {
         let Synchronised { learner, start, from_log, from, to, took } = *how;
-        let (counts, source) = (&mut self.counts, if from_log { "log" } else { "memory" });
         let method = match start {
             SyncStart::Snap(_) => "SNAP",
             SyncStart::Diff => "DIFF",
             SyncStart::Trunc(_) => "TRUNC",
         };
-        match start {
-            SyncStart::Snap(_) => counts.snap += 1,
-            SyncStart::Diff => counts.diff += 1,
-            SyncStart::Trunc(_) => (counts.diff, counts.trunc) = (counts.diff + 1, counts.trunc + 1),
-        }
-        counts.from_log += u64::from(from_log && method != "SNAP");
+        let whole = matches!(start, SyncStart::Snap(_));
+        let counts = &mut self.counts;
+        counts.snap += u64::from(whole);
+        counts.diff += u64::from(!whole);
+        counts.trunc += u64::from(method == "TRUNC");
+        counts.from_log += u64::from(!whole && from_log);
+        let source = match (whole, from_log) {
+            (true, false) => "state",
+            (true, true) => "state and log",
+            (false, false) => "memory",
+            (false, true) => "log",
+        };
         let ms = took.as_millis() as u64;
         tracing::info!(learner = learner.0, method, source, %from, %to, ms, "learner synchronised");
     }

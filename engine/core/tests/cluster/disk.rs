@@ -26,6 +26,8 @@ pub struct Disk {
     reads: VecDeque<(u64, LogRead, u32)>,
     /// One transaction that can be logged, but not read any more.
     damaged: Option<Zxid>,
+    /// Reads that have met it.
+    pub damaged_reads: u64,
 }
 
 impl Disk {
@@ -91,7 +93,7 @@ impl Disk {
     }
 
     /// What is durable behind a transaction, in pieces of a few.
-    fn read_log(&self, read: &LogRead) -> LogOutcome {
+    fn read_log(&mut self, read: &LogRead) -> LogOutcome {
         let base = self.base.as_ref().map_or(Zxid::ZERO, Tree::last_zxid);
         if read.after < base {
             return LogOutcome::Gone;
@@ -106,7 +108,11 @@ impl Disk {
         for frame in behind.take(5).take_while(|frame| Some(frame.zxid()) != self.damaged) {
             bytes.extend_from_slice(frame.as_bytes());
         }
-        if bytes.is_empty() { LogOutcome::Damaged } else { LogOutcome::Frames(Arc::new(FrameBatch::new(bytes))) }
+        if bytes.is_empty() {
+            self.damaged_reads += 1;
+            return LogOutcome::Damaged;
+        }
+        LogOutcome::Frames(Arc::new(FrameBatch::new(bytes)))
     }
 
     /// What has become durable by now.

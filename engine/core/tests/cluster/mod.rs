@@ -179,6 +179,11 @@ impl Cluster {
         self.nodes[at].disk.damage(rng);
     }
 
+    /// Reads of logs that have met damage.
+    pub fn damaged_reads(&self) -> u64 {
+        self.nodes.iter().map(|node| node.disk.damaged_reads).sum()
+    }
+
     pub fn is_running(&self, at: usize) -> bool {
         self.nodes[at].live.is_some()
     }
