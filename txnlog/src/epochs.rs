@@ -34,6 +34,8 @@ pub struct Epochs {
     /// It has given up a part of what it had acknowledged, and may take part in nothing before a leader has brought it
     /// again: not even in founding an ensemble, which takes it that nobody has anything to lose. No member is.
     pub lapsed: bool,
+    /// Other servers vote in its ensemble: what it has committed is not its own affair.
+    pub shared: bool,
 }
 
 impl Epochs {
@@ -82,6 +84,7 @@ fn encode(epochs: Epochs) -> BlockBuf {
     block[24..32].copy_from_slice(&epochs.ensemble.to_le_bytes());
     block[32] = epochs.member.into();
     block[33] = epochs.lapsed.into();
+    block[34] = epochs.shared.into();
     let crc = crc(&block);
     block[12..16].copy_from_slice(&crc.to_le_bytes());
     block
@@ -105,6 +108,7 @@ fn decode(block: &[u8]) -> Result<Epochs, OpenError> {
         ensemble: u64_at(block, 24),
         member: block[32] != 0,
         lapsed: block[33] != 0,
+        shared: block[34] != 0,
     };
     epochs.flaw().map_or(Ok(epochs), |flaw| Err(bad(flaw)))
 }
@@ -179,7 +183,8 @@ mod tests {
     use crate::disk::sim::{CrashStyle, SimDisk};
 
     fn epochs(n: u32) -> Epochs {
-        Epochs { accepted: Epoch(n + 1), current: Epoch(n), ensemble: 0x1234_5678_9abc, member: true, lapsed: false }
+        let (accepted, current) = (Epoch(n + 1), Epoch(n));
+        Epochs { accepted, current, ensemble: 0x1234_5678_9abc, member: true, lapsed: false, shared: true }
     }
 
     #[test]
@@ -218,10 +223,7 @@ mod tests {
     fn a_record_from_before_there_were_ensembles_is_of_none() {
         let mut block = encode(Epochs { accepted: Epoch(3), current: Epoch(2), ..Epochs::default() });
         assert!(block[24..].iter().all(|&b| b == 0), "as it was written then");
-        assert_eq!(
-            decode(&block).unwrap(),
-            Epochs { accepted: Epoch(3), current: Epoch(2), ensemble: 0, member: false, lapsed: false }
-        );
+        assert_eq!(decode(&block).unwrap(), Epochs { accepted: Epoch(3), current: Epoch(2), ..Epochs::default() });
         block[32] = 1;
         let crc = crc(&block);
         block[12..16].copy_from_slice(&crc.to_le_bytes());

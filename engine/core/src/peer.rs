@@ -119,9 +119,18 @@ fn status_head(status: &Status) -> Head {
         current: status.current.0,
         last: status.last.0,
         ensemble: status.standing.ensemble,
-        membership: u8::from(status.standing.member) | u8::from(status.standing.lapsed) << 1,
+        membership: membership(status.standing),
         reaches: status.reaches.iter().map(|id| id.0).collect(),
     }
+}
+
+fn membership(standing: Standing) -> u8 {
+    u8::from(standing.member) | u8::from(standing.lapsed) << 1 | u8::from(standing.founder) << 2
+}
+
+fn standing(ensemble: u64, membership: u8) -> Standing {
+    let has = |bit: u8| membership >> bit & 1 != 0;
+    Standing { ensemble, member: has(0), lapsed: has(1), founder: has(2) }
 }
 
 /// The message that a head and a tail stand for.
@@ -168,7 +177,7 @@ fn without_tail(head: Head) -> Result<Message, BadMessage> {
                 role,
                 current: Epoch(current),
                 last: Zxid(last),
-                standing: Standing { ensemble, member: membership & 1 != 0, lapsed: membership & 2 != 0 },
+                standing: standing(ensemble, membership),
                 reaches: reaches.into_iter().map(ServerId).collect(),
             })
         }
@@ -227,7 +236,7 @@ mod tests {
     fn all() -> Vec<Message> {
         let (epoch, through, committed) = (Epoch(7), Zxid(8), Zxid(9));
         let status = |role| {
-            let standing = Standing { ensemble: 5, member: false, lapsed: true };
+            let standing = Standing { ensemble: 5, member: false, lapsed: true, founder: true };
             Message::Status(Status { role, current: Epoch(1), last: Zxid(2), standing, reaches: [ServerId(3)].into() })
         };
         let sync = |start| Message::Sync { epoch, ensemble: 4, start };

@@ -87,12 +87,12 @@ pub(crate) fn input(event: LogEvent) -> Result<Input, String> {
 
 /// The core's epochs as the log stores them.
 pub(crate) fn stored(epochs: zab::Epochs) -> Epochs {
-    let zab::Epochs { accepted, current, ensemble, member, lapsed } = epochs;
-    Epochs { accepted, current, ensemble, member, lapsed }
+    let zab::Epochs { accepted, current, ensemble, member, lapsed, shared } = epochs;
+    Epochs { accepted, current, ensemble, member, lapsed, shared }
 }
 
 /// What the log has stored as the core knows it.
 fn known(epochs: Epochs) -> zab::Epochs {
-    let Epochs { accepted, current, ensemble, member, lapsed } = epochs;
-    zab::Epochs { accepted, current, ensemble, member, lapsed }
+    let Epochs { accepted, current, ensemble, member, lapsed, shared } = epochs;
+    zab::Epochs { accepted, current, ensemble, member, lapsed, shared }
 }

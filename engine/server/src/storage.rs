@@ -22,6 +22,8 @@ pub(crate) struct StorageSettings {
     snapshot: SnapshotConfig,
     /// What other servers there are to get damaged data from.
     peers: Peers,
+    /// Its data is to be that of its ensemble.
+    bootstrap: bool,
 }
 
 /// Whether there are others who can bring again what is damaged here.
@@ -81,6 +83,7 @@ impl StorageSettings {
                 ..SnapshotConfig::default()
             },
             peers: Peers::of(config),
+            bootstrap: config.ensemble.as_ref().is_some_and(|ensemble| ensemble.bootstrap),
         }
     }
 
@@ -116,6 +119,9 @@ pub(crate) async fn recover(settings: StorageSettings, clock: Clock) -> Result<(
     let (recovery, state) = recover_or_give_up(&dirs, &settings.log, &settings.snapshot, on_damage)?;
     let log = Log::go_live(recovery, &log_disk, settings.driver, clock.now()).await?;
     report(&state, began);
+    if settings.bootstrap && state.epochs.shared {
+        tracing::warn!("ensemble.bootstrap has no effect: this server belongs to its ensemble already; remove it");
+    }
     Ok((state, log))
 }
 

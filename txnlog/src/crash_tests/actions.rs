@@ -152,7 +152,7 @@ impl World {
             current: accepted,
             ensemble,
             member: ensemble != 0 && self.rng.percent(70),
-            lapsed: false,
+            ..Epochs::default()
         };
         self.model.saving = Some(epochs);
         life.log.save_epochs(epochs);

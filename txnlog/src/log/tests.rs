@@ -166,7 +166,7 @@ fn range(outcome: &ReadOutcome) -> (u64, u64) {
 #[test]
 fn nothing_happens_before_the_device_is_stepped() {
     let mut bench = Bench::new(&config(64 << 10), 1);
-    let epochs = Epochs { accepted: Epoch(3), current: Epoch(2), ensemble: 5, member: true, lapsed: false };
+    let epochs = Epochs { accepted: Epoch(3), current: Epoch(2), ensemble: 5, member: true, ..Epochs::default() };
     bench.log.save_epochs(epochs);
     bench.log.append(Arc::new(batch(0, &[10])));
     bench.turn();
@@ -185,7 +185,7 @@ fn nothing_happens_before_the_device_is_stepped() {
 #[should_panic(expected = "one ensemble")]
 fn a_member_stays_with_its_ensemble() {
     let mut bench = Bench::new(&config(64 << 10), 1);
-    let epochs = Epochs { accepted: Epoch(3), current: Epoch(2), ensemble: 5, member: true, lapsed: false };
+    let epochs = Epochs { accepted: Epoch(3), current: Epoch(2), ensemble: 5, member: true, ..Epochs::default() };
     bench.log.save_epochs(epochs);
     bench.log.save_epochs(Epochs { ensemble: 6, ..epochs });
 }

@@ -202,6 +202,7 @@ impl Replica {
             last_counter: config.last_counter,
             history_bytes: config.history_bytes,
             ensemble_seed: config.seed | 1,
+            bootstrap: config.bootstrap,
             defects: config.defects,
         };
         Replica {

@@ -17,6 +17,8 @@ pub struct Epochs {
     pub member: bool,
     /// It has given up damaged data that it had acknowledged: until it has a leader's history it takes part in nothing.
     pub lapsed: bool,
+    /// Other servers vote in its ensemble: what was committed may be with them alone.
+    pub shared: bool,
 }
 
 impl Epochs {
@@ -27,5 +29,10 @@ impl Epochs {
             self.member = false;
         }
         self.lapsed = false;
+    }
+
+    /// An established leader has taken this server up, and others vote.
+    pub(super) fn join(&mut self, others_vote: bool) {
+        (self.member, self.shared) = (true, others_vote);
     }
 }

@@ -251,8 +251,8 @@ impl Following {
             self.new_leader_acked = true;
             shared.send(self.leader, Message::AckNewLeader { epoch });
         }
-        if self.up_to_date.is_some() && !shared.asked.member {
-            shared.save(|epochs| epochs.member = true);
+        if self.up_to_date.is_some() {
+            shared.save(|epochs| epochs.join(true));
         }
         Ok(())
     }

@@ -72,7 +72,7 @@ impl Leading {
     pub(super) fn begin(shared: &Shared, electorate: Electorate) -> Leading {
         let own = shared.epochs.ensemble;
         let ensemble = match electorate {
-            Electorate::Of(ensemble) => ensemble,
+            Electorate::Of(ensemble) | Electorate::FoundedBy(ensemble) => ensemble,
             _ if own != 0 => own,
             _ => shared.ensemble_seed,
         };
@@ -291,8 +291,9 @@ impl Leading {
             return;
         }
         // Durable before anything is committed in this ensemble: see `Standing`.
-        shared.save(|epochs| epochs.member = true);
-        if !shared.epochs.member {
+        let others_vote = !shared.is_alone();
+        shared.save(|epochs| epochs.join(others_vote));
+        if shared.epochs != shared.asked {
             return;
         }
         self.phase = Phase::Broadcast;
@@ -375,7 +376,7 @@ impl Leading {
 
     /// A leader whose disk stands still gives way to one whose disk does not, if there can be another.
     fn watch_log(&mut self, shared: &Shared) -> Result<(), Abdication> {
-        if shared.quorum.is_reached_by(|id| id == shared.id) {
+        if shared.is_alone() {
             return Ok(());
         }
         let stalled = |since: Instant| shared.now.since(since) > shared.timing.disk_stall;

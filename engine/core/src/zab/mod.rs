@@ -185,14 +185,9 @@ impl Zab {
         for peer in self.shared.peers.values_mut() {
             peer.hearing.excuse(now, away - usual);
         }
-        if away > self.shared.timing.silence_min && matches!(self.role, Role::Leading(_)) && !self.is_alone() {
+        if away > self.shared.timing.silence_min && matches!(self.role, Role::Leading(_)) && !self.shared.is_alone() {
             self.abdicate(Abdication::Paused);
         }
-    }
-
-    /// Whether nobody else votes.
-    fn is_alone(&self) -> bool {
-        self.shared.quorum.is_reached_by(|id| id == self.shared.id)
     }
 
     /// There is a link to `peer`.
@@ -442,7 +437,7 @@ impl Zab {
 
     /// Gives up leading, so that others elect another leader at once, and is no candidate any more.
     pub fn leave_office(&mut self) {
-        if self.is_alone() {
+        if self.shared.is_alone() {
             return;
         }
         self.leaving = true;

@@ -22,6 +22,8 @@ pub struct ZabConfig {
     pub history_bytes: u64,
     /// Identity of an ensemble that this server founds; random, not 0.
     pub ensemble_seed: u64,
+    /// If this server has stood alone until now, its data is to be that of the ensemble.
+    pub bootstrap: bool,
     /// Deliberate defects; none.
     pub defects: Defects,
 }
@@ -45,6 +47,7 @@ pub(super) struct Shared {
     pub(super) timing: Timing,
     pub(super) last_counter: u32,
     pub(super) ensemble_seed: u64,
+    bootstrap: bool,
     defects: Defects,
     pub(super) now: Instant,
     /// Durable.
@@ -81,6 +84,7 @@ impl Shared {
             timing: config.timing,
             last_counter: config.last_counter,
             ensemble_seed: config.ensemble_seed,
+            bootstrap: config.bootstrap,
             defects: config.defects,
             now: Instant::default(),
             epochs,
@@ -174,7 +178,17 @@ impl Shared {
     }
 
     pub(super) fn standing(&self) -> Standing {
-        Standing::from(&self.epochs)
+        Standing { founder: self.bootstrap && self.stood_alone(), ..Standing::from(&self.epochs) }
+    }
+
+    /// This server has data that nobody else has had a part in.
+    pub(super) fn stood_alone(&self) -> bool {
+        self.epochs.member && !self.epochs.shared
+    }
+
+    /// Whether nobody else votes.
+    pub(super) fn is_alone(&self) -> bool {
+        self.quorum.is_reached_by(|id| id == self.id)
     }
 
     /// The voters in sight, and this server if it is one.

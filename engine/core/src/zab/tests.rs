@@ -87,6 +87,8 @@ struct World {
     swarm: u64,
     /// Bytes of recent transactions that servers keep in memory.
     history_bytes: u64,
+    /// A server that has stood alone before, and is to found the ensemble.
+    founder: Option<usize>,
 }
 
 const DISK_MS: u64 = 2;
@@ -112,6 +114,7 @@ impl World {
             trace: std::env::var("ZAB_SEED").is_ok(),
             swarm: 0,
             history_bytes: 0,
+            founder: None,
         };
         world.swarm = world.rng.below(512);
         world.history_bytes = if world.rng.permille(500) { 1 + world.rng.below(2_000) } else { 1 << 20 };
@@ -126,10 +129,39 @@ impl World {
                 frames: Vec::new(),
             });
         }
+        if world.rng.permille(200) {
+            let founder = world.rng.below(count as u64) as usize;
+            world.stand_alone(founder);
+        }
         for at in 0..count {
             world.start(at);
         }
         world
+    }
+
+    /// One server has been an ensemble of its own, and has data.
+    fn stand_alone(&mut self, at: usize) {
+        self.founder = Some(at);
+        let node = &mut self.nodes[at];
+        node.disk.epochs =
+            Epochs { accepted: Epoch(1), current: Epoch(1), ensemble: 77, member: true, ..Epochs::default() };
+        for counter in 1..=20 {
+            self.next_number += 1;
+            let (zxid, cxid) = (Zxid::new(Epoch(1), counter), self.next_number);
+            let prev_zxid = node.disk.last();
+            let mut bytes = FrameBuf::new();
+            let (session, wall) = (SessionId(1), WallMs(0));
+            encode(
+                &mut bytes,
+                &FrameHeader { zxid, prev_zxid, session, wall, cxid, txn_type: 5, tag: Tag::NONE },
+                |_| {},
+            );
+            node.frames.push(Arc::new(FrameBatch::new(bytes)));
+            node.disk.log.push((zxid, cxid));
+        }
+        node.disk.durable = node.disk.log.len();
+        self.committed = node.disk.log.clone();
+        self.note("founded by one");
     }
 
     fn id(at: usize) -> ServerId {
@@ -151,6 +183,7 @@ impl World {
             last_counter: self.last_counter,
             history_bytes: self.history_bytes,
             ensemble_seed: self.rng.next() | 1,
+            bootstrap: self.founder == Some(at),
             defects: self.defects,
         };
         let node = &mut self.nodes[at];
@@ -623,6 +656,7 @@ fn agreement_holds_for_every_seed() {
     for what in [
         "crash",
         "power failure",
+        "founded by one",
         "lapsed",
         "truncated",
         "epoch renewed",
@@ -645,7 +679,7 @@ const PLANTED: [(Defect, core::ops::Range<u64>); 7] = [
     (Defect::CommitWithoutQuorum, 0..20),
     (Defect::AckBeforeDurable, 0..50),
     (Defect::NoTruncation, 0..20),
-    (Defect::ElectionIgnoresZxid, 0..200),
+    (Defect::ElectionIgnoresZxid, 0..400),
     (Defect::NewLeaderBeforeHistory, 440..640),
     (Defect::StaleSupport, 0..100),
     (Defect::LapseForgotten, 0..200),
@@ -671,6 +705,7 @@ fn a_server_without_a_leader_says_what_it_lacks() {
             last_counter: u32::MAX,
             history_bytes: 0,
             ensemble_seed: 1,
+            bootstrap: false,
             defects: Defects::default(),
         };
         let mut zab = Zab::new(config, own, Zxid::ZERO, &[]);
@@ -687,8 +722,11 @@ fn a_server_without_a_leader_says_what_it_lacks() {
     );
     assert!(outlook(member, None).ends_with("a majority of the voters must be there and reach each other"));
     let barred = outlook(member, Some(Epochs::default()));
-    assert!(barred.contains("in sight: 1 2") && barred.ends_with("taken them up: 2"), "{barred}");
+    assert!(barred.contains("in sight: 1 2") && barred.contains("taken them up: 2"), "{barred}");
     let lapsed = outlook(member, Some(Epochs { lapsed: true, member: false, ..member }));
     assert!(lapsed.contains("given up damaged data: 2: they do not vote"), "{lapsed}");
     assert!(!lapsed.contains("empty or replaced"), "{lapsed}");
+    assert!(barred.contains("stood alone until now"), "{barred}");
+    let grown = outlook(Epochs { shared: true, ..member }, Some(Epochs::default()));
+    assert!(grown.ends_with("taken them up: 2"), "{grown}");
 }

@@ -35,7 +35,9 @@ fn members_and_times() {
     assert_eq!((ensemble.silence_min, ensemble.silence_max), (millis(250), millis(1500)));
     assert_eq!((ensemble.catch_up, ensemble.history_bytes), (millis(10_000), 64 << 20));
     assert!(
-        ensemble.repair && !self::ensemble(&format!("{LINES}ensemble.repair=refuse\n"), "2").0.ensemble.unwrap().repair
+        !ensemble.bootstrap
+            && ensemble.repair
+            && !self::ensemble(&format!("{LINES}ensemble.repair=refuse\n"), "2").0.ensemble.unwrap().repair
     );
     assert_eq!(config.clients.port, 2199, "the client port of its own line");
     let said = config.announcement();

@@ -11,3 +11,4 @@ mod writer;
 mod catch_up;
 mod damage;
 mod fleet;
+mod grow;
