@@ -18,7 +18,8 @@ pub const EPOCHS_TMP: &str = "epochs.tmp";
 const MAGIC: &[u8; 8] = b"RK-EPOCH";
 const VERSION: u32 = 1;
 
-/// The epochs of a server, and its place in an ensemble. `current <= accepted` always; a member has an ensemble.
+/// The epochs of a server, and its place in an ensemble. `current <= accepted` always; a member has an ensemble and has
+/// not lapsed.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Epochs {
     /// Newest epoch that the server has promised to follow.
@@ -30,6 +31,11 @@ pub struct Epochs {
     /// An established leader of that ensemble has taken this server up. Only a member may vote: a blank or replaced
     /// disk does not know what it has promised and acknowledged before.
     pub member: bool,
+    /// It has given up a part of what it had acknowledged, and may take part in nothing before a leader has brought it
+    /// again: not even in founding an ensemble, which takes it that nobody has anything to lose. No member is.
+    pub lapsed: bool,
+    /// Other servers vote in its ensemble: what it has committed is not its own affair.
+    pub shared: bool,
 }
 
 impl Epochs {
@@ -37,6 +43,9 @@ impl Epochs {
     fn flaw(&self) -> Option<&'static str> {
         if self.current > self.accepted {
             return Some("the current epoch is above the accepted one");
+        }
+        if self.member && self.lapsed {
+            return Some("a member that has lapsed");
         }
         (self.member && self.ensemble == 0).then_some("a member of no ensemble")
     }
@@ -74,6 +83,8 @@ fn encode(epochs: Epochs) -> BlockBuf {
     block[20..24].copy_from_slice(&epochs.current.0.to_le_bytes());
     block[24..32].copy_from_slice(&epochs.ensemble.to_le_bytes());
     block[32] = epochs.member.into();
+    block[33] = epochs.lapsed.into();
+    block[34] = epochs.shared.into();
     let crc = crc(&block);
     block[12..16].copy_from_slice(&crc.to_le_bytes());
     block
@@ -96,6 +107,8 @@ fn decode(block: &[u8]) -> Result<Epochs, OpenError> {
         current: Epoch(u32_at(block, 20)),
         ensemble: u64_at(block, 24),
         member: block[32] != 0,
+        lapsed: block[33] != 0,
+        shared: block[34] != 0,
     };
     epochs.flaw().map_or(Ok(epochs), |flaw| Err(bad(flaw)))
 }
@@ -170,7 +183,8 @@ mod tests {
     use crate::disk::sim::{CrashStyle, SimDisk};
 
     fn epochs(n: u32) -> Epochs {
-        Epochs { accepted: Epoch(n + 1), current: Epoch(n), ensemble: 0x1234_5678_9abc, member: true }
+        let (accepted, current) = (Epoch(n + 1), Epoch(n));
+        Epochs { accepted, current, ensemble: 0x1234_5678_9abc, member: true, lapsed: false, shared: true }
     }
 
     #[test]
@@ -195,6 +209,8 @@ mod tests {
     fn every_flipped_bit_is_noticed() {
         let block = encode(epochs(7));
         assert_eq!(decode(&block).unwrap(), epochs(7));
+        let lapsed = Epochs { member: false, lapsed: true, ..epochs(7) };
+        assert_eq!(decode(&encode(lapsed)).unwrap(), lapsed);
         for bit in 0..BLOCK * 8 {
             let mut bad = block.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
@@ -207,10 +223,7 @@ mod tests {
     fn a_record_from_before_there_were_ensembles_is_of_none() {
         let mut block = encode(Epochs { accepted: Epoch(3), current: Epoch(2), ..Epochs::default() });
         assert!(block[24..].iter().all(|&b| b == 0), "as it was written then");
-        assert_eq!(
-            decode(&block).unwrap(),
-            Epochs { accepted: Epoch(3), current: Epoch(2), ensemble: 0, member: false }
-        );
+        assert_eq!(decode(&block).unwrap(), Epochs { accepted: Epoch(3), current: Epoch(2), ..Epochs::default() });
         block[32] = 1;
         let crc = crc(&block);
         block[12..16].copy_from_slice(&crc.to_le_bytes());
@@ -230,6 +243,12 @@ mod tests {
         assert!(flaw(member, Epochs { ensemble: 9, ..member }), "a member moves");
         assert!(!flaw(guest, Epochs { ensemble: 9, ..guest }), "a guest may");
         assert!(flaw(guest, Epochs { ensemble: 0, ..member }), "a member of nothing");
+        let lapsed = Epochs { lapsed: true, ..guest };
+        assert!(
+            !flaw(member, lapsed) && !flaw(lapsed, guest) && !flaw(lapsed, member),
+            "until it is brought up to date"
+        );
+        assert!(flaw(member, Epochs { lapsed: true, ..member }), "a member that has lapsed");
     }
 
     #[test]

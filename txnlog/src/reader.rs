@@ -36,7 +36,9 @@ pub enum ReadOutcome {
     Frames(Arc<FrameBatch>),
     /// There were none: the one asked for was the last that was durable.
     End,
-    /// The log does not reach back to it, it is not a transaction of this log, or the log was cut back or restarted
+    /// The one asked for is no transaction of this log, whose newest one before it is this.
+    Diverged(Zxid),
+    /// The log does not reach back to it, it is behind all that is durable, or the log was cut back or restarted
     /// meanwhile. The state must come from a snapshot.
     Gone,
     /// What follows it cannot be read any more.
@@ -48,6 +50,7 @@ impl PartialEq for ReadOutcome {
         match (self, other) {
             (ReadOutcome::Frames(a), ReadOutcome::Frames(b)) => a.as_bytes() == b.as_bytes(),
             (ReadOutcome::Damaged(a), ReadOutcome::Damaged(b)) => a == b,
+            (ReadOutcome::Diverged(a), ReadOutcome::Diverged(b)) => a == b,
             (ReadOutcome::End, ReadOutcome::End) | (ReadOutcome::Gone, ReadOutcome::Gone) => true,
             _ => false,
         }
@@ -222,7 +225,7 @@ impl Reading {
             match self.take(&header, payload, limit, collected) {
                 Ok(()) if collected.full => return Ok(()),
                 Ok(()) => {}
-                Err(Misfit::Gone) => return Err(ReadOutcome::Gone),
+                Err(Misfit::Diverged(before)) => return Err(ReadOutcome::Diverged(before)),
                 Err(Misfit::Bad(why)) => return Err(self.damage(*index, segment, *expected, &why)),
             }
             expected.offset += header.padded_len();
@@ -248,8 +251,8 @@ impl Reading {
         let Collected { bytes, last, full } = collected;
         if frame.prev_zxid() != *last {
             if bytes.is_empty() {
-                // What was asked for is not what stands before it.
-                return Err(Misfit::Gone);
+                // The first one behind what was asked for does not follow that, but an older one.
+                return Err(Misfit::Diverged(frame.prev_zxid()));
             }
             return Err(Misfit::Bad(format!("frame {} follows {}, not {last}", frame.zxid(), frame.prev_zxid())));
         }
@@ -282,6 +285,6 @@ impl Reading {
 
 /// Why a frame cannot be handed out.
 enum Misfit {
-    Gone,
+    Diverged(Zxid),
     Bad(String),
 }

@@ -169,7 +169,7 @@ fn write_restart_read_with(kind: DriverKind, log_config: LogConfig) {
         assert_eq!(record, Record::default());
         let mut log = Log::go_live(recovery, &disk, kind, now()).await.unwrap();
         drop(disk);
-        let epochs = Epochs { accepted: EPOCH, current: EPOCH, ensemble: 99, member: true };
+        let epochs = Epochs { accepted: EPOCH, current: EPOCH, ensemble: 99, member: true, ..Epochs::default() };
         log.save_epochs(epochs);
         wait(&mut log, |e| *e == LogEvent::EpochsSaved(epochs)).await;
         let mut last = 0;

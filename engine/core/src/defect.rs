@@ -27,6 +27,8 @@ pub enum Defect {
     WatchAfterData,
     /// A history that was cut back is built on before the cut is durable.
     CutNotDurable,
+    /// A server that has given up a part of its history votes as if it had not.
+    LapseForgotten,
 }
 
 /// Which defect is planted, if any.

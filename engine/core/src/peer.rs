@@ -40,7 +40,7 @@ pub enum BadMessage {
 
 #[derive(Archive, Serialize, Deserialize)]
 enum Head {
-    Status { role: u8, of: u8, current: u32, last: u64, ensemble: u64, member: bool, reaches: Vec<u8> },
+    Status { role: u8, of: u8, current: u32, last: u64, ensemble: u64, membership: u8, reaches: Vec<u8> },
     FollowerInfo { accepted: u32 },
     LeaderInfo { epoch: u32 },
     AckEpoch { epoch: u32, fresh: bool, current: u32, last: u64 },
@@ -119,9 +119,18 @@ fn status_head(status: &Status) -> Head {
         current: status.current.0,
         last: status.last.0,
         ensemble: status.standing.ensemble,
-        member: status.standing.member,
+        membership: membership(status.standing),
         reaches: status.reaches.iter().map(|id| id.0).collect(),
     }
+}
+
+fn membership(standing: Standing) -> u8 {
+    u8::from(standing.member) | u8::from(standing.lapsed) << 1 | u8::from(standing.founder) << 2
+}
+
+fn standing(ensemble: u64, membership: u8) -> Standing {
+    let has = |bit: u8| membership >> bit & 1 != 0;
+    Standing { ensemble, member: has(0), lapsed: has(1), founder: has(2) }
 }
 
 /// The message that a head and a tail stand for.
@@ -156,7 +165,7 @@ fn with_tail(head: &Head, tail: FrameBuf) -> Result<Message, BadMessage> {
 
 fn without_tail(head: Head) -> Result<Message, BadMessage> {
     Ok(match head {
-        Head::Status { role, of, current, last, ensemble, member, reaches } => {
+        Head::Status { role, of, current, last, ensemble, membership, reaches } => {
             let role = match role {
                 0 => RoleStatus::Looking { vote: None },
                 1 => RoleStatus::Looking { vote: Some(ServerId(of)) },
@@ -168,7 +177,7 @@ fn without_tail(head: Head) -> Result<Message, BadMessage> {
                 role,
                 current: Epoch(current),
                 last: Zxid(last),
-                standing: Standing { ensemble, member },
+                standing: standing(ensemble, membership),
                 reaches: reaches.into_iter().map(ServerId).collect(),
             })
         }
@@ -227,7 +236,7 @@ mod tests {
     fn all() -> Vec<Message> {
         let (epoch, through, committed) = (Epoch(7), Zxid(8), Zxid(9));
         let status = |role| {
-            let standing = Standing { ensemble: 5, member: true };
+            let standing = Standing { ensemble: 5, member: false, lapsed: true, founder: true };
             Message::Status(Status { role, current: Epoch(1), last: Zxid(2), standing, reaches: [ServerId(3)].into() })
         };
         let sync = |start| Message::Sync { epoch, ensemble: 4, start };

@@ -7,7 +7,7 @@
 
 mod cluster;
 
-use cluster::{Client, Cluster, Rng};
+use cluster::{Client, Cluster, Rng, SyncCounts};
 use ringkeeper_core::zab::RoleChange;
 
 /// What a seed has shown.
@@ -18,7 +18,8 @@ struct Seen {
     leaders: usize,
     moves: u64,
     kept: u64,
-    states: u64,
+    synchronised: SyncCounts,
+    damaged_reads: u64,
 }
 
 fn run(seed: u64, seen: &mut Seen) {
@@ -59,7 +60,8 @@ fn run(seed: u64, seen: &mut Seen) {
         seen.kept += client.kept;
     }
     seen.leaders += cluster.leaders_seen();
-    seen.states += cluster.states_installed;
+    seen.synchronised.add(&cluster.synchronised);
+    seen.damaged_reads += cluster.damaged_reads();
 }
 
 fn chaos(cluster: &mut Cluster, rng: &mut Rng, seen: &mut Seen) {
@@ -68,6 +70,9 @@ fn chaos(cluster: &mut Cluster, rng: &mut Rng, seen: &mut Seen) {
         Some(leader) if rng.permille(500) => leader,
         _ => rng.below(3) as usize,
     };
+    if rng.permille(500) {
+        cluster.damage(at, rng);
+    }
     match rng.below(6) {
         0 | 1 if cluster.is_running(at) && cluster.running() > 2 => {
             seen.crashes += 1;
@@ -98,6 +103,9 @@ fn every_answer_holds_for_every_seed() {
         seen.answered > 1_000 && seen.crashes > 10 && seen.leaders > 50 && seen.moves > 10 && seen.kept > 10,
         "{seen:?}"
     );
+    let SyncCounts { from_memory, from_log, cut_back, by_state, .. } = seen.synchronised;
+    assert!(from_memory > 50 && from_log > 5 && cut_back > 0 && by_state > 5, "{seen:?}");
+    assert!(seen.damaged_reads > 0, "{seen:?}");
 }
 
 #[test]

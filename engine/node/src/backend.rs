@@ -1,19 +1,16 @@
 //! What a turn does behind the frontends: the replica, its log, the snapshot.
 
+use crate::catch_up::LogReads;
+use crate::news::News;
 use crate::snapshots::Progress;
 use crate::transfer::Transfers;
-use crate::{Clock, PeerLinks, recovery};
+use crate::{Clock, PeerLinks, SyncCounts, recovery};
 use ringkeeper_core::exchange::{Audience, Inbox};
 use ringkeeper_core::ids::{Instant, WallMs, Zxid};
 use ringkeeper_core::replica::{Effect, Input, Replica};
 use ringkeeper_core::tree::Tree;
-use ringkeeper_core::zab::RoleChange;
 use ringkeeper_txnlog::snapshot::SnapshotHead;
 use ringkeeper_txnlog::{Log, LogEvent};
-use std::time::Duration;
-
-/// A server without a leader says why every so often.
-const NO_LEADER_REPORT: Duration = Duration::from_secs(5);
 
 /// The log has failed, or an invariant is broken: the process must end, at once.
 #[derive(Debug)]
@@ -32,11 +29,11 @@ pub struct Backend {
     pub(crate) snapshot: Option<Progress>,
     /// Copy of the tree whose walk must be ended: its snapshot was given up.
     pub(crate) abandoned_walk: Option<usize>,
-    /// This server's part, and when that was told.
-    role: (RoleChange, Instant),
+    pub(crate) news: News,
     /// The links to the other servers, if there are any.
     pub(crate) peers: Option<Box<dyn PeerLinks>>,
     pub(crate) transfers: Transfers,
+    pub(crate) reads: LogReads,
     /// A state to be received, while the log is not ready for it.
     pub(crate) pending_install: Option<SnapshotHead>,
     /// The state that was received is durable (or was given up), and not yet in its place.
@@ -57,9 +54,10 @@ impl Backend {
             log: Some(log),
             snapshot: None,
             abandoned_walk: None,
-            role: (RoleChange::Looking, Instant::default()),
+            news: News::default(),
             peers: None,
             transfers: Transfers::default(),
+            reads: LogReads::default(),
             pending_install: None,
             installed: None,
             effects,
@@ -96,6 +94,10 @@ impl Backend {
                 }
                 LogEvent::SnapshotDone { .. } => self.snapshot_ended(now, None),
                 LogEvent::SnapshotFailed { reason, .. } => self.snapshot_ended(now, Some(reason)),
+                LogEvent::Read { ticket, outcome } => {
+                    self.log_was_read(*ticket, outcome.clone());
+                    continue;
+                }
                 _ => {}
             }
             self.inputs.push(recovery::input(event).map_err(Halted)?);
@@ -108,19 +110,7 @@ impl Backend {
     pub fn step(&mut self, now: Instant, wall: WallMs, tree: &mut Tree, audience: &mut impl Audience) {
         self.replica.step(now, wall, tree, &mut self.inbox, &mut self.inputs, audience, &mut self.effects);
         if self.peers.is_some() {
-            self.watch_role(now, tree.last_zxid());
-        }
-    }
-
-    /// Tells the operator what this server is, and if it stays without a leader, why.
-    fn watch_role(&mut self, now: Instant, last: Zxid) {
-        let role = self.replica.role();
-        if role != self.role.0 {
-            self.role = (role, now);
-            tell_role(role, last);
-        } else if role == RoleChange::Looking && now.since(self.role.1) >= NO_LEADER_REPORT {
-            self.role.1 = now;
-            tracing::warn!("still no leader; {}", self.replica.outlook());
+            self.news.watch_role(now, tree.last_zxid(), &self.replica);
         }
     }
 
@@ -139,10 +129,13 @@ impl Backend {
                 Effect::Send(to, message) => self.peers().send(to, &message),
                 Effect::Unlink(peer) => self.peers().unlink(peer),
                 Effect::SendState(to) => self.send_state(to),
+                Effect::ReadLog(read) => self.read_log(read, tree),
                 Effect::BeginInstall(head) => self.begin_install(head, tree, clock),
                 Effect::InstallChunk { bytes, last } => self.install_chunk(bytes, last),
                 Effect::AbortInstall => self.abort_install(),
                 Effect::TakeSnapshot => self.begin_snapshot(tree, copy, clock),
+                Effect::Synchronised(how) => self.news.synchronised(&how),
+                Effect::Ended(ended) => self.news.ended(ended),
                 Effect::Halt(reason) => return Err(Halted(reason)),
             }
         }
@@ -168,6 +161,12 @@ impl Backend {
         }
     }
 
+    /// How learners were synchronised while this server led.
+    #[must_use]
+    pub fn sync_counts(&self) -> SyncCounts {
+        self.news.counts
+    }
+
     fn peers(&self) -> &dyn PeerLinks {
         self.peers.as_deref().expect("only a server that was given links has peers")
     }
@@ -182,15 +181,5 @@ impl Backend {
     #[must_use]
     pub fn is_due(&self) -> bool {
         !self.inputs.is_empty()
-    }
-}
-
-fn tell_role(role: RoleChange, last: Zxid) {
-    match role {
-        RoleChange::Leading { epoch } => tracing::info!(epoch = epoch.0, %last, "leading"),
-        RoleChange::Following { leader, epoch } => {
-            tracing::info!(leader = leader.0, epoch = epoch.0, %last, "following");
-        }
-        RoleChange::Looking => tracing::warn!(%last, "looking for a leader: clients are held, writes wait"),
     }
 }

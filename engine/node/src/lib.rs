@@ -5,15 +5,20 @@
 //! clocks. What is true of one is true of the other, since nothing here knows which it is.
 
 mod backend;
+mod catch_up;
 mod clock;
+mod news;
 mod node;
 mod peer_links;
 mod recovery;
+mod repair;
 mod snapshots;
 mod transfer;
 
 pub use backend::{Backend, Halted};
 pub use clock::Clock;
+pub use news::SyncCounts;
 pub use node::Node;
 pub use peer_links::PeerLinks;
 pub use recovery::{Recovered, recover};
+pub use repair::{OnDamage, recover_or_give_up};

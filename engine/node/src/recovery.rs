@@ -80,19 +80,19 @@ pub(crate) fn input(event: LogEvent) -> Result<Input, String> {
         LogEvent::EpochsSaved(epochs) => Input::EpochsSaved(known(epochs)),
         LogEvent::SnapshotDone { .. } => Input::SnapshotEnded { done: true },
         LogEvent::SnapshotFailed { .. } => Input::SnapshotEnded { done: false },
-        LogEvent::Read { .. } => unreachable!("a server that stands alone has nobody to read for"),
+        LogEvent::Read { .. } => unreachable!("reads are answered to whoever asked for them"),
         LogEvent::Failed(failure) => return Err(failure.to_string()),
     })
 }
 
 /// The core's epochs as the log stores them.
 pub(crate) fn stored(epochs: zab::Epochs) -> Epochs {
-    let zab::Epochs { accepted, current, ensemble, member } = epochs;
-    Epochs { accepted, current, ensemble, member }
+    let zab::Epochs { accepted, current, ensemble, member, lapsed, shared } = epochs;
+    Epochs { accepted, current, ensemble, member, lapsed, shared }
 }
 
 /// What the log has stored as the core knows it.
 fn known(epochs: Epochs) -> zab::Epochs {
-    let Epochs { accepted, current, ensemble, member } = epochs;
-    zab::Epochs { accepted, current, ensemble, member }
+    let Epochs { accepted, current, ensemble, member, lapsed, shared } = epochs;
+    zab::Epochs { accepted, current, ensemble, member, lapsed, shared }
 }

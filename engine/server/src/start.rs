@@ -126,6 +126,7 @@ fn replica(config: &Config, seed: u64) -> ReplicaConfig {
         },
         hold_clients: ensemble.hold_clients,
         history_bytes: ensemble.history_bytes,
+        bootstrap: ensemble.bootstrap,
         ..alone
     });
     ReplicaConfig {

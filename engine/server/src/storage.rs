@@ -2,12 +2,12 @@
 
 use crate::config::{self, Config};
 use crate::executor::clock::Clock;
-use ringkeeper_node::{Clock as _, Recovered};
+use ringkeeper_node::{Clock as _, OnDamage, Recovered, recover_or_give_up};
 use ringkeeper_txnlog::Log;
 use ringkeeper_txnlog::config::{DriverKind, Durability, LogConfig, SnapshotConfig};
 use ringkeeper_txnlog::disk::FsDisk;
 use ringkeeper_txnlog::error::OpenError;
-use ringkeeper_txnlog::recovery::{Dirs, Recovery};
+use ringkeeper_txnlog::recovery::Dirs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -20,6 +20,36 @@ pub(crate) struct StorageSettings {
     driver: DriverKind,
     log: LogConfig,
     snapshot: SnapshotConfig,
+    /// What other servers there are to get damaged data from.
+    peers: Peers,
+    /// Its data is to be that of its ensemble.
+    bootstrap: bool,
+}
+
+/// Whether there are others who can bring again what is damaged here.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Peers {
+    /// There is no other voter.
+    None,
+    /// There are, but the operator wants to decide.
+    NotAsked,
+    /// There are.
+    Asked,
+}
+
+impl Peers {
+    fn of(config: &Config) -> Peers {
+        match &config.ensemble {
+            Some(ensemble) if ensemble.ids(true).any(|id| id != ensemble.id) => {
+                if ensemble.repair {
+                    Peers::Asked
+                } else {
+                    Peers::NotAsked
+                }
+            }
+            _ => Peers::None,
+        }
+    }
 }
 
 impl StorageSettings {
@@ -52,6 +82,24 @@ impl StorageSettings {
                 rate: snapshots.max_rate.unwrap_or(0),
                 ..SnapshotConfig::default()
             },
+            peers: Peers::of(config),
+            bootstrap: config.ensemble.as_ref().is_some_and(|ensemble| ensemble.bootstrap),
+        }
+    }
+
+    /// What can be done about damaged data.
+    pub(crate) fn advice(&self) -> &'static str {
+        match self.peers {
+            Peers::None => {
+                "this server stands alone, so nobody else has what is lost: restore its directories from a backup, or empty them to start \
+                 with nothing"
+            }
+            Peers::NotAsked => {
+                "with ensemble.repair=auto this server would give up what is damaged and get it again from the others"
+            }
+            Peers::Asked => {
+                "this server cannot give up what is damaged: empty its directories, and it gets everything from the others"
+            }
         }
     }
 }
@@ -67,10 +115,13 @@ pub(crate) async fn recover(settings: StorageSettings, clock: Clock) -> Result<(
     let shared = settings.log_dir == settings.data_dir;
     let log_disk = if shared { Arc::clone(&data) } else { FsDisk::open(&settings.log_dir)? };
     let dirs = Dirs { log: Arc::clone(&log_disk) as _, data };
-    let mut recovery = Recovery::open(dirs, settings.log, settings.snapshot)?;
-    let state = ringkeeper_node::recover(&mut recovery)?;
+    let on_damage = if settings.peers == Peers::Asked { OnDamage::GiveUp } else { OnDamage::Refuse };
+    let (recovery, state) = recover_or_give_up(&dirs, &settings.log, &settings.snapshot, on_damage)?;
     let log = Log::go_live(recovery, &log_disk, settings.driver, clock.now()).await?;
     report(&state, began);
+    if settings.bootstrap && state.epochs.shared {
+        tracing::warn!("ensemble.bootstrap has no effect: this server belongs to its ensemble already; remove it");
+    }
     Ok((state, log))
 }
 

@@ -147,7 +147,13 @@ impl World {
         let accepted = Epoch(before.0 + u32::from(before == Epoch(0) || self.rng.percent(30)));
         // Taken up by a leader at some time, put back at another.
         let ensemble = if accepted.0 > 1 { 7 } else { 0 };
-        let epochs = Epochs { accepted, current: accepted, ensemble, member: ensemble != 0 && self.rng.percent(70) };
+        let epochs = Epochs {
+            accepted,
+            current: accepted,
+            ensemble,
+            member: ensemble != 0 && self.rng.percent(70),
+            ..Epochs::default()
+        };
         self.model.saving = Some(epochs);
         life.log.save_epochs(epochs);
     }

@@ -16,6 +16,7 @@ pub(super) struct Asked {
     durable: Zxid,
     generation: u32,
     resetting: bool,
+    reached_back_to: Option<Zxid>,
 }
 
 impl World {
@@ -38,6 +39,7 @@ impl World {
             durable: life.log.durable(),
             generation: life.log.generation(),
             resetting: life.is_resetting(),
+            reached_back_to: life.log.writer().reaches_back_to(),
             ticket: life.log.read_after(&life.reader, after, max_bytes),
         });
     }
@@ -53,6 +55,19 @@ impl World {
                 life.read = frames.last();
             }
             ReadOutcome::End => assert_eq!(asked.after, asked.durable),
+            ReadOutcome::Diverged(before) => {
+                self.note("read of what is unknown");
+                let entries = &self.model.now.entries;
+                assert!(
+                    entries.iter().all(|e| e.zxid != asked.after) && asked.after != Zxid::ZERO,
+                    "{asked:?} is known"
+                );
+                let newest = entries.iter().map(|e| e.zxid).rfind(|zxid| *zxid < asked.after);
+                // What a snapshot stands for is no entry any more.
+                let newest = newest.max(asked.reached_back_to).unwrap_or(Zxid::ZERO);
+                assert_eq!(before, newest, "{asked:?}");
+                life.read = before;
+            }
             ReadOutcome::Gone => {
                 let what = self.why_gone(life, &asked);
                 self.note(what);
@@ -75,13 +90,12 @@ impl World {
     }
 
     fn why_gone(&self, life: &Life, asked: &Asked) -> &'static str {
-        let known = asked.after == Zxid::ZERO || self.model.now.entries.iter().any(|e| e.zxid == asked.after);
         if asked.resetting || asked.generation != life.log.generation() {
             "read after a reset"
         } else if life.log.writer().reaches_back_to().is_none_or(|z| asked.after < z) {
             "read of what is gone"
-        } else if !known || asked.after > asked.durable {
-            "read of what is unknown"
+        } else if asked.after > asked.durable {
+            "read of what is not durable"
         } else {
             panic!("{asked:?} is called gone, but the log has it");
         }

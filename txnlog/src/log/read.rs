@@ -12,8 +12,7 @@ impl Log {
     /// if there is one. [`LogEvent::Read`] follows. `reader` remembers the place for the next read; one reader's reads
     /// should follow each other.
     ///
-    /// While a cut or a restart of the log is on its way to the disk, and for a transaction that is not a part of the
-    /// log, the answer is [`ReadOutcome::Gone`].
+    /// While a cut or a restart of the log is on its way to the disk, the answer is [`ReadOutcome::Gone`].
     pub fn read_after(&mut self, reader: &LogReader, after: Zxid, max_bytes: usize) -> ReadTicket {
         self.next_ticket += 1;
         let ticket = ReadTicket(self.next_ticket);
@@ -28,6 +27,13 @@ impl Log {
         };
         self.completions.push(Completion::Read { ticket, generation: self.generation, outcome });
         ticket
+    }
+
+    /// About how much [`read_after`](Self::read_after) would have to read to get from `after` to the end: the segments
+    /// that hold nothing else.
+    #[must_use]
+    pub fn bytes_behind(&self, after: Zxid) -> u64 {
+        self.writer.bytes_behind(after)
     }
 
     fn start_reading(&self, ticket: ReadTicket, reader: &LogReader, after: Zxid, max_bytes: usize) -> ReadTicket {

@@ -109,6 +109,14 @@ impl Bench {
         assert_eq!(self.log.durable(), Zxid(to));
     }
 
+    /// Appends one transaction that leaves out zxids.
+    fn append_after(&mut self, prev: u64, zxid: u64) {
+        let mut frame = ringkeeper_core::frame::FrameBuf::new();
+        crate::testing::frame(&mut frame, prev, zxid, 0, 10);
+        self.log.append(Arc::new(FrameBatch::new(frame)));
+        self.settle();
+    }
+
     /// Hands a snapshot over, up to the step before it is verified.
     fn hand_over(&mut self, zxid: u64, origin: Origin) {
         let head = SnapshotHead { zxid: Zxid(zxid), digest: 0, nodes: 0, sessions: 0, wall: WallMs(0) };
@@ -158,7 +166,7 @@ fn range(outcome: &ReadOutcome) -> (u64, u64) {
 #[test]
 fn nothing_happens_before_the_device_is_stepped() {
     let mut bench = Bench::new(&config(64 << 10), 1);
-    let epochs = Epochs { accepted: Epoch(3), current: Epoch(2), ensemble: 5, member: true };
+    let epochs = Epochs { accepted: Epoch(3), current: Epoch(2), ensemble: 5, member: true, ..Epochs::default() };
     bench.log.save_epochs(epochs);
     bench.log.append(Arc::new(batch(0, &[10])));
     bench.turn();
@@ -177,7 +185,7 @@ fn nothing_happens_before_the_device_is_stepped() {
 #[should_panic(expected = "one ensemble")]
 fn a_member_stays_with_its_ensemble() {
     let mut bench = Bench::new(&config(64 << 10), 1);
-    let epochs = Epochs { accepted: Epoch(3), current: Epoch(2), ensemble: 5, member: true };
+    let epochs = Epochs { accepted: Epoch(3), current: Epoch(2), ensemble: 5, member: true, ..Epochs::default() };
     bench.log.save_epochs(epochs);
     bench.log.save_epochs(Epochs { ensemble: 6, ..epochs });
 }
@@ -305,22 +313,26 @@ fn the_next_read_does_not_search_from_the_beginning() {
 }
 
 #[test]
-fn what_is_no_transaction_of_the_log_is_gone() {
+fn of_what_is_no_transaction_of_the_log_the_one_before_is_told() {
     let config = config(16 << 10);
     let mut bench = Bench::new(&config, 1);
     bench.append(1, 30, 1000);
     let reader = LogReader::default();
     assert_eq!(bench.read(&reader, 31, 100), ReadOutcome::Gone);
-    bench.log.append(Arc::new({
-        let mut buf = ringkeeper_core::frame::FrameBuf::new();
-        crate::testing::frame(&mut buf, 30, 100, 0, 10);
-        FrameBatch::new(buf)
-    }));
-    bench.settle();
-    assert_eq!(bench.read(&reader, 50, 100), ReadOutcome::Gone, "between 30 and 100 there is nothing");
+    bench.append_after(30, 100);
+    assert_eq!(bench.read(&reader, 50, 100), ReadOutcome::Diverged(Zxid(30)), "between 30 and 100 there is nothing");
     assert_eq!(range(&bench.read(&reader, 30, 100)), (100, 100));
     bench.snapshot(30, Origin::Local);
     assert_eq!(bench.read(&reader, 0, 100), ReadOutcome::Gone, "a snapshot stands for the beginning");
+}
+
+#[test]
+fn what_a_reader_would_have_to_read_is_known() {
+    let mut bench = Bench::new(&config(16 << 10), 1);
+    bench.append(1, 30, 1000);
+    let behind = |bench: &Bench, after| bench.log.bytes_behind(Zxid(after));
+    assert_eq!(behind(&bench, 30), 0);
+    assert!(behind(&bench, 0) > 30 * 1000 && behind(&bench, 15) < behind(&bench, 0), "{}", behind(&bench, 0));
 }
 
 /// Segments are used again while a read has one open, and before it opens one.
@@ -385,6 +397,8 @@ fn a_read_from_before_a_cut_or_a_restart_is_gone() {
     assert_eq!(bench.answer(ticket), ReadOutcome::Gone, "read before, answered after");
     bench.append(7, 8, 50);
     assert_eq!(range(&bench.read(&reader, 2, 1 << 20)), (3, 8), "across the cut, nothing of what was cut off");
+    bench.append_after(8, 20);
+    assert_eq!(bench.read(&reader, 10, 100), ReadOutcome::Diverged(Zxid(8)), "10 was cut off");
     bench.snapshot(50, Origin::Installed);
     assert_eq!(bench.read(&reader, 2, 100), ReadOutcome::Gone);
     bench.append(51, 52, 50);

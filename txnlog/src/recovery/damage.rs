@@ -2,7 +2,8 @@
 //!
 //! A server that gives up what it may have acknowledged must not vote before an established leader has brought it up
 //! to date: a majority that counts on it may already have forgotten a committed transaction. So the epoch record says
-//! that it is no member, durably, before anything else changes. And nothing here happens unless the caller asks for it.
+//! that it is no member and has lapsed, durably, before anything else changes. And nothing here happens unless the caller
+//! asks for it.
 
 use super::scan::{Expected, Found, Scanner};
 use super::{Dirs, Recovery};
@@ -78,7 +79,7 @@ impl Recovery {
             return Err(OpenError::Refused(format!("there is no damage known that begins after {good_through}")));
         };
         let epochs = self.epochs();
-        if epochs.ensemble == 0 {
+        if epochs.ensemble == 0 && !epochs.lapsed {
             return Err(OpenError::Refused("a server that stands alone has no peer to take the lost part from".into()));
         }
         self.check_that_a_start_is_left(&damage)?;
@@ -89,7 +90,7 @@ impl Recovery {
             %good_through, intact_behind = again,
             "the log is damaged: everything after the last good transaction is given up, to be brought again by peers"
         );
-        let epochs = Epochs { member: false, ..epochs };
+        let epochs = Epochs { member: false, lapsed: true, ..epochs };
         let (data, defects) = (&*self.dirs.data, self.log_config.defects);
         epochs::save(data, epochs, defects).attempt(|| format!("saving {}", data.describe(EPOCHS)))?;
         self.cut(&damage)?;
@@ -141,7 +142,7 @@ impl Recovery {
 }
 
 /// Starts over as a server that has nothing: segments, snapshots and a damaged epoch record are put aside as
-/// `*.damaged`. It is no member of its ensemble afterwards, but an intact record keeps what it has promised. For a
+/// `*.damaged`. It is no member of its ensemble afterwards and has lapsed, but an intact record keeps what it has promised. For a
 /// server of an ensemble whose [`Recovery`] has failed with an error that [is damage](OpenError::is_damage), and only
 /// when somebody has decided so. Then open the directories again. Interrupted anywhere, it leaves directories in which
 /// the damage is still reported, or which are not those of a member.
@@ -151,29 +152,23 @@ impl Recovery {
 /// give it back what it has. Or the disk's.
 pub fn start_over(dirs: &Dirs, defects: Defects) -> Result<Epochs, OpenError> {
     let Dirs { log, data } = dirs;
-    let (epochs, damaged) = match epochs::load(&**data) {
-        Ok(epochs) => (epochs, false),
+    let before = match epochs::load(&**data) {
+        Ok(epochs) => epochs,
         Err(OpenError::Corrupt(corruption)) => {
             tracing::error!(%corruption, "the epoch record is damaged and put aside");
-            (None, true)
+            put_aside(&**data, [EPOCHS], defects)?;
+            None
         }
         Err(e) => return Err(e),
     };
-    if let Some(before) = epochs {
-        if before.ensemble == 0 {
-            return Err(OpenError::Refused("a server that stands alone would lose all that it has".into()));
-        }
-        // Without a history there is no epoch whose history this is.
-        let epochs = Epochs { current: Default::default(), member: false, ..before };
-        epochs::save(&**data, epochs, defects).attempt(|| format!("saving {}", data.describe(EPOCHS)))?;
+    if before.is_some_and(|before| before.ensemble == 0 && !before.lapsed) {
+        return Err(OpenError::Refused("a server that stands alone would lose all that it has".into()));
     }
+    // Without a history there is no epoch whose history this is.
+    let epochs = Epochs { current: Default::default(), member: false, lapsed: true, ..before.unwrap_or_default() };
+    epochs::save(&**data, epochs, defects).attempt(|| format!("saving {}", data.describe(EPOCHS)))?;
     put_all_aside(&**data, |name| snapshot_zxid(name).is_some(), defects)?;
     put_all_aside(&**log, |name| segment_sequence(name).is_some(), defects)?;
-    if damaged {
-        // As the last step: until then the damage is still there to be seen.
-        put_aside(&**data, [EPOCHS], defects)?;
-    }
-    let epochs = epochs::load(&**data)?.unwrap_or_default();
     tracing::error!(accepted = epochs.accepted.0, "this server starts over with nothing, as no member of its ensemble");
     Ok(epochs)
 }

@@ -321,6 +321,12 @@ impl LogWriter {
         self.segments.reaches_back_to()
     }
 
+    /// Bytes of segments that hold only transactions behind this one.
+    #[must_use]
+    pub fn bytes_behind(&self, after: Zxid) -> u64 {
+        self.segments.bytes_behind(after)
+    }
+
     /// The segments that the valid log consists of, oldest first. While a reset [is under way](Self::is_resetting)
     /// they are still those of before.
     #[must_use]

@@ -259,6 +259,17 @@ impl Segments {
         self.chain.iter().skip(from).filter_map(stretch).collect()
     }
 
+    /// Bytes of segments that hold only transactions behind this one: a reader of what is behind it reads at least these.
+    pub(crate) fn bytes_behind(&self, after: Zxid) -> u64 {
+        let holds = |l: &Link| l.first.as_ref().is_some_and(|f| f.prev <= after);
+        let behind = self.chain.iter().rposition(holds).map_or(0, |at| at + 1);
+        let used = |l: &Link| match &self.current {
+            Some(current) if current.sequence == l.sequence => current.offset,
+            _ => l.len,
+        };
+        self.chain.iter().skip(behind).map(used).sum()
+    }
+
     /// The transaction before the first one that the segments hold.
     pub(crate) fn reaches_back_to(&self) -> Option<Zxid> {
         let mut firsts = self.chain.iter().filter_map(|l| l.first.as_ref());

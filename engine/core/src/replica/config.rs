@@ -18,6 +18,8 @@ pub struct ReplicaConfig {
     pub history_bytes: u64,
     /// Random: tags, and the identity of an ensemble that this server founds, are made from it.
     pub seed: u64,
+    /// If this server has stood alone until now, its data is to be that of its ensemble.
+    pub bootstrap: bool,
     /// For so long the clients of a server without a leader keep their connections.
     pub hold_clients: Duration,
     /// Deliberate defects of agreement; none.
@@ -52,6 +54,7 @@ impl Default for ReplicaConfig {
             timing: Timing::default(),
             history_bytes: 64 << 20,
             seed: 1,
+            bootstrap: false,
             hold_clients: Duration::from_secs(5),
             defects: Defects::default(),
             tick: Duration::from_millis(3000),

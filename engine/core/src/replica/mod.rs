@@ -18,7 +18,9 @@ use crate::frame::FrameBatch;
 use crate::ids::{ConnId, Epoch, Instant, ServerId, SessionId, Tag, WallMs, Zxid};
 use crate::session::SessionIds;
 use crate::tree::{Applied, Tree};
-use crate::zab::{Epochs, Message, Output, RoleChange, StateHead, Zab, ZabConfig};
+use crate::zab::{
+    Ended, Epochs, LogOutcome, LogRead, Message, Output, RoleChange, StateHead, Synchronised, Zab, ZabConfig,
+};
 use leadership::Leadership;
 use letter::Letter;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -56,6 +58,8 @@ pub enum Input {
     Installed,
     /// There will be no such state.
     InstallFailed,
+    /// What the log had that [`Effect::ReadLog`] asked for.
+    LogRead(LogRead, LogOutcome),
     /// This server is about to stop: if it leads, somebody else should.
     Leave,
     /// Time has passed: look for sessions that have expired, nodes that have outlived themselves, servers that are
@@ -80,6 +84,9 @@ pub enum Effect {
     Unlink(ServerId),
     /// A learner needs the whole state: when it can be walked, say [`Replica::state_begins`] and send it in pieces.
     SendState(ServerId),
+    /// A learner needs transactions that are only in the log: read them, beside everything else, and say
+    /// [`Input::LogRead`].
+    ReadLog(LogRead),
     /// The leader sends the whole state: keep it beside the present one, and make it durable. Then put it in the place of
     /// the present one, and say [`Input::Installed`]; if that cannot be, [`Input::InstallFailed`].
     BeginInstall(StateHead),
@@ -95,6 +102,10 @@ pub enum Effect {
     AbortInstall,
     /// Begin a snapshot of the tree as it is now, then say [`Input::SnapshotEnded`].
     TakeSnapshot,
+    /// Tell the operator that a learner of this server's is up to date.
+    Synchronised(Synchronised),
+    /// Tell the operator why this server leads, or follows, no more.
+    Ended(Ended),
     /// An invariant is broken, by a bug or a disk that lies: stop the process at once, acknowledge nothing more.
     Halt(String),
 }
@@ -191,6 +202,7 @@ impl Replica {
             last_counter: config.last_counter,
             history_bytes: config.history_bytes,
             ensemble_seed: config.seed | 1,
+            bootstrap: config.bootstrap,
             defects: config.defects,
         };
         Replica {
@@ -280,6 +292,7 @@ impl Replica {
                 self.zab.installed();
             }
             Input::InstallFailed => self.zab.install_failed(),
+            Input::LogRead(read, outcome) => self.zab.log_read(&read, outcome),
             Input::Leave => self.zab.leave_office(),
             Input::Tick => self.zab.tick(),
         }
@@ -321,7 +334,9 @@ impl Replica {
             Output::Role(role) => self.role_changed(cx, role, tree, audience),
             Output::Payload { from, bytes } => self.letter(cx, from, &bytes),
             Output::Confirmed(round) => self.confirmed(round),
-            Output::LearnerUpToDate(_) => {}
+            Output::LearnerUpToDate(synchronised) => effects.push(Effect::Synchronised(synchronised)),
+            Output::ReadLog(read) => effects.push(Effect::ReadLog(read)),
+            Output::Ended(ended) => effects.push(Effect::Ended(ended)),
             Output::SendSnapshot(learner) => effects.push(Effect::SendState(learner)),
             Output::BeginInstall(head) => effects.push(Effect::BeginInstall(head)),
             Output::InstallChunk { bytes, last } => effects.push(Effect::InstallChunk { bytes, last }),

@@ -95,7 +95,7 @@ mod tests {
     use super::*;
     use crate::zab::Standing;
 
-    const MEMBER: Standing = Standing { ensemble: 7, member: true };
+    const MEMBER: Standing = Standing { ensemble: 7, member: true, lapsed: false, founder: false };
 
     fn status(epoch: u32, last: u32, reaches: &[u8]) -> Status {
         Status {

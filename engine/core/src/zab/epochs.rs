@@ -15,14 +15,24 @@ pub struct Epochs {
     pub ensemble: u64,
     /// An established leader of that ensemble has taken this server up: it may vote. See [`super::Standing`].
     pub member: bool,
+    /// It has given up damaged data that it had acknowledged: until it has a leader's history it takes part in nothing.
+    pub lapsed: bool,
+    /// Other servers vote in its ensemble: what was committed may be with them alone.
+    pub shared: bool,
 }
 
 impl Epochs {
-    /// The history is now that of `ensemble`. Whoever was a member of another one has its membership still before it.
+    /// The history is now that of `ensemble`, and everything that its leader took over. Whoever was a member of another one has its membership still before it.
     pub(super) fn take_up(&mut self, ensemble: u64) {
         if self.ensemble != ensemble {
             self.ensemble = ensemble;
             self.member = false;
         }
+        self.lapsed = false;
+    }
+
+    /// An established leader has taken this server up, and others vote.
+    pub(super) fn join(&mut self, others_vote: bool) {
+        (self.member, self.shared) = (true, others_vote);
     }
 }

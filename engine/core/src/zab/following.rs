@@ -3,21 +3,10 @@
 //! The order of durable steps is history, then epoch, then the acknowledgement of NEWLEADER: a server that claims an
 //! epoch has everything that the epoch began with.
 
-use super::{Defect, Message, Output, RoleChange, Shared, SyncStart};
+use super::{Defect, Leave, Message, Output, RoleChange, Shared, SyncStart};
 use crate::frame::FrameBatch;
 use crate::ids::{Epoch, Instant, ServerId, Zxid};
 use std::sync::Arc;
-
-/// Why a learner leaves its leader.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Leave {
-    /// The leader wants an epoch that is older than one promised to somebody else.
-    OldEpoch,
-    /// It leads another ensemble than the one that this server is a member of.
-    OtherEnsemble,
-    /// It says what no leader says.
-    Protocol,
-}
 
 /// A learner of one leader.
 #[derive(Debug)]
@@ -225,6 +214,11 @@ impl Following {
             self.acked = durable;
             shared.send(self.leader, Message::Ack { epoch, through: self.acked });
         }
+        if self.synchronising && self.installing.is_none() {
+            // What this server has on disk is the beginning of the leader's history, and what a quorum has of that stays,
+            // whatever becomes of this leader: it need not be kept in memory until everything has come.
+            shared.commit(self.leader_committed.min(shared.durable));
+        }
         let Some(proposed) = self.up_to_date.filter(|_| shared.epochs.member) else { return Ok(()) };
         shared.commit(self.leader_committed.min(shared.history.last()));
         if !self.active && (shared.committed >= proposed || shared.has(Defect::ResubmittedTooEarly)) {
@@ -244,19 +238,21 @@ impl Following {
             return Err(Leave::Protocol);
         }
         let durable = shared.durable >= through || shared.has(Defect::NewLeaderBeforeHistory);
-        if durable && shared.asked.current < epoch {
+        // A server that has lapsed in this very epoch takes it over again.
+        if durable && (shared.asked.current < epoch || shared.asked.lapsed) {
             let ensemble = self.ensemble;
             shared.save(|epochs| {
                 epochs.current = epoch;
                 epochs.take_up(ensemble);
             });
         }
-        if durable && !self.new_leader_acked && shared.epochs.current == epoch {
+        let taken_over = shared.epochs.current == epoch && !shared.epochs.lapsed;
+        if durable && !self.new_leader_acked && taken_over {
             self.new_leader_acked = true;
             shared.send(self.leader, Message::AckNewLeader { epoch });
         }
-        if self.up_to_date.is_some() && !shared.asked.member {
-            shared.save(|epochs| epochs.member = true);
+        if self.up_to_date.is_some() {
+            shared.save(|epochs| epochs.join(true));
         }
         Ok(())
     }

@@ -11,21 +11,12 @@ use std::sync::Arc;
 /// from here.
 #[derive(Debug)]
 pub struct History {
-    batches: VecDeque<Entry>,
+    batches: VecDeque<Arc<FrameBatch>>,
     base: Zxid,
     last: Zxid,
     bytes: u64,
-    /// Bytes of everything ever appended through the end of the newest batch.
-    end: u64,
     limit: u64,
     committed: Zxid,
-}
-
-#[derive(Debug)]
-struct Entry {
-    batch: Arc<FrameBatch>,
-    /// Bytes of everything ever appended through the end of this batch.
-    end: u64,
 }
 
 /// How another server's history, of which only the last transaction is known, relates to this one.
@@ -44,7 +35,7 @@ impl History {
     /// committed.
     #[must_use]
     pub fn new(last: Zxid, limit: u64) -> History {
-        History { batches: VecDeque::new(), base: last, last, bytes: 0, end: 0, limit, committed: last }
+        History { batches: VecDeque::new(), base: last, last, bytes: 0, limit, committed: last }
     }
 
     /// The last transaction.
@@ -79,9 +70,9 @@ impl History {
     fn forget_old(&mut self) {
         while self.bytes > self.limit && self.batches.len() > 1 {
             let committed = self.committed;
-            let Some(oldest) = self.batches.pop_front_if(|entry| entry.batch.last() <= committed) else { return };
-            self.bytes -= oldest.batch.as_bytes().len() as u64;
-            self.base = oldest.batch.last();
+            let Some(oldest) = self.batches.pop_front_if(|batch| batch.last() <= committed) else { return };
+            self.bytes -= oldest.as_bytes().len() as u64;
+            self.base = oldest.last();
         }
     }
 
@@ -93,22 +84,20 @@ impl History {
     }
 
     fn push(&mut self, batch: Arc<FrameBatch>) {
-        let len = batch.as_bytes().len() as u64;
-        self.bytes += len;
-        self.end += len;
-        self.batches.push_back(Entry { batch, end: self.end });
+        self.bytes += batch.as_bytes().len() as u64;
+        self.batches.push_back(batch);
     }
 
     /// Forgets everything behind `to`, which must be one of the transactions that are kept, or the one before them; a
     /// history cut back further than that is as good as new.
     pub fn truncate(&mut self, to: Zxid) {
-        while self.batches.back().is_some_and(|entry| entry.batch.prev() >= to) {
+        while self.batches.back().is_some_and(|batch| batch.prev() >= to) {
             self.pop();
         }
-        if let Some(entry) = self.batches.back()
-            && entry.batch.last() > to
+        if let Some(batch) = self.batches.back()
+            && batch.last() > to
         {
-            let kept = entry.batch.through(to);
+            let kept = batch.through(to);
             self.pop();
             if let Some(kept) = kept {
                 self.push(kept);
@@ -121,10 +110,8 @@ impl History {
     }
 
     fn pop(&mut self) {
-        if let Some(entry) = self.batches.pop_back() {
-            let len = entry.batch.as_bytes().len() as u64;
-            self.bytes -= len;
-            self.end -= len;
+        if let Some(batch) = self.batches.pop_back() {
+            self.bytes -= batch.as_bytes().len() as u64;
         }
     }
 
@@ -137,13 +124,13 @@ impl History {
         if last < self.base {
             return Place::TooOld;
         }
-        let at = self.batches.partition_point(|entry| entry.batch.last() < last);
-        let Some(entry) = self.batches.get(at) else { return Place::After(self.last) };
-        let before = entry.batch.frames().map(|frame| frame.zxid()).take_while(|zxid| *zxid <= last).last();
+        let at = self.batches.partition_point(|batch| batch.last() < last);
+        let Some(batch) = self.batches.get(at) else { return Place::After(self.last) };
+        let before = batch.frames().map(|frame| frame.zxid()).take_while(|zxid| *zxid <= last).last();
         match before {
             Some(zxid) if zxid == last => Place::Ours,
             Some(zxid) => Place::After(zxid),
-            None => Place::After(entry.batch.prev()),
+            None => Place::After(batch.prev()),
         }
     }
 
@@ -157,19 +144,9 @@ impl History {
             return None;
         }
         assert!(after >= self.base, "{after} is not kept, only what is behind {}", self.base);
-        let at = self.batches.partition_point(|entry| entry.batch.last() <= after);
-        let batch = &self.batches[at].batch;
+        let at = self.batches.partition_point(|batch| batch.last() <= after);
+        let batch = &self.batches[at];
         if batch.prev() == after { Some(Arc::clone(batch)) } else { batch.behind(after) }
-    }
-
-    /// Bytes of everything ever appended through about `zxid`; only differences mean anything.
-    #[must_use]
-    pub fn offset(&self, zxid: Zxid) -> u64 {
-        let at = self.batches.partition_point(|entry| entry.batch.last() <= zxid);
-        match at.checked_sub(1).and_then(|at| self.batches.get(at)) {
-            Some(entry) => entry.end,
-            None => self.end - self.bytes,
-        }
     }
 }
 
@@ -239,7 +216,7 @@ mod tests {
             history.truncate(to);
             assert_eq!(history.last(), to);
             assert_eq!(history.place(z(9)), if to == z(9) { Place::Ours } else { Place::After(to) });
-            assert_eq!(history.offset(to), u64::from(to.counter()) * 64);
+            assert_eq!(history.bytes, u64::from(to.counter()) * 64);
         }
     }
 
@@ -254,6 +231,6 @@ mod tests {
         assert_eq!(history.base(), Zxid::ZERO);
         history.commit(z(3));
         assert_eq!((history.base(), history.place(z(2)), history.place(z(3))), (z(3), Place::TooOld, Place::Ours));
-        assert_eq!(history.offset(z(9)) - history.offset(z(4)), 64 * 5);
+        assert_eq!(history.bytes, 64 * 6);
     }
 }

@@ -3,34 +3,10 @@
 //!
 //! Source: ZAB (DSN'11) sections IV and V; ZooKeeper's `Leader` and `LearnerHandler`.
 
-use super::{Broadcast, Defect, Electorate, Message, Output, Place, RoleChange, Shared, StateHead, SyncStart};
+use super::sync::{Reign, Sync};
+use super::{Abdication, Broadcast, Defect, Electorate, Message, Output, RoleChange, Shared};
 use crate::ids::{Epoch, Instant, ServerId, Zxid};
 use std::collections::BTreeMap;
-use std::sync::Arc;
-
-/// Bytes of proposals that are on their way to one learner at most.
-const WINDOW: u64 = 8 << 20;
-/// Bytes of a snapshot that are on their way to one learner at most.
-const SNAPSHOT_WINDOW: u64 = 2 << 20;
-
-/// Why a leader gives up.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Abdication {
-    /// Not enough servers joined in time, or not enough got its history in time.
-    NotSupported,
-    /// It has not heard from a quorum for too long.
-    QuorumLost,
-    /// It was not running for so long that others may have replaced it.
-    Paused,
-    /// Its log makes no progress.
-    DiskStalled,
-    /// A server that joined has a longer history, or has promised a newer epoch.
-    Behind,
-    /// The epoch has no zxids left.
-    Exhausted,
-    /// It was asked to.
-    Asked,
-}
 
 /// How far the leader has got.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,7 +29,9 @@ pub(super) struct Leading {
     phase: Phase,
     /// The last transaction of the history that it brings.
     start: Zxid,
-    learners: BTreeMap<ServerId, Learner>,
+    pub(super) learners: BTreeMap<ServerId, Learner>,
+    /// The log cannot be read behind this transaction: whoever lacks more gets the state as a whole.
+    pub(super) unreadable: Option<Zxid>,
     broadcast: Option<Broadcast>,
     /// Rounds of confirmation: the last one that is wanted, sent, and confirmed by a quorum.
     rounds: Rounds,
@@ -70,44 +48,23 @@ struct Rounds {
 
 /// What the leader knows of one learner.
 #[derive(Debug)]
-struct Learner {
+pub(super) struct Learner {
     accepted: Epoch,
     /// May count in a quorum: a voter that has forgotten nothing.
     counts: bool,
     asked_to_promise: bool,
-    promise: Option<Promise>,
-    sync: Option<Sync>,
+    pub(super) promise: Option<Promise>,
+    pub(super) sync: Option<Sync>,
     acked: Zxid,
-    told_committed: Zxid,
     /// The last round that it confirmed.
     confirmed: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Promise {
+pub(super) struct Promise {
     fresh: bool,
     current: Epoch,
-    last: Zxid,
-}
-
-/// A learner that is being brought up, or has been.
-#[derive(Debug)]
-struct Sync {
-    /// Sent through this transaction.
-    sent: Zxid,
-    /// NEWLEADER is sent behind this one.
-    through: Zxid,
-    snapshot: Option<Snapshot>,
-    new_leader_sent: bool,
-    new_leader_acked: bool,
-    up_to_date: bool,
-}
-
-/// A state that is being sent as a whole.
-#[derive(Debug, Default)]
-struct Snapshot {
-    sent: u64,
-    taken: u64,
+    pub(super) last: Zxid,
 }
 
 impl Leading {
@@ -115,7 +72,7 @@ impl Leading {
     pub(super) fn begin(shared: &Shared, electorate: Electorate) -> Leading {
         let own = shared.epochs.ensemble;
         let ensemble = match electorate {
-            Electorate::Of(ensemble) => ensemble,
+            Electorate::Of(ensemble) | Electorate::FoundedBy(ensemble) => ensemble,
             _ if own != 0 => own,
             _ => shared.ensemble_seed,
         };
@@ -127,6 +84,7 @@ impl Leading {
             phase: Phase::Discovery,
             start: shared.history.last(),
             learners: BTreeMap::new(),
+            unreadable: None,
             broadcast: None,
             rounds: Rounds::default(),
             log_waits: None,
@@ -136,6 +94,17 @@ impl Leading {
     /// The established epoch.
     pub(super) fn established(&self) -> Option<Epoch> {
         self.epoch.filter(|_| self.phase == Phase::Broadcast)
+    }
+
+    /// What learners are told of this leader, once it has an epoch.
+    pub(super) fn reign(&self, shared: &Shared) -> Option<Reign> {
+        let committed = if self.phase == Phase::Broadcast { shared.committed } else { Zxid::ZERO };
+        Some(Reign { epoch: self.epoch?, ensemble: self.ensemble, committed })
+    }
+
+    /// A learner is to have the history through here before it counts.
+    pub(super) fn must_have(&self) -> Zxid {
+        self.broadcast.as_ref().map_or(self.start, Broadcast::committed).max(self.start)
     }
 
     pub(super) fn broadcast(&self) -> Option<&Broadcast> {
@@ -148,7 +117,7 @@ impl Leading {
 
     /// Learners that show what is committed, and take payloads.
     pub(super) fn active(&self) -> impl Iterator<Item = ServerId> + '_ {
-        self.learners.iter().filter(|(_, l)| l.sync.as_ref().is_some_and(|s| s.up_to_date)).map(|(id, _)| *id)
+        self.learners.iter().filter(|(_, l)| l.sync.as_ref().is_some_and(Sync::is_up_to_date)).map(|(id, _)| *id)
     }
 
     /// A learner is gone; it may come back.
@@ -168,13 +137,13 @@ impl Leading {
                 return self.ack_epoch(shared, from, Promise { fresh, current, last });
             }
             Message::SnapTaken { epoch, bytes } if self.epoch == Some(epoch) => {
-                if let Some(snapshot) = self.sync_of(from).and_then(|sync| sync.snapshot.as_mut()) {
-                    snapshot.taken = snapshot.sent.min(bytes);
+                if let Some(sync) = self.sync_of(from) {
+                    sync.snapshot_taken(bytes);
                 }
             }
             Message::AckNewLeader { epoch } if self.epoch == Some(epoch) => {
-                if let Some(sync) = self.sync_of(from).filter(|sync| sync.new_leader_sent) {
-                    sync.new_leader_acked = true;
+                if let Some(sync) = self.sync_of(from) {
+                    sync.acknowledge();
                 }
             }
             Message::Ack { epoch, through } if self.epoch == Some(epoch) => {
@@ -182,6 +151,9 @@ impl Leading {
                     && through <= shared.history.last()
                 {
                     learner.acked = learner.acked.max(through);
+                    if let Some(sync) = &mut learner.sync {
+                        sync.arrived(through);
+                    }
                 }
             }
             Message::Confirmed { epoch, round } if self.epoch == Some(epoch) => {
@@ -190,7 +162,7 @@ impl Leading {
                 }
             }
             Message::Payload { epoch, bytes }
-                if self.epoch == Some(epoch) && self.sync_of(from).is_some_and(|sync| sync.up_to_date) =>
+                if self.epoch == Some(epoch) && self.sync_of(from).is_some_and(|sync| sync.is_up_to_date()) =>
             {
                 shared.out.push(Output::Payload { from, bytes });
             }
@@ -199,7 +171,7 @@ impl Leading {
         Ok(())
     }
 
-    fn sync_of(&mut self, learner: ServerId) -> Option<&mut Sync> {
+    pub(super) fn sync_of(&mut self, learner: ServerId) -> Option<&mut Sync> {
         self.learners.get_mut(&learner)?.sync.as_mut()
     }
 
@@ -218,7 +190,6 @@ impl Leading {
             promise: None,
             sync: None,
             acked: Zxid::ZERO,
-            told_committed: Zxid::ZERO,
             confirmed: 0,
         };
         self.learners.insert(from, learner);
@@ -300,39 +271,6 @@ impl Leading {
         })
     }
 
-    fn begin_syncs(&mut self, shared: &mut Shared) {
-        let epoch = self.epoch.expect("synchronisation follows the choice of an epoch");
-        let through = self.broadcast.as_ref().map_or(self.start, Broadcast::committed).max(self.start);
-        for (id, learner) in &mut self.learners {
-            let Some(promise) = learner.promise.filter(|_| learner.sync.is_none()) else { continue };
-            let start = match shared.history.place(promise.last) {
-                Place::Ours => Some((SyncStart::Diff, promise.last)),
-                Place::After(_) if shared.has(Defect::NoTruncation) => Some((SyncStart::Diff, shared.history.last())),
-                Place::After(to) => Some((SyncStart::Trunc(to), to)),
-                Place::TooOld => None,
-            };
-            let mut sync = Sync {
-                sent: Zxid::ZERO,
-                through,
-                snapshot: None,
-                new_leader_sent: false,
-                new_leader_acked: false,
-                up_to_date: false,
-            };
-            match start {
-                Some((start, sent)) => {
-                    sync.sent = sent;
-                    shared.send(*id, Message::Sync { epoch, ensemble: self.ensemble, start });
-                }
-                None => {
-                    sync.snapshot = Some(Snapshot::default());
-                    shared.out.push(Output::SendSnapshot(*id));
-                }
-            }
-            learner.sync = Some(sync);
-        }
-    }
-
     /// The history is durable with a quorum, this server's own disk being one of it.
     fn take_over(&mut self, shared: &mut Shared) {
         let epoch = self.epoch.expect("synchronisation follows the choice of an epoch");
@@ -347,14 +285,15 @@ impl Leading {
             if id == shared.id {
                 return shared.epochs.current == epoch;
             }
-            self.learners.get(&id).is_some_and(|l| l.counts && l.sync.as_ref().is_some_and(|s| s.new_leader_acked))
+            self.learners.get(&id).is_some_and(|l| l.counts && l.sync.as_ref().is_some_and(Sync::has_history))
         };
         if !shared.quorum.is_reached_by(has_it) || shared.epochs.current != epoch {
             return;
         }
         // Durable before anything is committed in this ensemble: see `Standing`.
-        shared.save(|epochs| epochs.member = true);
-        if !shared.epochs.member {
+        let others_vote = !shared.is_alone();
+        shared.save(|epochs| epochs.join(others_vote));
+        if shared.epochs != shared.asked {
             return;
         }
         self.phase = Phase::Broadcast;
@@ -370,7 +309,7 @@ impl Leading {
         let broadcast = self.broadcast.as_mut().expect("an established leader broadcasts");
         broadcast.acknowledge(shared.id, shared.durable.min(broadcast.proposed()));
         for (id, learner) in &self.learners {
-            let has_history = learner.sync.as_ref().is_some_and(|sync| sync.new_leader_acked);
+            let has_history = learner.sync.as_ref().is_some_and(Sync::has_history);
             if has_history && shared.quorum.is_voter(*id) {
                 broadcast.acknowledge(*id, learner.acked.min(broadcast.proposed()));
             }
@@ -380,20 +319,6 @@ impl Leading {
             committed = broadcast.proposed();
         }
         shared.commit(committed);
-    }
-
-    fn tell_up_to_date(&mut self, shared: &mut Shared) {
-        let epoch = self.epoch.expect("an established leader has an epoch");
-        let (committed, proposed) = (shared.committed, shared.history.last());
-        for (id, learner) in &mut self.learners {
-            let Some(sync) = learner.sync.as_mut().filter(|sync| sync.new_leader_acked && !sync.up_to_date) else {
-                continue;
-            };
-            sync.up_to_date = true;
-            learner.told_committed = committed;
-            shared.send(*id, Message::UpToDate { epoch, committed, proposed });
-            shared.out.push(Output::LearnerUpToDate(*id));
-        }
     }
 
     /// Asks for a new confirmation that this server leads; its round.
@@ -419,66 +344,6 @@ impl Leading {
             self.rounds.confirmed = confirmed;
             shared.out.push(Output::Confirmed(confirmed));
         }
-    }
-
-    /// Sends what each learner has not got yet, as far as its window allows, and the commit watermark.
-    fn feed(&mut self, shared: &mut Shared) {
-        let Some(epoch) = self.epoch else { return };
-        let committed = if self.phase == Phase::Broadcast { shared.committed } else { Zxid::ZERO };
-        let mut too_slow = Vec::new();
-        for (id, learner) in &mut self.learners {
-            let Some(sync) = &mut learner.sync else { continue };
-            if sync.snapshot.is_none() {
-                if sync.sent < shared.history.base() {
-                    too_slow.push(*id);
-                    continue;
-                }
-                propose(shared, *id, epoch, committed, &mut learner.told_committed, sync, learner.acked);
-                if !sync.new_leader_sent && sync.sent >= sync.through {
-                    sync.new_leader_sent = true;
-                    shared.send(*id, Message::NewLeader { epoch, through: sync.through });
-                }
-            }
-            if sync.up_to_date && learner.told_committed < committed {
-                learner.told_committed = committed;
-                shared.send(*id, Message::Commit { epoch, through: committed });
-            }
-        }
-        for id in too_slow {
-            // What it lacks is not kept any more: it must come again, and be synchronised in another way.
-            self.lost(id);
-            shared.out.push(Output::Unlink(id));
-        }
-    }
-
-    /// Bytes of a snapshot that may be sent to `learner` now; `None` if it gets none.
-    pub(super) fn snapshot_room(&self, learner: ServerId) -> Option<u64> {
-        let snapshot = self.learners.get(&learner)?.sync.as_ref()?.snapshot.as_ref()?;
-        Some(SNAPSHOT_WINDOW.saturating_sub(snapshot.sent - snapshot.taken))
-    }
-
-    /// This state, of what is committed, is what `learner` gets. False if it does not wait for one.
-    pub(super) fn snapshot_begins(&mut self, shared: &mut Shared, learner: ServerId, head: StateHead) -> bool {
-        let zxid = head.zxid;
-        let (Some(epoch), ensemble) = (self.epoch, self.ensemble) else { return false };
-        let Some(sync) = self.sync_of(learner).filter(|sync| sync.snapshot.is_some()) else { return false };
-        sync.snapshot = Some(Snapshot::default());
-        sync.sent = zxid;
-        sync.through = sync.through.max(zxid);
-        shared.send(learner, Message::Sync { epoch, ensemble, start: SyncStart::Snap(head) });
-        true
-    }
-
-    /// The next piece of that state.
-    pub(super) fn snapshot_chunk(&mut self, shared: &mut Shared, learner: ServerId, bytes: Arc<[u8]>, last: bool) {
-        let Some(epoch) = self.epoch else { return };
-        let Some(sync) = self.sync_of(learner) else { return };
-        let Some(snapshot) = &mut sync.snapshot else { return };
-        snapshot.sent += bytes.len() as u64;
-        if last {
-            sync.snapshot = None;
-        }
-        shared.send(learner, Message::SnapChunk { epoch, bytes, last });
     }
 
     /// Time has passed.
@@ -511,7 +376,7 @@ impl Leading {
 
     /// A leader whose disk stands still gives way to one whose disk does not, if there can be another.
     fn watch_log(&mut self, shared: &Shared) -> Result<(), Abdication> {
-        if shared.quorum.is_reached_by(|id| id == shared.id) {
+        if shared.is_alone() {
             return Ok(());
         }
         let stalled = |since: Instant| shared.now.since(since) > shared.timing.disk_stall;
@@ -526,26 +391,5 @@ impl Leading {
             _ => Some((shared.now, shared.durable)),
         };
         Ok(())
-    }
-}
-
-/// Sends proposals as far as the window allows.
-fn propose(
-    shared: &mut Shared,
-    id: ServerId,
-    epoch: Epoch,
-    committed: Zxid,
-    told: &mut Zxid,
-    sync: &mut Sync,
-    acked: Zxid,
-) {
-    let arrived = shared.history.offset(acked.max(shared.history.base()));
-    while shared.history.offset(sync.sent).saturating_sub(arrived) < WINDOW {
-        let Some(batch) = shared.history.after(sync.sent) else { return };
-        sync.sent = batch.last();
-        // A learner learns what is committed only once it may show it.
-        let committed = if sync.up_to_date { committed } else { Zxid::ZERO };
-        *told = (*told).max(committed);
-        shared.send(id, Message::Propose { epoch, committed, batch });
     }
 }

@@ -15,26 +15,31 @@
 
 mod broadcast;
 mod election;
+mod ended;
 mod epochs;
+mod feeding;
 mod following;
 mod history;
 mod leading;
 mod message;
+mod outlook;
 mod quorum;
 mod shared;
 mod standing;
+mod sync;
 mod timing;
 
 pub use crate::defect::{Defect, Defects};
 pub use broadcast::Broadcast;
 pub use election::{Elected, Outcome, judge};
+pub use ended::{Abdication, Ended, Leave};
 pub use epochs::Epochs;
 pub use history::{History, Place};
-pub use leading::Abdication;
 pub use message::{Message, RoleStatus, StateHead, Status, SyncStart};
 pub use quorum::Quorum;
 pub use shared::ZabConfig;
 pub use standing::{Electorate, Standing};
+pub use sync::{LogOutcome, LogRead, Synchronised};
 pub use timing::Timing;
 
 use crate::frame::FrameBatch;
@@ -68,10 +73,14 @@ pub enum Output {
     Truncate(Zxid),
     /// Everything through this transaction is committed, and may be shown.
     Committed(Zxid),
+    /// Why the part ended that this server had, or tried to have.
+    Ended(Ended),
     /// This server has another part now.
     Role(RoleChange),
     /// A learner is up to date: it takes payloads from now on.
-    LearnerUpToDate(ServerId),
+    LearnerUpToDate(Synchronised),
+    /// Read the log for a learner, then call [`Zab::log_read`].
+    ReadLog(LogRead),
     /// A learner needs the whole state: call [`Zab::snapshot_begins`] and send it in pieces.
     SendSnapshot(ServerId),
     /// The leader sends a whole state, which is to take the place of this server's.
@@ -125,12 +134,6 @@ enum Role {
     Leading(Box<Leading>),
 }
 
-/// Why a part has ended.
-enum End {
-    Left,
-    Abdicated(Abdication),
-}
-
 #[derive(Debug, Default)]
 struct Looking {
     vote: Option<ServerId>,
@@ -182,14 +185,9 @@ impl Zab {
         for peer in self.shared.peers.values_mut() {
             peer.hearing.excuse(now, away - usual);
         }
-        if away > self.shared.timing.silence_min && matches!(self.role, Role::Leading(_)) && !self.is_alone() {
+        if away > self.shared.timing.silence_min && matches!(self.role, Role::Leading(_)) && !self.shared.is_alone() {
             self.abdicate(Abdication::Paused);
         }
-    }
-
-    /// Whether nobody else votes.
-    fn is_alone(&self) -> bool {
-        self.shared.quorum.is_reached_by(|id| id == self.shared.id)
     }
 
     /// There is a link to `peer`.
@@ -205,7 +203,7 @@ impl Zab {
             return;
         }
         match &mut self.role {
-            Role::Following(following) if following.leader == peer => self.look(),
+            Role::Following(following) if following.leader == peer => self.leave(Leave::LinkLost),
             Role::Leading(leading) => leading.lost(peer),
             _ => {}
         }
@@ -221,21 +219,18 @@ impl Zab {
             peer.status = Some(status);
             return self.peer_became(from, role);
         }
-        let end = match &mut self.role {
+        match &mut self.role {
             Role::Following(following) if following.leader == from => {
-                following.message(&mut self.shared, message).err().map(|_| End::Left)
+                if let Err(why) = following.message(&mut self.shared, message) {
+                    self.leave(why);
+                }
             }
-            Role::Leading(leading) => leading.message(&mut self.shared, from, message).err().map(End::Abdicated),
-            _ => None,
-        };
-        self.end(end);
-    }
-
-    fn end(&mut self, end: Option<End>) {
-        match end {
-            None => {}
-            Some(End::Left) => self.leave(),
-            Some(End::Abdicated(why)) => self.abdicate(why),
+            Role::Leading(leading) => {
+                if let Err(why) = leading.message(&mut self.shared, from, message) {
+                    self.abdicate(why);
+                }
+            }
+            _ => {}
         }
     }
 
@@ -244,7 +239,9 @@ impl Zab {
     fn peer_became(&mut self, peer: ServerId, role: RoleStatus) {
         let own = self.shared.id;
         match &mut self.role {
-            Role::Following(following) if following.leader == peer && role != RoleStatus::Leading => self.look(),
+            Role::Following(following) if following.leader == peer && role != RoleStatus::Leading => {
+                self.leave(Leave::LeadsNoMore);
+            }
             Role::Leading(leading) if role != (RoleStatus::Following { leader: own }) => leading.lost(peer),
             _ => {}
         }
@@ -280,26 +277,27 @@ impl Zab {
     pub fn install_failed(&mut self) {
         self.shared.installing = None;
         if matches!(self.role, Role::Following(_)) {
-            self.leave();
+            self.leave(Leave::StateFailed);
         }
     }
 
     /// A few milliseconds have passed.
     pub fn tick(&mut self) {
-        let gone = match &mut self.role {
-            Role::Leading(leading) => match leading.tick(&self.shared) {
-                Err(why) => return self.abdicate(why),
-                Ok(()) => false,
-            },
+        match &mut self.role {
+            Role::Leading(leading) => {
+                if let Err(why) = leading.tick(&self.shared) {
+                    return self.abdicate(why);
+                }
+            }
             Role::Following(following) => {
                 let peer = self.shared.peers.get(&following.leader);
-                let silent = peer.is_none_or(|peer| peer.hearing.is_silent(self.shared.now, &self.shared.timing));
-                silent || !following.is_hopeful(&self.shared)
+                if peer.is_none_or(|peer| peer.hearing.is_silent(self.shared.now, &self.shared.timing)) {
+                    self.leave(Leave::Silent);
+                } else if !following.is_hopeful(&self.shared) {
+                    self.leave(Leave::NoAnswer);
+                }
             }
-            Role::Looking(_) => false,
-        };
-        if gone {
-            self.leave();
+            Role::Looking(_) => {}
         }
         self.heartbeat();
     }
@@ -327,12 +325,19 @@ impl Zab {
     }
 
     fn advance(&mut self) {
-        let end = match &mut self.role {
-            Role::Following(following) => following.advance(&mut self.shared).err().map(|_| End::Left),
-            Role::Leading(leading) => leading.advance(&mut self.shared).err().map(End::Abdicated),
-            Role::Looking(_) => None,
-        };
-        self.end(end);
+        match &mut self.role {
+            Role::Following(following) => {
+                if let Err(why) = following.advance(&mut self.shared) {
+                    self.leave(why);
+                }
+            }
+            Role::Leading(leading) => {
+                if let Err(why) = leading.advance(&mut self.shared) {
+                    self.abdicate(why);
+                }
+            }
+            Role::Looking(_) => {}
+        }
     }
 
     /// Looks for a leader, if there is none. Whether this server's part has changed.
@@ -404,32 +409,35 @@ impl Zab {
         }
     }
 
-    fn look(&mut self) {
+    fn look(&mut self, ended: Ended) {
         self.role = Role::Looking(Looking::default());
         if self.shared.installing.is_some() {
             self.shared.out.push(Output::AbortInstall);
         }
+        self.shared.out.push(Output::Ended(ended));
         self.shared.out.push(Output::Role(RoleChange::Looking));
     }
 
-    /// Leaves a leader that does not answer, or says what it should not.
-    fn leave(&mut self) {
-        if let Role::Following(following) = &self.role {
-            self.avoided.insert(following.leader, self.shared.now.plus(AVOIDED));
+    /// Leaves the leader. One that does not answer, or says what it should not, is not tried again at once.
+    fn leave(&mut self, why: Leave) {
+        let Role::Following(following) = &self.role else { return };
+        let leader = following.leader;
+        if !matches!(why, Leave::LinkLost | Leave::LeadsNoMore) {
+            self.avoided.insert(leader, self.shared.now.plus(AVOIDED));
         }
-        self.look();
+        self.look(Ended::Following { leader, why });
     }
 
     fn abdicate(&mut self, why: Abdication) {
         if matches!(why, Abdication::NotSupported | Abdication::DiskStalled) {
             self.unfit_until = self.shared.now.plus(AVOIDED);
         }
-        self.look();
+        self.look(Ended::Leading(why));
     }
 
     /// Gives up leading, so that others elect another leader at once, and is no candidate any more.
     pub fn leave_office(&mut self) {
-        if self.is_alone() {
+        if self.shared.is_alone() {
             return;
         }
         self.leaving = true;
@@ -498,6 +506,13 @@ impl Zab {
         true
     }
 
+    /// What the log had that [`Output::ReadLog`] asked for.
+    pub fn log_read(&mut self, read: &LogRead, outcome: LogOutcome) {
+        if let Role::Leading(leading) = &mut self.role {
+            leading.log_read(&mut self.shared, read, outcome);
+        }
+    }
+
     /// This state, of what is committed, is what `learner` will be sent. False if it does not wait for one.
     pub fn snapshot_begins(&mut self, learner: ServerId, head: StateHead) -> bool {
         let Role::Leading(leading) = &mut self.role else { return false };
@@ -538,33 +553,6 @@ impl Zab {
     #[must_use]
     pub fn epochs(&self) -> Epochs {
         self.shared.epochs
-    }
-
-    /// Why there is no leader, for the operator of a server that has looked for one for long.
-    #[must_use]
-    pub fn outlook(&self) -> String {
-        let peers = self.shared.in_sight();
-        let own = self.shared.standing();
-        let electorate = Electorate::of(&self.shared.quorum, self.shared.id, own, &peers);
-        let standing = |id: ServerId| if id == self.shared.id { Some(own) } else { peers.get(&id).map(|p| p.standing) };
-        let voters = |wanted: &dyn Fn(ServerId) -> bool| {
-            let ids: Vec<String> =
-                self.shared.quorum.voters().filter(|id| wanted(*id)).map(|id| id.0.to_string()).collect();
-            if ids.is_empty() { "none".to_owned() } else { ids.join(" ") }
-        };
-        let seen = voters(&|id| standing(id).is_some());
-        let missing = voters(&|id| standing(id).is_none());
-        let barred = voters(&|id| standing(id).is_some_and(|standing| !electorate.admits(standing)));
-        let reason = match electorate {
-            Electorate::Unknown => "an ensemble is founded when all its voters are there: start the others".to_owned(),
-            Electorate::Of(_) if barred != "none" => {
-                format!(
-                    "servers with an empty or replaced disk may not vote until a leader has taken them up: {barred}"
-                )
-            }
-            _ => "a majority of the voters must be there and reach each other".to_owned(),
-        };
-        format!("voters in sight: {seen}; not in sight: {missing}; {reason}")
     }
 
     /// The part that matters to those who use agreement.

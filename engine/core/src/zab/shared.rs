@@ -22,6 +22,8 @@ pub struct ZabConfig {
     pub history_bytes: u64,
     /// Identity of an ensemble that this server founds; random, not 0.
     pub ensemble_seed: u64,
+    /// If this server has stood alone until now, its data is to be that of the ensemble.
+    pub bootstrap: bool,
     /// Deliberate defects; none.
     pub defects: Defects,
 }
@@ -45,6 +47,7 @@ pub(super) struct Shared {
     pub(super) timing: Timing,
     pub(super) last_counter: u32,
     pub(super) ensemble_seed: u64,
+    bootstrap: bool,
     defects: Defects,
     pub(super) now: Instant,
     /// Durable.
@@ -60,6 +63,8 @@ pub(super) struct Shared {
     pub(super) peers: BTreeMap<ServerId, Peer>,
     /// A state is on its way to take the place of this server's, which stays as it is until then.
     pub(super) installing: Option<Zxid>,
+    /// Reads of the log that were asked for.
+    pub(super) reads: u64,
     pub(super) out: Vec<Output>,
 }
 
@@ -67,6 +72,8 @@ impl Shared {
     pub(super) fn new(config: ZabConfig, epochs: Epochs, state: Zxid, tail: &[Arc<FrameBatch>]) -> Shared {
         assert!(epochs.current <= epochs.accepted, "the current epoch has been accepted: {epochs:?}");
         assert!(config.ensemble_seed != 0, "an ensemble has an identity");
+        let lapsed = epochs.lapsed && !config.defects.has(Defect::LapseForgotten);
+        let epochs = Epochs { lapsed, ..epochs };
         let mut history = History::new(state, config.history_bytes);
         for batch in tail {
             history.append(Arc::clone(batch));
@@ -77,6 +84,7 @@ impl Shared {
             timing: config.timing,
             last_counter: config.last_counter,
             ensemble_seed: config.ensemble_seed,
+            bootstrap: config.bootstrap,
             defects: config.defects,
             now: Instant::default(),
             epochs,
@@ -87,6 +95,7 @@ impl Shared {
             committed: state,
             peers: BTreeMap::new(),
             installing: None,
+            reads: 0,
             out: Vec::new(),
         }
     }
@@ -112,6 +121,7 @@ impl Shared {
             return;
         }
         assert!(next.current <= next.accepted, "a server follows only whom it has accepted: {next:?}");
+        assert!(!(next.member && next.lapsed), "a member has lost nothing: {next:?}");
         assert!(next.accepted >= self.asked.accepted && next.current >= self.asked.current, "epochs never fall");
         self.asked = next;
         self.saving.push_back(next);
@@ -168,7 +178,17 @@ impl Shared {
     }
 
     pub(super) fn standing(&self) -> Standing {
-        Standing::from(&self.epochs)
+        Standing { founder: self.bootstrap && self.stood_alone(), ..Standing::from(&self.epochs) }
+    }
+
+    /// This server has data that nobody else has had a part in.
+    pub(super) fn stood_alone(&self) -> bool {
+        self.epochs.member && !self.epochs.shared
+    }
+
+    /// Whether nobody else votes.
+    pub(super) fn is_alone(&self) -> bool {
+        self.quorum.is_reached_by(|id| id == self.id)
     }
 
     /// The voters in sight, and this server if it is one.

@@ -1,11 +1,11 @@
 //! A simple disk: what is written becomes durable after a while, in order; a crash keeps some of what was not.
 
 use super::Rng;
-use ringkeeper_core::frame::{Frame, FrameBatch};
+use ringkeeper_core::frame::{Frame, FrameBatch, FrameBuf};
 use ringkeeper_core::ids::Zxid;
 use ringkeeper_core::replica::Input;
 use ringkeeper_core::tree::{Applied, Tree};
-use ringkeeper_core::zab::Epochs;
+use ringkeeper_core::zab::{Epochs, LogOutcome, LogRead};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -22,6 +22,12 @@ pub struct Disk {
     generation: u32,
     /// It was cut back, and nobody has been told yet what is durable since.
     cut: bool,
+    /// Reads of the log that are under way, and the generation that each began in.
+    reads: VecDeque<(u64, LogRead, u32)>,
+    /// One transaction that can be logged, but not read any more.
+    damaged: Option<Zxid>,
+    /// Reads that have met it.
+    pub damaged_reads: u64,
 }
 
 impl Disk {
@@ -65,6 +71,50 @@ impl Disk {
         self.generation += 1;
     }
 
+    /// A snapshot of the state; the log before it is not kept.
+    pub fn snapshot(&mut self, tree: &Tree) {
+        let kept = self.log.partition_point(|(batch, _)| batch.last() <= tree.last_zxid());
+        if self.durable >= kept {
+            self.base = Some(tree.clone());
+            self.log.drain(..kept);
+            self.durable -= kept;
+            self.writes.iter_mut().for_each(|(_, len)| *len = len.saturating_sub(kept));
+        }
+    }
+
+    /// A transaction of the log becomes unreadable.
+    pub fn damage(&mut self, rng: &mut Rng) {
+        let at = rng.below(self.durable as u64 + 1) as usize;
+        self.damaged = self.log.get(at).map(|(batch, _)| batch.last());
+    }
+
+    pub fn read(&mut self, when: u64, read: LogRead) {
+        self.reads.push_back((when, read, self.generation));
+    }
+
+    /// What is durable behind a transaction, in pieces of a few.
+    fn read_log(&mut self, read: &LogRead) -> LogOutcome {
+        let base = self.base.as_ref().map_or(Zxid::ZERO, Tree::last_zxid);
+        if read.after < base {
+            return LogOutcome::Gone;
+        }
+        let durable = self.log[..self.durable].iter().flat_map(|(batch, _)| batch.frames());
+        let mut behind = durable.filter(|frame| frame.zxid() > read.after).peekable();
+        let Some(first) = behind.peek() else { return LogOutcome::Gone };
+        if first.prev_zxid() != read.after {
+            return LogOutcome::Diverged(first.prev_zxid());
+        }
+        let mut bytes = FrameBuf::new();
+        for frame in behind.take(5).take_while(|frame| Some(frame.zxid()) != self.damaged) {
+            bytes.extend_from_slice(frame.as_bytes());
+        }
+        if bytes.is_empty() {
+            self.damaged_reads += 1;
+            return LogOutcome::Damaged;
+        }
+        LogOutcome::Frames(Arc::new(FrameBatch::new(bytes)))
+    }
+
     /// What has become durable by now.
     pub fn finish(&mut self, now: u64, inputs: &mut Vec<Input>) {
         while let Some((_, epochs)) = self.saving.pop_front_if(|(when, _)| *when <= now) {
@@ -81,6 +131,10 @@ impl Disk {
             let through = self.durable.checked_sub(1).map_or(base, |at| self.log[at].0.last());
             inputs.push(Input::LogDurable { through, generation: self.generation });
         }
+        while let Some((_, read, generation)) = self.reads.pop_front_if(|(when, ..)| *when <= now) {
+            let outcome = if generation == self.generation { self.read_log(&read) } else { LogOutcome::Gone };
+            inputs.push(Input::LogRead(read, outcome));
+        }
     }
 
     pub fn crash(&mut self, rng: &mut Rng) {
@@ -95,6 +149,7 @@ impl Disk {
         }
         self.saving.clear();
         self.cut = false;
+        self.reads.clear();
         self.generation = 0;
     }
 

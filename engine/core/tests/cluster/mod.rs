@@ -11,7 +11,7 @@ use ringkeeper_core::ids::{ConnId, Instant, ServerId, WallMs, Zxid};
 use ringkeeper_core::peer;
 use ringkeeper_core::replica::{Effect, Input, Replica, ReplicaConfig};
 use ringkeeper_core::tree::{Loader, Tree};
-use ringkeeper_core::zab::{Message, Quorum, RoleChange, StateHead};
+use ringkeeper_core::zab::{Message, Quorum, RoleChange, StateHead, SyncStart, Synchronised};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -63,9 +63,41 @@ pub struct Cluster {
     up: BTreeSet<(usize, usize)>,
     cut: BTreeSet<usize>,
     history_bytes: u64,
+    snap_count: u64,
     epochs_led: BTreeSet<u32>,
-    pub states_installed: u64,
+    pub synchronised: SyncCounts,
     digests: BTreeMap<Zxid, u64>,
+}
+
+/// How often learners were brought up to date in which way.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct SyncCounts {
+    pub from_memory: u64,
+    pub from_log: u64,
+    pub cut_back: u64,
+    pub by_state: u64,
+    /// Behind the state, what had been committed meanwhile came from the log.
+    pub by_state_and_log: u64,
+}
+
+impl SyncCounts {
+    fn count(&mut self, how: &Synchronised) {
+        *match (how.start, how.from_log) {
+            (SyncStart::Snap(_), false) => &mut self.by_state,
+            (SyncStart::Snap(_), true) => &mut self.by_state_and_log,
+            (SyncStart::Trunc(_), _) => &mut self.cut_back,
+            (SyncStart::Diff, true) => &mut self.from_log,
+            (SyncStart::Diff, false) => &mut self.from_memory,
+        } += 1;
+    }
+
+    pub fn add(&mut self, other: &SyncCounts) {
+        self.from_memory += other.from_memory;
+        self.from_log += other.from_log;
+        self.cut_back += other.cut_back;
+        self.by_state += other.by_state;
+        self.by_state_and_log += other.by_state_and_log;
+    }
 }
 
 /// A connection of a client: at which server, in which of its lives, and which.
@@ -79,7 +111,8 @@ pub struct Wire {
 impl Cluster {
     pub fn new(count: usize, seed: u64) -> Cluster {
         let mut rng = Rng(seed ^ 0x5EED);
-        let history_bytes = if rng.permille(300) { 4096 } else { 8 << 20 };
+        let history_bytes = if rng.permille(500) { 1 + rng.below(4096) } else { 8 << 20 };
+        let snap_count = if rng.permille(500) { 50 + rng.below(500) } else { u64::MAX };
         let node =
             |_| Node { live: None, disk: Disk::default(), sent: BTreeMap::new(), closed: BTreeSet::new(), lives: 0 };
         let mut cluster = Cluster {
@@ -90,8 +123,9 @@ impl Cluster {
             up: BTreeSet::new(),
             cut: BTreeSet::new(),
             history_bytes,
+            snap_count,
             epochs_led: BTreeSet::new(),
-            states_installed: 0,
+            synchronised: SyncCounts::default(),
             digests: BTreeMap::new(),
         };
         cluster.start_all();
@@ -115,6 +149,7 @@ impl Cluster {
             id: Cluster::id(at),
             quorum: Quorum::majority((0..self.nodes.len()).map(Cluster::id)),
             history_bytes: self.history_bytes,
+            snap_count: self.snap_count,
             seed: self.rng.next(),
             hold_clients: Duration::from_secs(3),
             ..ReplicaConfig::default()
@@ -137,6 +172,16 @@ impl Cluster {
         node.sent.clear();
         node.closed.clear();
         node.disk.crash(rng);
+    }
+
+    /// A part of what a server has on disk cannot be read any more.
+    pub fn damage(&mut self, at: usize, rng: &mut Rng) {
+        self.nodes[at].disk.damage(rng);
+    }
+
+    /// Reads of logs that have met damage.
+    pub fn damaged_reads(&self) -> u64 {
+        self.nodes.iter().map(|node| node.disk.damaged_reads).sum()
     }
 
     pub fn is_running(&self, at: usize) -> bool {
@@ -295,11 +340,16 @@ impl Cluster {
                     live.tree = std::mem::take(&mut live.loader).finish().unwrap();
                     node.disk.install(&live.tree);
                     live.inputs.push(Input::Installed);
-                    self.states_installed += 1;
                 }
             }
             Effect::AbortInstall => live.inputs.push(Input::InstallFailed),
-            Effect::TakeSnapshot => live.inputs.push(Input::SnapshotEnded { done: true }),
+            Effect::TakeSnapshot => {
+                node.disk.snapshot(&live.tree);
+                live.inputs.push(Input::SnapshotEnded { done: true });
+            }
+            Effect::ReadLog(read) => node.disk.read(delay, read),
+            Effect::Synchronised(how) => self.synchronised.count(&how),
+            Effect::Ended(_) => {}
             Effect::Halt(reason) => panic!("server {at} halts: {reason}"),
         }
     }

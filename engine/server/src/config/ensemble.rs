@@ -37,6 +37,10 @@ pub struct Ensemble {
     pub catch_up: Duration,
     /// Bytes of recent transactions kept in memory for servers that must catch up.
     pub history_bytes: u64,
+    /// If this server has stood alone until now, its data is to be that of the ensemble.
+    pub bootstrap: bool,
+    /// Damaged data is given up, to get it from the other voters, rather than that the server does not start.
+    pub repair: bool,
     /// Peers are listened to on every address of the machine, and not only on those of this server's line.
     pub listen_on_all: bool,
 }
@@ -146,6 +150,8 @@ fn with_settings(settings: &Settings, id: u8, members: Vec<Member>) -> Ensemble 
             settings.size(&keys::INIT_LIMIT).saturating_mul(settings.size(&keys::TICK_TIME)),
         ),
         history_bytes: settings.size(&keys::HISTORY_BYTES),
+        bootstrap: settings.is_on(&keys::BOOTSTRAP),
+        repair: settings.text(&keys::REPAIR).is_some_and(|text| text.eq_ignore_ascii_case("auto")),
         listen_on_all: settings.is_on(&keys::QUORUM_LISTEN_ON_ALL),
     }
 }

@@ -34,6 +34,11 @@ fn members_and_times() {
     assert_eq!((ensemble.heartbeat, ensemble.hold_clients), (millis(40), millis(5000)));
     assert_eq!((ensemble.silence_min, ensemble.silence_max), (millis(250), millis(1500)));
     assert_eq!((ensemble.catch_up, ensemble.history_bytes), (millis(10_000), 64 << 20));
+    assert!(
+        !ensemble.bootstrap
+            && ensemble.repair
+            && !self::ensemble(&format!("{LINES}ensemble.repair=refuse\n"), "2").0.ensemble.unwrap().repair
+    );
     assert_eq!(config.clients.port, 2199, "the client port of its own line");
     let said = config.announcement();
     let expected =

@@ -11,8 +11,7 @@ const OWN_CACHE: &str = "replies are encoded without a cache";
 const OWN_WATCHES: &str = "there is one watch table, without lazy cleaning";
 pub(super) const HEARTBEATS: &str = "a dead or slow peer is found by heartbeats; see ensemble.heartbeat.ms, ensemble.silence.min.ms and ensemble.silence.max.ms";
 const ONE_PORT: &str = "elections go through the quorum port, over the connections that are there anyway";
-const CATCHING_UP: &str =
-    "a server that missed little gets what it missed, any other a snapshot; see ensemble.history.bytes";
+const CATCHING_UP: &str = "a server gets what it missed as long as the log has it and a snapshot would not be cheaper; see ensemble.history.bytes";
 const QUORUM: &str =
     "majorities of voters decide; by weights, groups or an oracle other servers would, and two halves could both write";
 const LOCAL: &str = "every session is known to the whole ensemble, as without this setting";

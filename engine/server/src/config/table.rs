@@ -144,7 +144,12 @@ keys! {
     HOLD_CLIENTS = Key::int("ensemble.hold.clients.ms", Group::Ensemble, 0, 3_600_000, "5000").unit("ms")
         .means("How long the clients of a server without a leader keep their connections while a leader is elected. After it they are disconnected and try another server. With 0 they are disconnected at once, as by ZooKeeper.");
     HISTORY_BYTES = Key::int("ensemble.history.bytes", Group::Ensemble, 64 * 1024, 64 * 1024 * MIB, "67108864").unit("bytes")
-        .means("Recent transactions that are kept in memory for servers that must catch up. One that missed more gets a snapshot of the whole tree instead.");
+        .means("Recent transactions that are kept in memory for servers that must catch up. One that missed more gets it from the log on disk, and a snapshot of the whole tree if the log does not reach back that far or would cost more.");
+    BOOTSTRAP = Key::bool("ensemble.bootstrap", Group::Ensemble, "false")
+        .flagged("bootstrap")
+        .means("To be given once, as `--bootstrap true`, to a server that has stood alone and whose data is to be that of its new ensemble: with a majority of the voters, of which the others have no data, it founds the ensemble, and they get its data. Without it an ensemble is founded by servers that all have none. It has no effect on a server that belongs to an ensemble of several already.");
+    REPAIR = Key::one_of("ensemble.repair", Group::Ensemble, &["auto", "refuse"]).or("auto")
+        .means("What a server does that finds its log, its snapshots or its epoch record damaged when it starts, and has other voters to turn to. auto: what is damaged is put aside or overwritten, which is logged as an error, and the server gets it again from the leader; until then it does not vote. refuse: it does not start. A server that stands alone never starts on damaged data.");
 }
 
 /// Every setting that is known, those without effect included.

@@ -95,6 +95,14 @@ pub enum ServerFailed {
     /// What is stored cannot be taken up.
     #[error(transparent)]
     Storage(#[from] OpenError),
+    /// What is stored is damaged.
+    #[error("{error}; {advice}")]
+    Damaged {
+        /// What is wrong.
+        error: OpenError,
+        /// What to do.
+        advice: &'static str,
+    },
     /// glommio failed.
     #[error("the executor failed: {0}")]
     Executor(String),
@@ -117,7 +125,11 @@ pub(crate) fn run(plan: Plan) -> Result<(), ServerFailed> {
 
 async fn serve(plan: Plan, stop: StopRequest) -> Result<(), ServerFailed> {
     let clock = Clock::start();
-    let recovered = storage::recover(plan.storage.clone(), clock).await?;
+    let advice = plan.storage.advice();
+    let recovered = storage::recover(plan.storage.clone(), clock).await.map_err(|error| match error.is_damage() {
+        true => ServerFailed::Damaged { error, advice },
+        false => ServerFailed::Storage(error),
+    })?;
     if plan.client_cores == 0 {
         together::serve(plan, recovered, stop, clock).await
     } else {

@@ -3,14 +3,14 @@
 use super::Turn;
 use crate::config::{Data, Settings};
 use crate::four_letter::{
-    Clocks, Connection, Deadlines, Descriptors, Directories, Environment, Latency, Mode, Needs, Opening, Reset,
-    Snapshot, Watches, Whitelist, answer,
+    Clocks, Connection, Deadlines, Descriptors, Directories, Environment, Latency, Metric, MetricValue, Mode, Needs,
+    Opening, Reset, Snapshot, Watches, Whitelist, answer,
 };
 use ringkeeper_core::frontend::{Frontend, FrontendStats};
 use ringkeeper_core::ids::{ConnId, Instant, SessionId, WallMs};
 use ringkeeper_core::tree::Tree;
 use ringkeeper_core::zab::RoleChange;
-use ringkeeper_node::{Backend, Clock as _};
+use ringkeeper_node::{Backend, Clock as _, SyncCounts};
 use std::sync::Arc;
 
 /// What the words are answered with, beside the state of the server.
@@ -92,9 +92,17 @@ impl Words {
         }
         if needs.metrics {
             facts.descriptors = Descriptors::gather();
+            facts.metrics = synchronisations(backend.sync_counts());
         }
         facts
     }
+}
+
+/// How learners were brought up to date, under ZooKeeper's names.
+fn synchronisations(counts: SyncCounts) -> Vec<Metric> {
+    [("diff_count", counts.diff), ("snap_count", counts.snap)]
+        .map(|(name, count)| Metric { name: name.to_owned(), value: MetricValue::Count(count.cast_signed()) })
+        .into()
 }
 
 /// The facts that client executors know.

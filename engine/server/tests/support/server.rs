@@ -234,7 +234,7 @@ pub fn ringkeeper_binary() -> PathBuf {
 
 /// A port that nothing listens on, below those that the system gives to outgoing connections. Processes that run tests side
 /// by side start looking at different places.
-pub(super) fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let first = std::process::id().wrapping_mul(7919);
     loop {

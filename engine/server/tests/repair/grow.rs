@@ -1,0 +1,69 @@
+//! A server that stood alone becomes an ensemble.
+
+use crate::catch_up::{check_everywhere, progress};
+use crate::fleet::Fleet;
+use crate::support::client::Client;
+use crate::support::server::free_port;
+use crate::writer::Writers;
+
+/// The lines of three servers.
+fn lines() -> String {
+    (1..=3).map(|id| format!("server.{id}=127.0.0.1:{}:{}\n", free_port(), free_port())).collect()
+}
+
+/// Lets a server stand alone for a while.
+fn stand_alone(fleet: &mut Fleet, at: usize) {
+    fleet.configure(at, "");
+    fleet.launch(at);
+    fleet.wait_until_serving(at);
+    let mut client = Client::connect(fleet.addr(at));
+    client.create("/from-before", b"kept", 0).unwrap();
+    client.close();
+    fleet.stop(at);
+}
+
+#[test]
+fn the_data_of_a_server_that_stood_alone_becomes_that_of_its_ensemble() {
+    let (mut fleet, lines) = (Fleet::prepare(3), lines());
+    stand_alone(&mut fleet, 0);
+    (0..3).for_each(|at| fleet.configure(at, &lines));
+    (0..3).for_each(|at| fleet.launch(at));
+    fleet.wait_until("it says what to do", |fleet| fleet.has_said(0, &["stood alone until now", "--bootstrap true"]));
+    assert!((0..3).all(|at| fleet.mode(at).is_none()), "nobody has said whose data counts");
+    // A majority is enough: the third is not there.
+    fleet.kill(0);
+    fleet.kill(2);
+    fleet.configure(0, &format!("{lines}ensemble.bootstrap=true"));
+    fleet.launch(0);
+    (0..2).for_each(|at| fleet.wait_until_serving(at));
+    fleet.launch(2);
+    fleet.wait_until_serving(2);
+    let writers = Writers::start(&[fleet.addr(0), fleet.addr(1), fleet.addr(2)], 3, 1);
+    progress(&writers, 300);
+    let written = writers.stop();
+    check_everywhere(&fleet, &written);
+    for at in 0..3 {
+        let mut client = Client::connect(fleet.addr(at));
+        assert_eq!(client.exists("/from-before", false).unwrap().data_length, 4, "server {at}");
+        client.close();
+    }
+    // It has become a member like the others: what was said once does not count again.
+    fleet.stop(0);
+    fleet.launch(0);
+    fleet.wait_until_serving(0);
+    assert!(fleet.has_said(0, &["ensemble.bootstrap has no effect"]));
+}
+
+#[test]
+fn data_of_another_ensemble_is_not_overwritten() {
+    let (mut fleet, lines) = (Fleet::prepare(3), lines());
+    stand_alone(&mut fleet, 0);
+    stand_alone(&mut fleet, 1);
+    fleet.configure(0, &format!("{lines}ensemble.bootstrap=true"));
+    (1..3).for_each(|at| fleet.configure(at, &lines));
+    (0..3).for_each(|at| fleet.launch(at));
+    fleet.wait_until("it is refused", |fleet| {
+        fleet.has_said(0, &["still no leader", "there is data of another ensemble on 2"])
+    });
+    assert!((0..3).all(|at| fleet.mode(at).is_none()), "somebody's data was taken");
+}

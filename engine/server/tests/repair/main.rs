@@ -1,0 +1,14 @@
+//! Real processes of which one has fallen far behind, or has a damaged disk: it gets what it lacks from the others, while
+//! these go on.
+
+#![allow(clippy::unwrap_used, reason = "failing here is what a test is for")]
+
+#[path = "../support/mod.rs"]
+mod support;
+#[path = "../ensemble/writer.rs"]
+mod writer;
+
+mod catch_up;
+mod damage;
+mod fleet;
+mod grow;
