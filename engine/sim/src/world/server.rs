@@ -10,7 +10,7 @@ use ringkeeper_core::ids::{Epoch, ServerId};
 use ringkeeper_core::prepare::PrepareConfig;
 use ringkeeper_core::replica::{Replica, ReplicaConfig};
 use ringkeeper_core::zab::{Quorum, RoleChange};
-use ringkeeper_node::{Clock as _, Node, Recovered};
+use ringkeeper_node::{Clock as _, Node, OnDamage, Recovered, recover_or_give_up};
 use ringkeeper_txnlog::Log;
 use ringkeeper_txnlog::disk::Disk;
 use ringkeeper_txnlog::driver::Completions;
@@ -84,9 +84,7 @@ impl Server {
 
     /// What is on a disk, without changing it.
     pub fn read(plan: &Plan, disk: &SimDisk) -> Result<(Recovery, Recovered), OpenError> {
-        let disk: Arc<dyn Disk> = Arc::new(disk.clone());
-        let dirs = Dirs { log: Arc::clone(&disk), data: disk };
-        let mut recovery = Recovery::open(dirs, plan.limits.log(), plan.limits.snapshots())?;
+        let mut recovery = Recovery::open(dirs(disk), plan.limits.log(), plan.limits.snapshots())?;
         let recovered = ringkeeper_node::recover(&mut recovery)?;
         Ok((recovery, recovered))
     }
@@ -95,10 +93,11 @@ impl Server {
     pub fn start(&mut self, plan: &Plan, now: Time, rng: &mut Rng) -> Result<Recovered, OpenError> {
         self.life += 1;
         self.clock.origin = rng.below(1_000_000) * MS;
-        let (recovery, mut recovered) = Server::read(plan, &self.disk)?;
+        let (log, snapshots) = (plan.limits.log(), plan.limits.snapshots());
+        let (recovery, mut recovered) = recover_or_give_up(&dirs(&self.disk), &log, &snapshots, OnDamage::GiveUp)?;
         let completions = Arc::new(Completions::default());
         let disk: Arc<dyn Disk> = Arc::new(self.disk.clone());
-        let device = SimDevice::new(disk, plan.limits.log().defects, Arc::clone(&completions));
+        let device = SimDevice::new(disk, log.defects, Arc::clone(&completions));
         let (own, background) = (Box::new(device.clone()), Box::new(device.clone()));
         let clock = self.clock.read(now);
         let log = Log::with_device(recovery, own, background, completions, rng.next_u64(), clock.now())?;
@@ -159,6 +158,11 @@ pub fn id(at: usize) -> ServerId {
 #[must_use]
 pub fn number(id: ServerId) -> usize {
     usize::from(id.0) - 1
+}
+
+fn dirs(disk: &SimDisk) -> Dirs {
+    let disk: Arc<dyn Disk> = Arc::new(disk.clone());
+    Dirs { log: Arc::clone(&disk), data: disk }
 }
 
 fn frontend(plan: &Plan) -> FrontendConfig {

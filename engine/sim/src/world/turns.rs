@@ -173,6 +173,10 @@ impl World {
                 if recovered.summary.torn.is_some() {
                     self.seen.note("torn tail");
                 }
+                if recovered.epochs.lapsed {
+                    self.seen.note("damage was given up");
+                    assert!(!self.servers[at].sound, "server {at} gives up what nothing has happened to");
+                }
                 self.trace.note(self.now, &[3, at as u64, recovered.summary.last.0]);
                 let last = recovered.summary.last;
                 self.trace.say(self.now, || format!("server {at} starts with {last}, {:?}", recovered.epochs));
