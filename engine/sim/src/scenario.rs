@@ -108,7 +108,9 @@ pub const SCENARIOS: &[Scenario] = &[
         name: "a state that is sent whole is interrupted",
         shows: &["synchronised by SNAP", "kill"],
         make: |plan| {
+            // Neither memory nor the log reaches back.
             plan.limits.history_bytes = 1 << 10;
+            plan.limits.snap_count = 5;
             plan.limits.disk_delay = 300_000;
             for n in 0..5 {
                 at(plan, 200 + n * 240, Fault::PowerLoss(Who::Other(0), CrashStyle::Half, 100 * MS));

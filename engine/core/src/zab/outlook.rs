@@ -84,7 +84,7 @@ impl View<'_> {
             return None;
         }
         let why = format!(
-            "servers with an empty or replaced disk may not vote until a leader has taken them up: {}",
+            "servers with an empty or replaced disk, or of another ensemble, may not vote until a leader has taken them up: {}",
             list(&barred)
         );
         let own = self.own.0;

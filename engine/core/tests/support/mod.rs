@@ -107,6 +107,7 @@ impl Server {
                 Effect::SaveEpochs(epochs) => self.inputs.push(Input::EpochsSaved(epochs)),
                 Effect::Append(batch) => self.appended = Some(batch.last()),
                 Effect::TakeSnapshot => self.snapshots_asked += 1,
+                Effect::Ended(_) => {}
                 Effect::Halt(reason) => self.halted = Some(reason),
                 other => unreachable!("there is one server: {other:?}"),
             }

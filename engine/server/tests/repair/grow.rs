@@ -61,9 +61,12 @@ fn data_of_another_ensemble_is_not_overwritten() {
     stand_alone(&mut fleet, 1);
     fleet.configure(0, &format!("{lines}ensemble.bootstrap=true"));
     (1..3).for_each(|at| fleet.configure(at, &lines));
-    (0..3).for_each(|at| fleet.launch(at));
+    (0..2).for_each(|at| fleet.launch(at));
     fleet.wait_until("it is refused", |fleet| {
         fleet.has_said(0, &["still no leader", "there is data of another ensemble on 2"])
     });
+    // One that has nothing makes a majority with either, and follows none.
+    fleet.launch(2);
+    fleet.wait_until("it is refused again", |fleet| fleet.has_said(2, &["still no leader", "another ensemble on 2"]));
     assert!((0..3).all(|at| fleet.mode(at).is_none()), "somebody's data was taken");
 }
