@@ -4,7 +4,8 @@ mod support;
 
 use std::path::Path;
 use std::process::{Command, Output};
-use support::server::{Server, Target, ZOOKEEPER_CLASS_PATH};
+use support::process::ZOOKEEPER_CLASS_PATH;
+use support::server::{Server, Target};
 use support::skipped;
 
 /// The tests that the Java program must report: one that silently does not run is a failure.

@@ -9,8 +9,12 @@
 
 pub mod client;
 pub mod ensemble;
+pub mod network;
+pub mod process;
+pub mod relay;
 pub mod rng;
 pub mod server;
+pub mod servers;
 pub mod wire;
 
 /// A whole number from the environment, else `default`.
