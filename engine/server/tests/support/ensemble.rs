@@ -206,8 +206,18 @@ impl Ensemble {
         });
     }
 
-    pub fn signal(&self, at: usize, signal: i32) {
-        process::signal(self.servers[at].child.as_ref().expect("running"), signal);
+    fn child(&self, at: usize) -> &Child {
+        self.servers[at].child.as_ref().expect("running")
+    }
+
+    /// SIGSTOP; the server stands still when this returns.
+    pub fn pause(&self, at: usize) {
+        process::pause(self.child(at));
+    }
+
+    /// SIGCONT.
+    pub fn resume(&self, at: usize) {
+        process::signal(self.child(at), libc::SIGCONT);
     }
 
     /// SIGKILL, and waits until the process is gone.
@@ -220,7 +230,7 @@ impl Ensemble {
 
     /// SIGTERM, and waits for the process to end.
     pub fn stop(&mut self, at: usize) {
-        self.signal(at, libc::SIGTERM);
+        process::signal(self.child(at), libc::SIGTERM);
         let status = self.servers[at].child.take().expect("running").wait().unwrap();
         assert!(status.success() || self.target == Target::ZooKeeper, "server {at} ended with {status}");
     }

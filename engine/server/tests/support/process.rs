@@ -68,6 +68,15 @@ pub fn signal(child: &Child, signal: i32) {
     unsafe { libc::kill(child.id() as libc::pid_t, signal) };
 }
 
+/// SIGSTOP, and waits until every thread of the child stands still.
+pub fn pause(child: &Child) {
+    signal(child, libc::SIGSTOP);
+    let mut status = 0;
+    // SAFETY: asks about a child that has not been waited for, and does not end its waiting: it is only stopped.
+    let stopped = unsafe { libc::waitpid(child.id() as libc::pid_t, &mut status, libc::WUNTRACED) };
+    assert!(stopped > 0 && libc::WIFSTOPPED(status), "the process ended instead of being stopped");
+}
+
 /// The last part of a text, for the report of a failed test.
 pub fn tail(text: &str, characters: usize) -> &str {
     &text[text.char_indices().rev().nth(characters).map_or(0, |(at, _)| at)..]
