@@ -110,6 +110,8 @@ public final class ClientTest {
     private void move(ZooKeeper zk) throws Exception {
         if (servers.size() > 1) {
             zk.updateServerList(hosts);
+            // The client would notice with its next ping. This request, which may get lost, makes it look at once.
+            zk.exists("/", false, (rc, path, ctx, stat) -> { }, null);
             connections.get(zk).state(KeeperState.Disconnected);
             connections.get(zk).state(KeeperState.SyncConnected);
         }

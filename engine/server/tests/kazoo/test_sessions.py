@@ -43,13 +43,24 @@ def test_session_outlives_its_connection(zk, another):
     assert fresh(zk).exists("/e")
 
 
-def test_session_closed_by_a_twin_is_lost(zk, root, server, another):
-    client = another()
+def at_one_server(connect, server, root):
+    """A client that knows one server, so that it can be kept from coming back when its connection is lost."""
+    return connect(server, root, hosts=server.hosts().split(",")[0])
+
+
+NOWHERE = [("127.0.0.1", 1)]
+
+
+def test_session_closed_by_a_twin_is_lost(zk, root, server, connect):
+    client = at_one_server(connect, server, root)
     client.create("/e", ephemeral=True)
-    states = states_of(client)
+    states, hosts = states_of(client), client.hosts
+    client.hosts = NOWHERE
     twin = KazooClient(hosts=server.hosts(), client_id=client.client_id, timeout=10)
     twin.start(PATIENCE)
+    until(states, KazooState.SUSPENDED)
     twin.stop()
+    client.hosts = hosts
     until(states, KazooState.LOST)
     until(states, KazooState.CONNECTED)
     assert fresh(zk).exists("/e") is None
@@ -108,10 +119,9 @@ def test_sessions_outlive_the_server(own_server, connect):
 
 
 def test_session_moves_to_another_client_object(zk, server, connect, root):
-    first = connect(server, root, hosts=server.hosts().split(",")[0])
+    first = at_one_server(connect, server, root)
     first.create("/e", ephemeral=True)
-    # It must not come back for its session.
-    first.hosts = [("127.0.0.1", 1)]
+    first.hosts = NOWHERE
     identity, states = first.client_id, states_of(first)
     second = KazooClient(hosts=server.hosts() + root, client_id=identity, timeout=10)
     second.start(PATIENCE)
