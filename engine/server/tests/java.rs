@@ -1,5 +1,7 @@
 //! Debian's Java client against one server and against three: `java/ClientTest.java`, compiled here, prints one line per test.
 
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
 mod support;
 
 use std::path::Path;

@@ -23,7 +23,7 @@ fn ensemble(test: &str) -> Option<(Network, Ensemble)> {
 
 #[test]
 fn a_leader_that_is_cut_off_acknowledges_nothing_while_the_others_go_on() {
-    let Some((network, ensemble)) = ensemble("a_leader_that_is_cut_off") else { return };
+    let Some((network, ensemble)) = ensemble("a_leader_that_is_cut_off_acknowledges_nothing") else { return };
     let leader = ensemble.leader();
     let writers = writer::start(&ensemble.addrs_without(leader), 4, 1);
     let its_own = writer::start(&[ensemble.addr(leader)], 2, 2);
@@ -53,24 +53,34 @@ fn a_leader_that_is_cut_off_acknowledges_nothing_while_the_others_go_on() {
     assert!(check_journeys(&ensemble, wanderers) > 0, "a server without a leader is left by its clients");
 }
 
-#[test]
-fn a_leader_whose_packets_are_lost_is_replaced() {
-    let Some((network, ensemble)) = ensemble("a_leader_whose_packets_are_lost") else { return };
-    let cut = |from: usize, to: usize| network.lose_packets(from, to);
-    let mend = |from: usize, to: usize| network.deliver_packets(from, to);
-    one_way(&ensemble, |leader, other| cut(leader, other), |leader, other| mend(leader, other));
+/// Which packets between the leader and the others are lost.
+#[derive(Clone, Copy)]
+enum Lost {
+    FromTheLeader,
+    ToTheLeader,
+}
+
+impl Lost {
+    fn direction(self, leader: usize, other: usize) -> (usize, usize) {
+        match self {
+            Lost::FromTheLeader => (leader, other),
+            Lost::ToTheLeader => (other, leader),
+        }
+    }
 }
 
 #[test]
-fn a_leader_that_packets_do_not_reach_is_replaced() {
-    let Some((network, ensemble)) = ensemble("a_leader_that_packets_do_not_reach") else { return };
-    let cut = |from: usize, to: usize| network.lose_packets(from, to);
-    let mend = |from: usize, to: usize| network.deliver_packets(from, to);
-    one_way(&ensemble, |leader, other| cut(other, leader), |leader, other| mend(other, leader));
+fn a_leader_that_is_heard_by_nobody_is_replaced() {
+    a_leader_cut_off_one_way_is_replaced("a_leader_that_is_heard_by_nobody", Lost::FromTheLeader);
 }
 
-/// Cuts the leader off in one direction, twice, and demands a leader that can lead.
-fn one_way(ensemble: &Ensemble, cut: impl Fn(usize, usize), mend: impl Fn(usize, usize)) {
+#[test]
+fn a_leader_that_hears_nobody_is_replaced() {
+    a_leader_cut_off_one_way_is_replaced("a_leader_that_hears_nobody", Lost::ToTheLeader);
+}
+
+fn a_leader_cut_off_one_way_is_replaced(test: &str, lost: Lost) {
+    let Some((network, ensemble)) = ensemble(test) else { return };
     for round in 0..2 {
         let leader = ensemble.leader();
         let others = [(leader + 1) % 3, (leader + 2) % 3];
@@ -78,14 +88,18 @@ fn one_way(ensemble: &Ensemble, cut: impl Fn(usize, usize), mend: impl Fn(usize,
         let wanderers = wanderer::start(&ensemble.addrs(), 3, 2 * round + 1, 0);
         writers.progress(300);
         wanderers.progress(100);
-        others.iter().for_each(|other| cut(leader, *other));
+        for (from, to) in others.map(|other| lost.direction(leader, other)) {
+            network.lose_packets(from, to);
+        }
         ensemble.leader_among(&others);
         writers.progress(300);
         wanderers.progress(300);
-        others.iter().for_each(|other| mend(leader, *other));
+        for (from, to) in others.map(|other| lost.direction(leader, other)) {
+            network.deliver_packets(from, to);
+        }
         ensemble.wait_until_serving(leader);
         writers.progress(100);
-        check_everywhere(ensemble, writers);
-        check_journeys(ensemble, wanderers);
+        check_everywhere(&ensemble, writers);
+        check_journeys(&ensemble, wanderers);
     }
 }

@@ -78,7 +78,7 @@ impl Servers {
                 true
             }
             Servers::Three { ensemble, relays } => {
-                let at = relays.lock().unwrap()[0].at();
+                let at = relays.get_mut().unwrap()[0].at();
                 ensemble.stop(at);
                 false
             }

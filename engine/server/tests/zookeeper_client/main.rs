@@ -6,6 +6,8 @@
 //!
 //! Runs against Debian's ZooKeeper too, with `RINGKEEPER_TARGET=zookeeper`.
 
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
 #[path = "../support/mod.rs"]
 mod support;
 
