@@ -159,10 +159,14 @@ impl Ensemble {
     /// Waits until a condition holds.
     ///
     /// # Panics
-    /// If it does not hold in a long time.
+    /// If it does not hold in a long time, or a server has ended of itself.
     pub fn wait_until(&self, what: &str, condition: impl Fn(&Ensemble) -> bool) {
         let started = Instant::now();
         while !condition(self) {
+            for (at, server) in self.servers.iter().enumerate() {
+                let ended = server.child.as_ref().is_some_and(process::has_ended);
+                assert!(!ended, "server {at} has ended while waited: {what}");
+            }
             assert!(started.elapsed() < START, "waited in vain: {what}");
             std::thread::sleep(Duration::from_millis(5));
         }

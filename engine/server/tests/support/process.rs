@@ -77,6 +77,16 @@ pub fn pause(child: &Child) {
     assert!(stopped > 0 && libc::WIFSTOPPED(status), "the process ended instead of being stopped");
 }
 
+/// Whether the child has ended. It can still be waited for.
+pub fn has_ended(child: &Child) -> bool {
+    // SAFETY: a siginfo_t of zeros is valid; waitid fills it in, and with WNOWAIT leaves the child as it is.
+    unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+        libc::waitid(libc::P_PID, child.id(), &mut info, options) == 0 && info.si_pid() != 0
+    }
+}
+
 /// The last part of a text, for the report of a failed test.
 pub fn tail(text: &str, characters: usize) -> &str {
     &text[text.char_indices().rev().nth(characters).map_or(0, |(at, _)| at)..]
