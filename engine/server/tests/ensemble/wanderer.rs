@@ -3,12 +3,14 @@
 //!
 //! What became of requests that were not answered is decided when the session has moved: the writer reads its node's version
 //! at the new server, and from then on every write must have the next one. A request of a former connection that is executed
-//! later than that, by whatever server it still came to, breaks the sequence.
+//! later than that, by whatever server it still came to, breaks the sequence. So that there are such requests, each sends
+//! some more over the former connection when the session has left it.
 
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use crate::load::{Load, Signs};
 use crate::support::client::{Client, Fault, Item, Refusal};
+use crate::support::wire::{Enc, op};
 use crate::writer;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -119,24 +121,33 @@ impl Wanderer {
     fn arrive(&mut self) -> (Client, i32) {
         let (session, passwd) = (self.client.session, self.client.passwd.clone());
         let started = Instant::now();
-        let mut former = None;
+        let mut first_left = None;
         loop {
             assert!(started.elapsed() < NO_SERVER, "{}: no server takes up the session", self.path);
             self.at = (self.at + 1) % self.servers.len();
             match Client::try_reattach(self.servers[self.at], session, &passwd, PATIENCE) {
                 Ok(client) => {
-                    let before = std::mem::replace(&mut self.client, client);
-                    let former = former.take().unwrap_or(before);
+                    let mut left = std::mem::replace(&mut self.client, client);
+                    self.send_too_late(&mut left);
+                    let former = first_left.take().unwrap_or(left);
                     self.client.conn.give_up_after(PATIENCE);
                     match self.look() {
                         Ok(found) => return (former, found),
-                        Err(Fault::Closed) => {}
+                        Err(Fault::Closed) => first_left = Some(former),
                         Err(Fault::Code(code)) => panic!("{}: {code} after a move", self.path),
                     }
                 }
                 Err(Refusal::NoSession) => panic!("{}: the session is lost", self.path),
                 Err(Refusal::NoAnswer) => std::thread::sleep(Duration::from_millis(10)),
             }
+        }
+    }
+
+    /// More writes over a connection that the session has left: its server may not know that yet, but none of them may be
+    /// executed.
+    fn send_too_late(&self, left: &mut Client) {
+        for _ in 0..4 {
+            left.send(op::SET_DATA, &Enc::new().str(&self.path).buf(Some(b"too late")).i32(-1).0);
         }
     }
 
