@@ -36,22 +36,32 @@ fn clients_of_an_observer_read_and_write_whoever_leads() {
 }
 
 #[test]
-fn an_observer_does_not_make_a_quorum() {
+fn an_observer_does_not_keep_a_leader_in_office() {
+    one_voter_and_an_observer_are_no_quorum(|leader| leader);
+}
+
+#[test]
+fn an_observer_does_not_elect_a_leader() {
+    one_voter_and_an_observer_are_no_quorum(|leader| (leader + 1) % 3);
+}
+
+/// Of the voters, only the one that `survivor` chooses, given the leader, is left.
+fn one_voter_and_an_observer_are_no_quorum(survivor: impl Fn(usize) -> usize) {
     let mut ensemble = with_an_observer();
     let writers = writer::start(&[ensemble.addr(OBSERVER)], 2, 1);
     writers.progress(200);
-    let follower = (ensemble.leader() + 1) % 3;
-    let others = [(follower + 1) % 3, (follower + 2) % 3];
-    others.iter().for_each(|at| ensemble.kill(*at));
-    [follower, OBSERVER].iter().for_each(|at| ensemble.wait_until_without_leader(*at));
+    let voter = survivor(ensemble.leader());
+    let killed = [(voter + 1) % 3, (voter + 2) % 3];
+    killed.iter().for_each(|at| ensemble.kill(*at));
+    [voter, OBSERVER].iter().for_each(|at| ensemble.wait_until_without_leader(*at));
     // Two servers live and reach each other: they would agree in less time than they hold their clients without a leader.
     writers.let_answers_arrive();
     let answers = writers.answers();
     writers.wait_for_the_end();
     assert_eq!(writers.answers(), answers, "acknowledged without a quorum");
     let written = writers.stop();
-    [follower, OBSERVER].iter().for_each(|at| assert_eq!(ensemble.mode(*at), None, "there is no leader"));
-    others.iter().for_each(|at| ensemble.launch(*at));
+    [voter, OBSERVER].iter().for_each(|at| assert_eq!(ensemble.mode(*at), None, "there is no leader"));
+    killed.iter().for_each(|at| ensemble.launch(*at));
     (0..4).for_each(|at| ensemble.wait_until_serving(at));
     assert!(ensemble.leader() < OBSERVER);
     check_written(&ensemble, &written);
