@@ -39,6 +39,7 @@ public final class ClientTest {
     private final String hosts;
     private final List<InetSocketAddress> servers = new ArrayList<>();
     private final Map<ZooKeeper, Heard> connections = new HashMap<>();
+    private final Map<ZooKeeper, InTurn> ways = new HashMap<>();
 
     private ClientTest(String hosts) {
         this.hosts = hosts;
@@ -89,9 +90,11 @@ public final class ClientTest {
     }
 
     private ZooKeeper connect(Heard heard) throws Exception {
-        ZooKeeper zk = new ZooKeeper(hosts, 30_000, heard, false, elsewhere());
+        InTurn way = elsewhere();
+        ZooKeeper zk = new ZooKeeper(hosts, 30_000, heard, false, way);
         heard.state(KeeperState.SyncConnected);
         connections.put(zk, heard);
+        ways.put(zk, way);
         return zk;
     }
 
@@ -401,17 +404,26 @@ public final class ClientTest {
         admin.close();
     }
 
+    /** By this a server of ZooKeeper's ensemble notices that the session is another connection's, if not before. */
+    private static void writeTooLate(ZooKeeper zk, String root) {
+        zk.create(root + "/late", null, OPEN, CreateMode.PERSISTENT, (rc, path, ctx, name) -> { }, null);
+    }
+
     private void sessionIsTakenOver(ZooKeeper zk, String root) throws Exception {
         Heard first = new Heard();
         ZooKeeper one = connect(first);
         one.create(root + "/e", null, OPEN, CreateMode.EPHEMERAL);
+        // It would take its session back.
+        ways.get(one).hold(true);
         Heard second = new Heard();
         ZooKeeper two = takeOver(second, one, one.getSessionPasswd());
         second.state(KeeperState.SyncConnected);
         same(one.getSessionId(), two.getSessionId());
         check(Arrays.equals(one.getSessionPasswd(), two.getSessionPasswd()), "the password stays");
+        writeTooLate(one, root);
         first.state(KeeperState.Disconnected);
         two.close();
+        ways.get(one).hold(false);
         first.state(KeeperState.Expired);
         sync(zk);
         same(null, zk.exists(root + "/e", false));
@@ -448,6 +460,7 @@ public final class ClientTest {
         zk.delete(root + "/deleted", -1);
         zk.create(root + "/parent/child", null, OPEN, CreateMode.PERSISTENT);
         zk.create(root + "/created", null, OPEN, CreateMode.PERSISTENT);
+        writeTooLate(client, root);
         connection.state(KeeperState.Disconnected);
         connection.state(KeeperState.SyncConnected);
         TreeSet<String> got = new TreeSet<>();

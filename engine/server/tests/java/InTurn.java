@@ -10,6 +10,7 @@ import org.apache.zookeeper.client.HostProvider;
 final class InTurn implements HostProvider {
     private final List<InetSocketAddress> servers;
     private int next;
+    private boolean held;
 
     InTurn(List<InetSocketAddress> servers, int first) {
         this.servers = servers;
@@ -23,7 +24,20 @@ final class InTurn implements HostProvider {
 
     @Override
     public synchronized InetSocketAddress next(long spinDelay) {
+        while (held) {
+            try {
+                wait();
+            } catch (InterruptedException e) {
+                held = false;
+            }
+        }
         return servers.get(next++ % servers.size());
+    }
+
+    /** Until this is taken back, a client that has lost its connection gets no other one. */
+    synchronized void hold(boolean held) {
+        this.held = held;
+        notifyAll();
     }
 
     @Override
