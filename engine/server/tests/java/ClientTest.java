@@ -1,12 +1,13 @@
+import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.TreeSet;
-import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.apache.zookeeper.AddWatchMode;
 import org.apache.zookeeper.AsyncCallback;
@@ -16,7 +17,6 @@ import org.apache.zookeeper.KeeperException.Code;
 import org.apache.zookeeper.Op;
 import org.apache.zookeeper.OpResult;
 import org.apache.zookeeper.WatchedEvent;
-import org.apache.zookeeper.Watcher;
 import org.apache.zookeeper.Watcher.Event.EventType;
 import org.apache.zookeeper.Watcher.Event.KeeperState;
 import org.apache.zookeeper.Watcher.WatcherType;
@@ -30,46 +30,22 @@ import org.apache.zookeeper.data.Stat;
 import org.apache.zookeeper.server.auth.DigestAuthenticationProvider;
 
 /**
- * The Java client against a server: all of its API. Prints one line per test, "ok NAME" or "FAILED NAME: WHY", and ends
- * with status 0 only if all passed.
+ * The Java client against one server or several: all of its API. Prints one line per test, "ok NAME" or "FAILED NAME: WHY",
+ * and ends with status 0 only if all passed.
+ *
+ * Of several servers, the clients of a test are at different ones, and change them where a test says so: {@link #move}.
  */
 public final class ClientTest {
-    /** Events that do not come within this never come. */
-    private static final long PATIENCE_MS = 60_000;
-
     private final String hosts;
+    private final List<InetSocketAddress> servers = new ArrayList<>();
+    private final Map<ZooKeeper, Heard> connections = new HashMap<>();
+    private final Map<ZooKeeper, InTurn> ways = new HashMap<>();
 
     private ClientTest(String hosts) {
         this.hosts = hosts;
-    }
-
-    /** A queue of events that is a watcher. */
-    private static final class Heard implements Watcher {
-        final BlockingQueue<WatchedEvent> events = new LinkedBlockingQueue<>();
-
-        @Override
-        public void process(WatchedEvent event) {
-            events.add(event);
-        }
-
-        WatchedEvent next() throws InterruptedException {
-            WatchedEvent event = events.poll(PATIENCE_MS, TimeUnit.MILLISECONDS);
-            check(event != null, "no event");
-            return event;
-        }
-
-        void expect(EventType type, String path) throws InterruptedException {
-            WatchedEvent event = next();
-            check(event.getType() == type && path.equals(event.getPath()), type + " " + path + ", got " + event);
-        }
-
-        void state(KeeperState state) throws InterruptedException {
-            while (true) {
-                WatchedEvent event = next();
-                if (event.getType() == EventType.None && event.getState() == state) {
-                    return;
-                }
-            }
+        for (String host : hosts.split(",")) {
+            int colon = host.lastIndexOf(':');
+            servers.add(new InetSocketAddress(host.substring(0, colon), Integer.parseInt(host.substring(colon + 1))));
         }
     }
 
@@ -114,9 +90,41 @@ public final class ClientTest {
     }
 
     private ZooKeeper connect(Heard heard) throws Exception {
-        ZooKeeper zk = new ZooKeeper(hosts, 30_000, heard);
+        InTurn way = elsewhere();
+        ZooKeeper zk = new ZooKeeper(hosts, 30_000, heard, false, way);
         heard.state(KeeperState.SyncConnected);
+        connections.put(zk, heard);
+        ways.put(zk, way);
         return zk;
+    }
+
+    private ZooKeeper takeOver(Heard heard, ZooKeeper from, byte[] password) throws Exception {
+        return new ZooKeeper(hosts, 30_000, heard, from.getSessionId(), password, false, elsewhere());
+    }
+
+    private int clients;
+
+    /** Each client begins at another server than the one before. */
+    private InTurn elsewhere() {
+        return new InTurn(servers, clients++);
+    }
+
+    /** Of several servers, the client goes to the next one, with its session, its identities and its watches. */
+    private void move(ZooKeeper zk) throws Exception {
+        if (servers.size() > 1) {
+            zk.updateServerList(hosts);
+            // The client would notice with its next ping. This request, which may get lost, makes it look at once.
+            zk.exists("/", false, (rc, path, ctx, stat) -> { }, null);
+            connections.get(zk).state(KeeperState.Disconnected);
+            connections.get(zk).state(KeeperState.SyncConnected);
+        }
+    }
+
+    /** From now on the client reads what others have written by now: its server may have been behind. */
+    private static void sync(ZooKeeper zk) throws Exception {
+        CountDownLatch done = new CountDownLatch(1);
+        zk.sync("/", (rc, path, ctx) -> done.countDown(), null);
+        check(done.await(Heard.PATIENCE_MS, TimeUnit.MILLISECONDS), "sync is answered");
     }
 
     private static final List<ACL> OPEN = ZooDefs.Ids.OPEN_ACL_UNSAFE;
@@ -130,6 +138,8 @@ public final class ClientTest {
         same(zk.getSessionId(), stat.getEphemeralOwner());
         same(root + "/s0000000002", zk.create(root + "/s", null, OPEN, CreateMode.PERSISTENT_SEQUENTIAL));
         same(root + "/t0000000003", zk.create(root + "/t", null, OPEN, CreateMode.EPHEMERAL_SEQUENTIAL));
+        move(zk);
+        same(zk.getSessionId(), zk.exists(root + "/e", false).getEphemeralOwner());
         same(root + "/c", zk.create(root + "/c", null, OPEN, CreateMode.CONTAINER, stat));
         same(0L, stat.getEphemeralOwner());
         zk.create(root + "/c/child", null, OPEN, CreateMode.PERSISTENT);
@@ -138,6 +148,7 @@ public final class ClientTest {
         same(root + "/m0000000006", path);
         same(0L, stat.getEphemeralOwner());
         same(zk.exists(path, false), stat);
+        move(zk);
         fails(Code.NOCHILDRENFOREPHEMERALS, () -> zk.create(root + "/e/x", null, OPEN, CreateMode.PERSISTENT));
         fails(Code.NODEEXISTS, () -> zk.create(root + "/p", null, OPEN, CreateMode.PERSISTENT));
         fails(Code.NONODE, () -> zk.create(root + "/no/x", null, OPEN, CreateMode.PERSISTENT));
@@ -150,6 +161,8 @@ public final class ClientTest {
         same("0", text(zk.getData(node, false, stat)));
         same(0, stat.getVersion());
         same(1, zk.setData(node, bytes("one"), 0).getVersion());
+        move(zk);
+        same("one", text(zk.getData(node, false, null)));
         fails(Code.BADVERSION, () -> zk.setData(node, bytes("x"), 0));
         same(2, zk.setData(node, null, -1).getVersion());
         same(null, zk.getData(node, false, stat));
@@ -163,6 +176,7 @@ public final class ClientTest {
         byte[] large = new byte[1_000_000];
         Arrays.fill(large, (byte) 7);
         zk.create(node, large, OPEN, CreateMode.PERSISTENT);
+        move(zk);
         check(Arrays.equals(large, zk.getData(node, false, null)), "a megabyte comes back");
     }
 
@@ -170,6 +184,7 @@ public final class ClientTest {
         for (String name : List.of("/d", "/d/a", "/d/b", "/d/a/x")) {
             zk.create(root + name, null, OPEN, CreateMode.PERSISTENT);
         }
+        move(zk);
         same(new TreeSet<>(List.of("a", "b")), new TreeSet<>(zk.getChildren(root + "/d", false)));
         Stat stat = new Stat();
         same(2, zk.getChildren(root + "/d", false, stat).size());
@@ -180,6 +195,7 @@ public final class ClientTest {
         for (String name : List.of("/d/e1", "/d/e2", "/f")) {
             zk.create(root + name, null, OPEN, CreateMode.EPHEMERAL);
         }
+        move(zk);
         same(new TreeSet<>(List.of(root + "/d/e1", root + "/d/e2")), new TreeSet<>(zk.getEphemerals(root + "/d")));
         same(3, zk.getEphemerals().size());
     }
@@ -195,6 +211,7 @@ public final class ClientTest {
         fails(Code.INVALIDACL, () -> zk.create(root + "/mine", null, ZooDefs.Ids.CREATOR_ALL_ACL, CreateMode.PERSISTENT));
         zk.addAuthInfo("digest", bytes("me:secret"));
         same("x", text(zk.getData(node, false, null)));
+        move(zk);
         Stat stat = new Stat();
         same(acl, zk.getACL(node, stat));
         List<ACL> wider = Arrays.asList(acl.get(0), new ACL(ZooDefs.Perms.READ, ZooDefs.Ids.ANYONE_ID_UNSAFE));
@@ -203,6 +220,7 @@ public final class ClientTest {
         zk.create(root + "/mine", null, ZooDefs.Ids.CREATOR_ALL_ACL, CreateMode.PERSISTENT);
         same(acl, zk.getACL(root + "/mine", null));
         ZooKeeper stranger = connect();
+        sync(stranger);
         same("x", text(stranger.getData(node, false, null)));
         same("me:x", stranger.getACL(node, null).get(0).getId().getId());
         fails(Code.NOAUTH, () -> stranger.setData(node, null, -1));
@@ -247,6 +265,7 @@ public final class ClientTest {
             }
             same(List.of(0, Code.BADVERSION.intValue(), Code.RUNTIMEINCONSISTENCY.intValue()), codes);
         }
+        move(zk);
         same(null, zk.getData(root + "/m", false, null));
         zk.transaction().check(root + "/m", 0).delete(root + "/m/t", -1).commit();
         same(null, zk.exists(root + "/m/t", false));
@@ -262,22 +281,26 @@ public final class ClientTest {
         ZooKeeper other = connect();
         String node = root + "/w";
         same(null, zk.exists(node, heard));
+        move(zk);
+        move(other);
         other.create(node, null, OPEN, CreateMode.PERSISTENT);
         heard.expect(EventType.NodeCreated, node);
         zk.getData(node, heard, null);
+        move(zk);
         other.setData(node, bytes("x"), -1);
         heard.expect(EventType.NodeDataChanged, node);
         zk.getChildren(node, heard);
         other.create(node + "/c", null, OPEN, CreateMode.PERSISTENT);
         heard.expect(EventType.NodeChildrenChanged, node);
         other.delete(node + "/c", -1);
+        sync(zk);
         zk.getData(node, heard, null);
         zk.getChildren(node, heard);
+        move(other);
         other.delete(node, -1);
         heard.expect(EventType.NodeDeleted, node);
-        zk.sync(root, (rc, path, ctx) -> { }, null);
-        zk.exists(root, false);
-        check(heard.events.isEmpty(), "one shot, one event: " + heard.events);
+        sync(zk);
+        check(heard.nothing(), "one shot, one event");
         other.close();
     }
 
@@ -289,6 +312,9 @@ public final class ClientTest {
         zk.addWatch(node, persistent, AddWatchMode.PERSISTENT);
         zk.addWatch(deep, recursive, AddWatchMode.PERSISTENT_RECURSIVE);
         ZooKeeper other = connect();
+        // What happens while a client is between two servers is lost to persistent watches: this one has arrived.
+        move(zk);
+        sync(zk);
         for (String top : List.of(node, deep)) {
             other.create(top, null, OPEN, CreateMode.PERSISTENT);
             other.create(top + "/x", null, OPEN, CreateMode.PERSISTENT);
@@ -318,6 +344,7 @@ public final class ClientTest {
         Heard children = new Heard();
         zk.getData(node, data, null);
         zk.getChildren(node, children);
+        move(zk);
         zk.removeWatches(node, data, WatcherType.Data, false);
         data.expect(EventType.DataWatchRemoved, node);
         fails(Code.NOWATCHER, () -> zk.removeWatches(node, data, WatcherType.Data, false));
@@ -332,7 +359,7 @@ public final class ClientTest {
         zk.create(node + "/c", null, OPEN, CreateMode.PERSISTENT);
         zk.create(root + "/q", null, OPEN, CreateMode.PERSISTENT);
         zk.exists(root, false);
-        check(data.events.isEmpty() && children.events.isEmpty() && persistent.events.isEmpty(), "removed means removed");
+        check(data.nothing() && children.nothing() && persistent.nothing(), "removed means removed");
     }
 
     private void asynchronous(ZooKeeper zk, String root) throws Exception {
@@ -357,7 +384,7 @@ public final class ClientTest {
         }
         AsyncCallback.VoidCallback synced = (rc, path, ctx) -> done.countDown();
         zk.sync(root, synced, null);
-        check(done.await(PATIENCE_MS, TimeUnit.MILLISECONDS), "all are answered");
+        check(done.await(Heard.PATIENCE_MS, TimeUnit.MILLISECONDS), "all are answered");
         same(2 * n, order.size());
         for (int i = 0; i < 2 * n; i++) {
             same(i / 2, order.get(i));
@@ -377,23 +404,33 @@ public final class ClientTest {
         admin.close();
     }
 
+    /** By this a server of ZooKeeper's ensemble notices that the session is another connection's, if not before. */
+    private static void writeTooLate(ZooKeeper zk, String root) {
+        zk.create(root + "/late", null, OPEN, CreateMode.PERSISTENT, (rc, path, ctx, name) -> { }, null);
+    }
+
     private void sessionIsTakenOver(ZooKeeper zk, String root) throws Exception {
         Heard first = new Heard();
         ZooKeeper one = connect(first);
         one.create(root + "/e", null, OPEN, CreateMode.EPHEMERAL);
+        // It would take its session back.
+        ways.get(one).hold(true);
         Heard second = new Heard();
-        ZooKeeper two = new ZooKeeper(hosts, 30_000, second, one.getSessionId(), one.getSessionPasswd());
+        ZooKeeper two = takeOver(second, one, one.getSessionPasswd());
         second.state(KeeperState.SyncConnected);
         same(one.getSessionId(), two.getSessionId());
         check(Arrays.equals(one.getSessionPasswd(), two.getSessionPasswd()), "the password stays");
+        writeTooLate(one, root);
         first.state(KeeperState.Disconnected);
         two.close();
+        ways.get(one).hold(false);
         first.state(KeeperState.Expired);
+        sync(zk);
         same(null, zk.exists(root + "/e", false));
         one.close();
         Heard third = new Heard();
         ZooKeeper owner = connect();
-        ZooKeeper wrong = new ZooKeeper(hosts, 30_000, third, owner.getSessionId(), new byte[16]);
+        ZooKeeper wrong = takeOver(third, owner, new byte[16]);
         third.state(KeeperState.Expired);
         wrong.close();
         owner.close();
@@ -406,6 +443,7 @@ public final class ClientTest {
         for (String name : List.of("/changed", "/deleted", "/parent", "/quiet")) {
             zk.create(root + name, null, OPEN, CreateMode.PERSISTENT);
         }
+        sync(client);
         client.getData(root + "/changed", heard, null);
         client.getData(root + "/deleted", heard, null);
         client.getChildren(root + "/parent", heard);
@@ -416,30 +454,25 @@ public final class ClientTest {
         client.addWatch(root + "/quiet", persistent, AddWatchMode.PERSISTENT_RECURSIVE);
         // Somebody else takes the session's connection, changes what is watched, and lets it go.
         Heard thief = new Heard();
-        ZooKeeper other = new ZooKeeper(hosts, 30_000, thief, client.getSessionId(), client.getSessionPasswd());
+        ZooKeeper other = takeOver(thief, client, client.getSessionPasswd());
         thief.state(KeeperState.SyncConnected);
         zk.setData(root + "/changed", bytes("x"), -1);
         zk.delete(root + "/deleted", -1);
         zk.create(root + "/parent/child", null, OPEN, CreateMode.PERSISTENT);
         zk.create(root + "/created", null, OPEN, CreateMode.PERSISTENT);
+        writeTooLate(client, root);
         connection.state(KeeperState.Disconnected);
         connection.state(KeeperState.SyncConnected);
         TreeSet<String> got = new TreeSet<>();
         while (got.size() < 4) {
-            WatchedEvent event = heard.next();
-            if (event.getType() != EventType.None) {
-                got.add(event.getType() + " " + event.getPath().substring(root.length()));
-            }
+            WatchedEvent event = heard.ofNode();
+            got.add(event.getType() + " " + event.getPath().substring(root.length()));
         }
         same(new TreeSet<>(List.of("NodeDataChanged /changed", "NodeDeleted /deleted", "NodeChildrenChanged /parent",
             "NodeCreated /created")), got);
         // The two clients may go on taking the connection from each other; the watches come along each time.
         zk.setData(root + "/quiet", bytes("x"), -1);
-        WatchedEvent event = quiet.next();
-        while (event.getType() == EventType.None) {
-            event = quiet.next();
-        }
-        same(EventType.NodeDataChanged, event.getType());
+        quiet.expect(EventType.NodeDataChanged, root + "/quiet");
         other.close();
         client.close();
     }
@@ -460,6 +493,7 @@ public final class ClientTest {
         ZooKeeper other = connect();
         other.create(root + "/e", null, OPEN, CreateMode.EPHEMERAL);
         Heard heard = new Heard();
+        sync(zk);
         zk.exists(root + "/e", heard);
         other.close();
         heard.expect(EventType.NodeDeleted, root + "/e");

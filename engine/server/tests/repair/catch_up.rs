@@ -1,22 +1,13 @@
 //! A follower that was away gets what it has missed out of the leader's log.
 
 use crate::fleet::Fleet;
-use crate::writer::{Writer, Writers};
-use std::time::Duration;
-
-/// Waits until the writers have had some more answers.
-pub fn progress(writers: &Writers, answers: u64) {
-    let target = writers.answers() + answers;
-    while writers.answers() < target {
-        assert!(!writers.has_failed(), "a writer has failed");
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
+use crate::load::Load;
+use crate::writer::{self, Writer};
 
 /// Writers that use every server but one.
-pub fn writers_without(fleet: &Fleet, one: usize, round: u64) -> Writers {
+pub fn writers_without(fleet: &Fleet, one: usize, round: u64) -> Load<Writer> {
     let others: Vec<_> = (0..3).filter(|at| *at != one).map(|at| fleet.addr(at)).collect();
-    Writers::start(&others, 4, round)
+    writer::start(&others, 4, round)
 }
 
 /// Every server has what was acknowledged, and all have the same.
@@ -42,13 +33,13 @@ fn a_follower_that_missed_more_than_memory_keeps_is_fed_from_the_log_while_write
     let leader = fleet.leader();
     let follower = (leader + 1) % 3;
     let writers = writers_without(&fleet, follower, 1);
-    progress(&writers, 500);
+    writers.progress(500);
     fleet.kill(follower);
     // Each of these is more than a hundred bytes.
-    progress(&writers, 20_000);
+    writers.progress(20_000);
     fleet.launch(follower);
     fleet.wait_until_serving(follower);
-    progress(&writers, 500);
+    writers.progress(500);
     let written = writers.stop();
     assert!(written.iter().all(Writer::has_all_answers), "a connection was lost");
     check_everywhere(&fleet, &written);
@@ -62,9 +53,9 @@ fn a_follower_that_was_away_while_the_others_were_started_again_is_fed_from_the_
     let mut fleet = Fleet::start("");
     let follower = (fleet.leader() + 1) % 3;
     let writers = writers_without(&fleet, follower, 1);
-    progress(&writers, 300);
+    writers.progress(300);
     fleet.kill(follower);
-    progress(&writers, 300);
+    writers.progress(300);
     let written = writers.stop();
     let others: Vec<usize> = (0..3).filter(|at| *at != follower).collect();
     others.iter().for_each(|at| fleet.stop(*at));

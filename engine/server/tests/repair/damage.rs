@@ -1,6 +1,6 @@
 //! Damaged disks. What a server has lost it gets again from the others, and as long as it lacks it, it decides nothing.
 
-use crate::catch_up::{check_everywhere, progress, writers_without};
+use crate::catch_up::{check_everywhere, writers_without};
 use crate::fleet::Fleet;
 use crate::writer::Writer;
 use std::fs::{self, OpenOptions};
@@ -39,13 +39,13 @@ fn follower_with_damage(settings: &str, damage: impl Fn(&Fleet, usize)) -> (Flee
     let mut fleet = Fleet::start(settings);
     let follower = (fleet.leader() + 1) % 3;
     let writers = writers_without(&fleet, follower, 1);
-    progress(&writers, 20_000);
+    writers.progress(20_000);
     fleet.kill(follower);
-    progress(&writers, 500);
+    writers.progress(500);
     damage(&fleet, follower);
     fleet.launch(follower);
     fleet.wait_until_serving(follower);
-    progress(&writers, 500);
+    writers.progress(500);
     let written = writers.stop();
     assert!(written.iter().all(Writer::has_all_answers), "a connection was lost");
     check_everywhere(&fleet, &written);
@@ -103,7 +103,7 @@ fn a_server_that_is_to_be_repaired_by_hand_does_not_start() {
     let mut fleet = Fleet::start(&format!("{SMALL_FILES}\nensemble.repair=refuse"));
     let follower = (fleet.leader() + 1) % 3;
     let writers = writers_without(&fleet, follower, 1);
-    progress(&writers, 1_000);
+    writers.progress(1_000);
     writers.stop();
     fleet.kill(follower);
     flip(&fleet.data(follower).join("epochs"), 0.5);
@@ -119,7 +119,7 @@ fn a_majority_that_has_lost_data_elects_nobody() {
     let mut fleet = Fleet::start(SMALL_FILES);
     let leader = fleet.leader();
     let writers = writers_without(&fleet, leader, 1);
-    progress(&writers, 1_000);
+    writers.progress(1_000);
     (0..3).for_each(|at| fleet.kill(at));
     writers.stop();
     let damaged: Vec<usize> = (0..3).filter(|at| *at != leader).collect();

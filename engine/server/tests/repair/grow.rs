@@ -1,10 +1,10 @@
 //! A server that stood alone becomes an ensemble.
 
-use crate::catch_up::{check_everywhere, progress};
+use crate::catch_up::check_everywhere;
 use crate::fleet::Fleet;
 use crate::support::client::Client;
 use crate::support::server::free_port;
-use crate::writer::Writers;
+use crate::writer;
 
 /// The lines of three servers.
 fn lines() -> String {
@@ -38,8 +38,8 @@ fn the_data_of_a_server_that_stood_alone_becomes_that_of_its_ensemble() {
     (0..2).for_each(|at| fleet.wait_until_serving(at));
     fleet.launch(2);
     fleet.wait_until_serving(2);
-    let writers = Writers::start(&[fleet.addr(0), fleet.addr(1), fleet.addr(2)], 3, 1);
-    progress(&writers, 300);
+    let writers = writer::start(&[fleet.addr(0), fleet.addr(1), fleet.addr(2)], 3, 1);
+    writers.progress(300);
     let written = writers.stop();
     check_everywhere(&fleet, &written);
     for at in 0..3 {

@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "failing here is what a test is for")]
 
+#[allow(dead_code, reason = "a part of it is for other tests")]
+#[path = "../ensemble/load.rs"]
+mod load;
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../ensemble/writer.rs"]

@@ -41,6 +41,12 @@ impl Conn {
         self.stream.set_read_timeout(Some(patience)).unwrap();
     }
 
+    /// The opposite of [`Conn::give_up_after`].
+    pub fn wait_patiently(&mut self) {
+        self.patient = true;
+        self.stream.set_read_timeout(Some(SILENCE)).unwrap();
+    }
+
     /// Whether the connection was given up because nothing came.
     pub fn was_silent(&self) -> bool {
         self.silent
@@ -128,6 +134,15 @@ pub enum Fault {
     Closed,
 }
 
+/// Why a connection does not speak for a session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// The server is not there, or does not answer, or ends the connection.
+    NoAnswer,
+    /// The server says that there is no such session.
+    NoSession,
+}
+
 type Res<T> = Result<T, Fault>;
 
 impl Client {
@@ -160,6 +175,24 @@ impl Client {
             addr,
             &ConnectRequest { session, passwd: Some(passwd.to_vec()), ..ConnectRequest::default() },
         )
+    }
+
+    /// As [`Client::reattach`], at a server that may be dead, mute or without a leader.
+    ///
+    /// # Errors
+    /// Why this connection does not speak for the session.
+    pub fn try_reattach(addr: SocketAddr, session: i64, passwd: &[u8], patience: Duration) -> Result<Client, Refusal> {
+        let mut conn = Conn::try_open(addr).map_err(|_| Refusal::NoAnswer)?;
+        conn.give_up_after(patience);
+        let request = ConnectRequest { session, passwd: Some(passwd.to_vec()), ..ConnectRequest::default() };
+        conn.send(&request.framed());
+        let response = ConnectResponse::decode(&conn.frame().ok_or(Refusal::NoAnswer)?).expect("a connect response");
+        if response.timeout_ms <= 0 {
+            return Err(Refusal::NoSession);
+        }
+        conn.wait_patiently();
+        let ConnectResponse { session, passwd, timeout_ms, .. } = response;
+        Ok(Client { conn, session, passwd, timeout_ms, xid: 0, events: Vec::new() })
     }
 
     pub fn next_xid(&mut self) -> i32 {

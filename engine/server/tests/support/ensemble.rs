@@ -1,75 +1,148 @@
-//! A Ringkeeper ensemble of real processes on loopback, each with a directory and ports of its own.
+//! An ensemble of real processes, each with a directory and addresses of its own: ports on loopback, or a network
+//! namespace for each.
 
 use super::client::four_letter_word;
-use super::server::{free_port, ringkeeper_binary};
-use std::fs::File;
+use super::network::Network;
+use super::process::{self, configuration, settings_from_environment, tail};
+use super::server::{COMMON, START, Settings, Target, free_port};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::unix::process::CommandExt;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// What is not reached in this time never will be. Generous: the machine may be loaded.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Which ensemble a test wants.
+pub struct Plan<'a> {
+    pub target: Target,
+    pub voters: usize,
+    /// Servers behind the voters that do not vote.
+    pub observers: usize,
+    /// Added to the common settings of all servers.
+    pub settings: Settings<'a>,
+    /// Where the servers run; loopback if nowhere.
+    pub network: Option<&'a Network>,
+}
+
+impl Default for Plan<'_> {
+    fn default() -> Self {
+        Plan { target: Target::Ringkeeper, voters: 3, observers: 0, settings: &[], network: None }
+    }
+}
 
 /// Some servers, numbered from 0; their ids are one higher.
 pub struct Ensemble {
+    target: Target,
     dir: tempfile::TempDir,
-    client_ports: Vec<u16>,
-    children: Vec<Option<Child>>,
+    servers: Vec<Server>,
+}
+
+struct Server {
+    client: SocketAddr,
+    peer: SocketAddr,
+    namespace: Option<Arc<OwnedFd>>,
+    child: Option<Child>,
+}
+
+impl Server {
+    fn on_loopback() -> Server {
+        let free = || SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+        Server { client: free(), peer: free(), namespace: None, child: None }
+    }
+
+    fn on(network: &Network, at: usize) -> Server {
+        let (client, peer) = network.addresses(at);
+        Server { client, peer, namespace: Some(network.namespace(at)), child: None }
+    }
 }
 
 impl Ensemble {
-    /// Starts `count` servers and waits until all serve.
-    pub fn start(count: usize) -> Ensemble {
-        let dir = tempfile::tempdir().unwrap();
-        let client_ports: Vec<u16> = (0..count).map(|_| free_port()).collect();
-        let lines: String =
-            (1..=count).map(|id| format!("server.{id}=127.0.0.1:{}:{}\n", free_port(), free_port())).collect();
-        for (at, port) in client_ports.iter().enumerate() {
-            let data = dir.path().join(format!("{at}"));
-            std::fs::create_dir(&data).unwrap();
-            let own = format!(
-                "dataDir={}\nclientPort={port}\nclientPortAddress=127.0.0.1\ntickTime=2000\nmaxClientCnxns=0\n\
-                 4lw.commands.whitelist=*\n",
-                data.display()
-            );
-            std::fs::write(dir.path().join(format!("{at}.cfg")), own + &lines).unwrap();
-        }
-        let mut ensemble = Ensemble { dir, client_ports, children: (0..count).map(|_| None).collect() };
+    /// Starts `voters` servers and waits until all serve.
+    pub fn start(voters: usize) -> Ensemble {
+        Ensemble::of(&Plan { voters, ..Plan::default() })
+    }
+
+    /// Starts the servers of a plan and waits until all serve.
+    pub fn of(plan: &Plan<'_>) -> Ensemble {
+        let count = plan.voters + plan.observers;
+        let servers = (0..count).map(|at| plan.network.map_or_else(Server::on_loopback, |net| Server::on(net, at)));
+        let servers = servers.collect();
+        let mut ensemble = Ensemble { target: plan.target, dir: tempfile::tempdir().unwrap(), servers };
+        let lines: String = (0..count).map(|at| ensemble.server_line(at, at >= plan.voters)).collect();
         for at in 0..count {
-            ensemble.launch(at);
+            ensemble.make_data_dir(at);
+            let own = ensemble.own_configuration(at, plan.settings);
+            std::fs::write(ensemble.config_path(at), own + &lines).unwrap();
         }
-        for at in 0..count {
-            ensemble.wait_until_serving(at);
-        }
+        (0..count).for_each(|at| ensemble.launch(at));
+        (0..count).for_each(|at| ensemble.wait_until_serving(at));
         ensemble
     }
 
-    /// Starts one server; it need not serve yet when this returns.
-    pub fn launch(&mut self, at: usize) {
-        assert!(self.children[at].is_none(), "already running");
-        let output = File::options().create(true).append(true).open(self.output_path(at)).unwrap();
-        let mut command = Command::new(ringkeeper_binary());
-        command.arg("serve").arg(self.dir.path().join(format!("{at}.cfg")));
-        command.args(["--id", &format!("{}", at + 1), "--logging-level", "info"]);
-        command.stdin(Stdio::null()).stdout(output.try_clone().unwrap()).stderr(output);
-        // SAFETY: prctl is async-signal-safe and touches only the new process: it dies with the test that started it.
-        unsafe {
-            command.pre_exec(|| {
-                libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-                Ok(())
-            });
-        }
-        self.children[at] = Some(command.spawn().unwrap());
+    fn server_line(&self, at: usize, observer: bool) -> String {
+        let (id, peer, role) = (at + 1, self.servers[at].peer, if observer { ":observer" } else { "" });
+        // Only ZooKeeper listens on the second port.
+        let election = if self.target == Target::ZooKeeper { free_port() } else { 3888 };
+        format!("server.{id}={}:{}:{election}{role}\n", peer.ip(), peer.port())
+    }
+
+    fn own_configuration(&self, at: usize, settings: Settings<'_>) -> String {
+        let (data, client) = (self.data_dir(at), self.servers[at].client);
+        let (data, address, port) = (data.to_str().unwrap(), client.ip().to_string(), client.port().to_string());
+        let mut lines: Vec<(&str, &str)> = vec![("dataDir", data), ("tickTime", "2000")];
+        lines.extend([("initLimit", "10"), ("syncLimit", "5")]);
+        lines.extend(COMMON);
+        lines.extend([("clientPort", port.as_str()), ("clientPortAddress", address.as_str())]);
+        lines.extend(settings);
+        let more = settings_from_environment(self.target);
+        lines.extend(more.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+        configuration(&lines)
+    }
+
+    fn make_data_dir(&self, at: usize) {
+        std::fs::create_dir(self.data_dir(at)).unwrap();
+        std::fs::write(self.data_dir(at).join("myid"), format!("{}\n", at + 1)).unwrap();
+    }
+
+    fn config_path(&self, at: usize) -> PathBuf {
+        self.dir.path().join(format!("{at}.cfg"))
+    }
+
+    fn data_dir(&self, at: usize) -> PathBuf {
+        self.dir.path().join(format!("{at}"))
     }
 
     fn output_path(&self, at: usize) -> PathBuf {
         self.dir.path().join(format!("{at}.log"))
     }
 
+    /// Starts one server; it need not serve yet when this returns.
+    pub fn launch(&mut self, at: usize) {
+        assert!(self.servers[at].child.is_none(), "already running");
+        let mut command = process::serve(self.target, &self.config_path(at));
+        command.current_dir(self.dir.path());
+        if let Some(namespace) = &self.servers[at].namespace {
+            process::enter(&mut command, namespace);
+        }
+        self.servers[at].child = Some(process::spawn(&mut command, &self.output_path(at)));
+    }
+
+    pub fn target(&self) -> Target {
+        self.target
+    }
+
     pub fn addr(&self, at: usize) -> SocketAddr {
-        SocketAddr::from((Ipv4Addr::LOCALHOST, self.client_ports[at]))
+        self.servers[at].client
+    }
+
+    /// Client addresses of all servers.
+    pub fn addrs(&self) -> Vec<SocketAddr> {
+        self.servers.iter().map(|server| server.client).collect()
+    }
+
+    /// Client addresses of all servers but one.
+    pub fn addrs_without(&self, one: usize) -> Vec<SocketAddr> {
+        (0..self.servers.len()).filter(|at| *at != one).map(|at| self.addr(at)).collect()
     }
 
     /// What a server says to a word; empty if nothing.
@@ -77,7 +150,8 @@ impl Ensemble {
         four_letter_word(self.addr(at), word, Duration::from_secs(1)).unwrap_or_default()
     }
 
-    fn mode(&self, at: usize) -> Option<String> {
+    /// The part that a server says it has; `None` if it has no leader or does not answer.
+    pub fn mode(&self, at: usize) -> Option<String> {
         let text = self.word(at, "srvr");
         text.lines().find_map(|line| line.strip_prefix("Mode: ")).map(str::to_owned)
     }
@@ -85,11 +159,15 @@ impl Ensemble {
     /// Waits until a condition holds.
     ///
     /// # Panics
-    /// If it does not hold in a long time.
+    /// If it does not hold in a long time, or a server has ended of itself.
     pub fn wait_until(&self, what: &str, condition: impl Fn(&Ensemble) -> bool) {
         let started = Instant::now();
         while !condition(self) {
-            assert!(started.elapsed() < PATIENCE, "waited in vain: {what}");
+            for (at, server) in self.servers.iter().enumerate() {
+                let ended = server.child.as_ref().is_some_and(process::has_ended);
+                assert!(!ended, "server {at} has ended while waited: {what}");
+            }
+            assert!(started.elapsed() < START, "waited in vain: {what}");
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -99,39 +177,56 @@ impl Ensemble {
         self.wait_until(&format!("server {at} serves"), |ensemble| ensemble.mode(at).is_some());
     }
 
-    /// Waits for a leader; which it is.
-    pub fn leader(&self) -> usize {
-        let leads = |ensemble: &Ensemble| {
-            (0..ensemble.children.len())
-                .find(|at| ensemble.children[*at].is_some() && ensemble.mode(*at).as_deref() == Some("leader"))
-        };
-        self.wait_until("there is a leader", |ensemble| leads(ensemble).is_some());
-        leads(self).unwrap_or(0)
+    /// Waits until a server knows that it has no leader.
+    pub fn wait_until_without_leader(&self, at: usize) {
+        let says = |ensemble: &Ensemble| ensemble.word(at, "srvr").contains("not currently serving");
+        self.wait_until(&format!("server {at} has no leader"), says);
     }
 
-    /// Waits until all servers have applied the same, and it is the same.
-    pub fn wait_until_equal(&self) {
-        let states = |ensemble: &Ensemble| -> Vec<String> {
-            (0..ensemble.children.len()).map(|at| ensemble.word(at, "hash")).collect()
+    /// Waits for a leader; which it is.
+    pub fn leader(&self) -> usize {
+        self.leader_among(&(0..self.servers.len()).collect::<Vec<_>>())
+    }
+
+    /// Waits until one of these servers leads; which it is.
+    pub fn leader_among(&self, some: &[usize]) -> usize {
+        let leads = |ensemble: &Ensemble, at: usize| {
+            ensemble.servers[at].child.is_some() && ensemble.mode(at).as_deref() == Some("leader")
         };
+        let found = std::cell::Cell::new(None);
+        self.wait_until(&format!("one of {some:?} leads"), |ensemble| {
+            found.set(some.iter().copied().find(|at| leads(ensemble, *at)));
+            found.get().is_some()
+        });
+        found.get().expect("waited for")
+    }
+
+    /// Waits until all servers that were not stopped have applied the same, and it is the same.
+    pub fn wait_until_equal(&self) {
+        let running: Vec<usize> = (0..self.servers.len()).filter(|at| self.servers[*at].child.is_some()).collect();
         self.wait_until("all servers have the same state", |ensemble| {
-            let states = states(ensemble);
+            let states: Vec<String> = running.iter().map(|at| ensemble.word(*at, "hash")).collect();
             !states[0].is_empty() && states.iter().all(|state| *state == states[0])
         });
     }
 
-    pub fn pid(&self, at: usize) -> u32 {
-        self.children[at].as_ref().expect("running").id()
+    fn child(&self, at: usize) -> &Child {
+        self.servers[at].child.as_ref().expect("running")
     }
 
-    pub fn signal(&self, at: usize, signal: i32) {
-        // SAFETY: sends a signal to a child that has not been waited for, so the pid is still its own.
-        unsafe { libc::kill(self.pid(at) as libc::pid_t, signal) };
+    /// SIGSTOP; the server stands still when this returns.
+    pub fn pause(&self, at: usize) {
+        process::pause(self.child(at));
+    }
+
+    /// SIGCONT.
+    pub fn resume(&self, at: usize) {
+        process::signal(self.child(at), libc::SIGCONT);
     }
 
     /// SIGKILL, and waits until the process is gone.
     pub fn kill(&mut self, at: usize) {
-        if let Some(mut child) = self.children[at].take() {
+        if let Some(mut child) = self.servers[at].child.take() {
             let _ = child.kill();
             let _ = child.wait();
         }
@@ -139,28 +234,36 @@ impl Ensemble {
 
     /// SIGTERM, and waits for the process to end.
     pub fn stop(&mut self, at: usize) {
-        self.signal(at, libc::SIGTERM);
-        let status = self.children[at].take().expect("running").wait().unwrap();
-        assert!(status.success(), "server {at} ended with {status}");
+        process::signal(self.child(at), libc::SIGTERM);
+        let status = self.servers[at].child.take().expect("running").wait().unwrap();
+        assert!(status.success() || self.target == Target::ZooKeeper, "server {at} ended with {status}");
+    }
+
+    /// Starts a server again and waits until it serves.
+    pub fn restart(&mut self, at: usize) {
+        self.launch(at);
+        self.wait_until_serving(at);
     }
 
     /// Takes a stopped server's disk away.
     pub fn wipe(&self, at: usize) {
-        assert!(self.children[at].is_none(), "not while it runs");
-        let data = self.dir.path().join(format!("{at}"));
-        std::fs::remove_dir_all(&data).unwrap();
-        std::fs::create_dir(&data).unwrap();
+        assert!(self.servers[at].child.is_none(), "not while it runs");
+        std::fs::remove_dir_all(self.data_dir(at)).unwrap();
+        self.make_data_dir(at);
+    }
+
+    /// What a server has said so far.
+    pub fn output(&self, at: usize) -> String {
+        std::fs::read_to_string(self.output_path(at)).unwrap_or_default()
     }
 }
 
 impl Drop for Ensemble {
     fn drop(&mut self) {
-        for at in 0..self.children.len() {
+        for at in 0..self.servers.len() {
             self.kill(at);
             if std::thread::panicking() {
-                let text = std::fs::read_to_string(self.output_path(at)).unwrap_or_default();
-                let tail = text.char_indices().rev().nth(2500).map_or(0, |(i, _)| i);
-                eprintln!("--- end of the output of server {at} ---\n{}", &text[tail..]);
+                eprintln!("--- end of the output of server {at} ---\n{}", tail(&self.output(at), 2500));
             }
         }
     }

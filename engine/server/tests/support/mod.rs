@@ -1,5 +1,5 @@
-//! What the tests of the running server share: starting servers, a wire client that is independent of the server's own
-//! codec, and a seeded generator of random numbers.
+//! What the tests of the running server share: starting servers and ensembles of them, networks that can be cut, a wire
+//! client that is independent of the server's own codec, and a seeded generator of random numbers.
 //!
 //! A test says which server it wants with [`server::Target`]; most take the one that `RINGKEEPER_TARGET` names, so the
 //! same test judges Debian's ZooKeeper and Ringkeeper.
@@ -9,8 +9,12 @@
 
 pub mod client;
 pub mod ensemble;
+pub mod network;
+pub mod process;
+pub mod relay;
 pub mod rng;
 pub mod server;
+pub mod servers;
 pub mod wire;
 
 /// A whole number from the environment, else `default`.

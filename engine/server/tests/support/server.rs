@@ -2,9 +2,8 @@
 //! with the value that stands for them.
 
 use super::client::four_letter_word;
-use std::fs::File;
+use super::process::{configuration, serve, settings_from_environment, signal, spawn, tail};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -48,12 +47,8 @@ impl Target {
 
 const ZOOKEEPER_JAR: &str = "/usr/share/java/zookeeper.jar";
 
-/// Class path of Debian's ZooKeeper, server and client. Of the log bindings the one that writes to standard error is first.
-pub const ZOOKEEPER_CLASS_PATH: &str =
-    "/usr/share/java/slf4j-simple.jar:/usr/share/java/zookeeper.jar:/usr/share/java/*";
-
 /// A starting server that takes longer than this is broken. Generous: a loaded two-core machine runs a JVM here.
-const START: Duration = Duration::from_secs(120);
+pub(super) const START: Duration = Duration::from_secs(120);
 
 /// A running server with its own data directory.
 pub struct Server {
@@ -65,6 +60,16 @@ pub struct Server {
 
 /// Lines of `zoo.cfg` that a test adds to the common ones.
 pub type Settings<'a> = &'a [(&'a str, &'a str)];
+
+/// What all servers under test have in common.
+pub(super) const COMMON: [(&str, &str); 6] = [
+    ("clientPortAddress", "127.0.0.1"),
+    ("maxClientCnxns", "0"),
+    ("4lw.commands.whitelist", "*"),
+    ("extendedTypesEnabled", "true"),
+    ("admin.enableServer", "false"),
+    ("znode.container.checkIntervalMs", "3600000"),
+];
 
 impl Server {
     /// Starts a fresh server with the common settings.
@@ -94,27 +99,12 @@ impl Server {
     fn write_config(&self, settings: Settings<'_>) {
         let data = self.dir.path().join("data");
         let (data, port) = (data.to_str().unwrap().to_owned(), self.port.to_string());
-        let mut lines: Vec<(&str, &str)> = vec![
-            ("dataDir", &data),
-            ("clientPort", &port),
-            ("clientPortAddress", "127.0.0.1"),
-            ("tickTime", "10000"),
-            ("maxClientCnxns", "0"),
-            ("4lw.commands.whitelist", "*"),
-            ("extendedTypesEnabled", "true"),
-            ("admin.enableServer", "false"),
-            ("znode.container.checkIntervalMs", "3600000"),
-        ];
-        // The same tests for a server in another arrangement: `RINGKEEPER_SETTINGS="client.cores=2 snapCount=100"`.
-        let more = std::env::var("RINGKEEPER_SETTINGS").unwrap_or_default();
-        let more =
-            more.split_whitespace().filter_map(|s| s.split_once('=')).filter(|_| self.target == Target::Ringkeeper);
-        for (key, value) in settings.iter().copied().chain(more) {
-            lines.retain(|l| l.0 != key);
-            lines.push((key, value));
-        }
-        let text: String = lines.iter().map(|(k, v)| format!("{k}={v}\n")).collect();
-        std::fs::write(self.config_path(), text).unwrap();
+        let mut lines: Vec<(&str, &str)> = vec![("dataDir", &data), ("clientPort", &port), ("tickTime", "10000")];
+        lines.extend(COMMON);
+        lines.extend(settings);
+        let more = settings_from_environment(self.target);
+        lines.extend(more.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+        std::fs::write(self.config_path(), configuration(&lines)).unwrap();
     }
 
     fn config_path(&self) -> PathBuf {
@@ -128,35 +118,8 @@ impl Server {
 
     fn launch(&mut self) -> Result<(), ()> {
         assert!(self.child.is_none(), "already running");
-        let mut command = match self.target {
-            Target::ZooKeeper => {
-                let mut c = Command::new("java");
-                // Quick to start, modest in memory; tests need no peak speed.
-                c.args(["-Xms64m", "-Xmx768m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
-                // Settings without ZooKeeper's own prefix are not taken from its file.
-                let text = std::fs::read_to_string(self.config_path()).unwrap();
-                c.args(text.lines().filter(|l| l.starts_with("znode.")).map(|l| format!("-D{l}")));
-                c.arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=error");
-                c.args(["-cp", ZOOKEEPER_CLASS_PATH, "org.apache.zookeeper.server.quorum.QuorumPeerMain"]);
-                c
-            }
-            Target::Ringkeeper => {
-                let mut c = Command::new(ringkeeper_binary());
-                c.arg("serve");
-                c
-            }
-        };
-        let output = File::options().create(true).append(true).open(self.dir.path().join("output")).unwrap();
-        command.arg(self.config_path()).current_dir(self.dir.path()).stdin(Stdio::null());
-        command.stdout(output.try_clone().unwrap()).stderr(output);
-        // SAFETY: prctl is async-signal-safe and touches only the new process: it dies with the test that started it.
-        unsafe {
-            command.pre_exec(|| {
-                libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-                Ok(())
-            });
-        }
-        let mut child = command.spawn().unwrap_or_else(|e| panic!("{:?}: {e}", self.target));
+        let mut command = serve(self.target, &self.config_path());
+        let mut child = spawn(command.current_dir(self.dir.path()), &self.dir.path().join("output"));
         let started = Instant::now();
         loop {
             // ZooKeeper never answers a word that comes too early.
@@ -200,8 +163,7 @@ impl Server {
     /// SIGTERM, and waits for the process to end.
     pub fn stop(&mut self) -> ExitStatus {
         let mut child = self.child.take().expect("running");
-        // SAFETY: sends a signal to a child that has not been waited for, so the pid is still its own.
-        unsafe { libc::kill(child.id() as libc::pid_t, libc::SIGTERM) };
+        signal(&child, libc::SIGTERM);
         child.wait().unwrap()
     }
 
@@ -221,8 +183,7 @@ impl Drop for Server {
         self.kill();
         if std::thread::panicking() {
             let text = self.output();
-            let tail = text.char_indices().rev().nth(4000).map_or(0, |(i, _)| i);
-            eprintln!("--- end of the output of {:?} on port {} ---\n{}", self.target, self.port, &text[tail..]);
+            eprintln!("--- end of the output of {:?} on port {} ---\n{}", self.target, self.port, tail(&text, 4000));
         }
     }
 }
