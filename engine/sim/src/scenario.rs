@@ -184,7 +184,7 @@ pub const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "a bit of the log rots",
-        shows: &["rot", "damage was met"],
+        shows: &["rot", "damage was given up"],
         make: |plan| {
             for n in 0..6 {
                 at(

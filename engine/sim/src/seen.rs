@@ -14,6 +14,7 @@ pub const REQUIRED: &[&str] = &[
     "connection lost",
     "crash during a disk operation",
     "crash while a snapshot is written",
+    "damage was given up",
     "cut one way",
     "cut",
     "disk replaced",
