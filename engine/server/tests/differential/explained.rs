@@ -26,6 +26,7 @@ pub const DIFFERENCES: &[Difference] = &[
     row("event-zxid", "-1 before 3.9.0", MAPPED),
     row("multi-create2-result", "only a path before 3.8.2", MAPPED),
     row("session-move-zxid", "taking a session up is a transaction here", MAPPED),
+    row("moved-session-closed", "the former connection must not go on as if nothing had happened", APART),
     row("close-event-order", "hash order there, order of creation here", MAPPED),
     row("exists-needs-read", "no check before 3.8.4", TRANSLATED),
     row("check-outside-multi", "executed before 3.8.5", TRANSLATED),
