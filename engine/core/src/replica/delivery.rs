@@ -145,7 +145,7 @@ impl Replica {
 
     /// Answers all that needs nothing more to be applied.
     pub(super) fn release(&mut self, tree: &Tree, audience: &mut impl Audience) {
-        while let Some(tag) = self.submitted.next_verdict(tree.last_zxid()) {
+        while let Some(tag) = self.submitted.next_verdict(tree.last_zxid(), self.reign_over) {
             let answered = self.answer(tag, tree, audience);
             assert!(answered, "what may be told is decided");
         }

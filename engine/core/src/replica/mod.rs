@@ -175,6 +175,8 @@ pub struct Replica {
     applied_since_snapshot: u64,
     bytes_since_snapshot: u64,
     without_leader_since: Option<Instant>,
+    /// The last leader is none any more, and there is no other yet.
+    reign_over: bool,
     applied: Applied,
     output: Vec<Output>,
     halted: bool,
@@ -221,6 +223,7 @@ impl Replica {
             applied_since_snapshot: replayed,
             bytes_since_snapshot: 0,
             without_leader_since: None,
+            reign_over: true,
             applied: Applied::default(),
             output: Vec::new(),
             halted: false,
@@ -373,9 +376,12 @@ impl Replica {
             }
             RoleChange::Following { .. } | RoleChange::Looking => None,
         };
-        if role != RoleChange::Looking {
+        if role == RoleChange::Looking {
+            self.reign_over = true;
+        } else {
             self.release(tree, audience);
             self.submitted.start_over();
+            self.reign_over = false;
         }
     }
 

@@ -193,14 +193,18 @@ impl Submitted {
 
     /// Requests whose verdict may be told when everything through `applied` is, and that nothing of the same connection
     /// is before; each is answered by [`Submitted::take_verdict`] before the next call.
-    pub(super) fn next_verdict(&mut self, applied: Zxid) -> Option<Tag> {
+    ///
+    /// `reign_over`: whoever has judged leads no more. Then what a judgement was based on need not have become part of
+    /// the history. It has if something of the same epoch, as late or later, was applied.
+    pub(super) fn next_verdict(&mut self, applied: Zxid, reign_over: bool) -> Option<Tag> {
         self.drop_done();
         let mut at = 0;
         while let Some(tag) = self.decided.get(at).copied() {
             match self.at(tag).map(|at| &self.entries[at].state) {
                 Some(State::Decided(released_by, _)) => {
                     let free = || tag == self.first || self.unanswered_before(tag).is_empty();
-                    if *released_by <= applied && free() {
+                    let holds = !reign_over || released_by.epoch() == applied.epoch();
+                    if *released_by <= applied && holds && free() {
                         self.decided.remove(at);
                         return Some(tag);
                     }
