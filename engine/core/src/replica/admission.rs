@@ -4,7 +4,7 @@
 
 use super::leadership::Leadership;
 use super::letter::{Letter, WishKind, WishLetter};
-use super::submitted::{Entry, Submitted, Verdict, Wish};
+use super::submitted::{Entry, Judged, Submitted, Verdict, Wish};
 use super::{Attached, Context, Replica, config};
 use crate::acl::Id;
 use crate::defect::Defect;
@@ -109,8 +109,8 @@ impl Replica {
                     self.judge(cx, tree, &Demand { tag, session, kind })
                 }
             };
-            if let Some((released_by, verdict)) = refused {
-                submitted.decide(tag, released_by, verdict);
+            if let Some(judged) = refused {
+                submitted.decide(tag, judged);
             }
             self.seal_if_large();
         }
@@ -152,14 +152,14 @@ impl Replica {
             // The epoch ran out in the middle of a letter. It is renewed, and the request is submitted again.
             None
         };
-        if let (Some((released_by, verdict)), Some(leadership)) = (refused, &mut self.leadership) {
-            leadership.write_verdict(from, tag, released_by, &verdict);
+        if let (Some(judged), Some(leadership)) = (refused, &mut self.leadership) {
+            leadership.write_verdict(from, tag, &judged);
         }
         self.seal_if_large();
     }
 
-    /// Proposes what was asked, or says why not, and what must be applied before that is told.
-    fn judge(&mut self, cx: &Context, tree: &Tree, demand: &Demand<'_>) -> Option<(Zxid, Verdict)> {
+    /// Proposes what was asked, or says why not.
+    fn judge(&mut self, cx: &Context, tree: &Tree, demand: &Demand<'_>) -> Option<Judged> {
         let judged = match &demand.kind {
             DemandKind::Open { timeout_ms } => self.open_session(cx, tree, demand, *timeout_ms),
             DemandKind::TakeUp { passwd, timeout_ms } => self.take_up(cx, tree, demand, passwd, *timeout_ms),
@@ -167,7 +167,7 @@ impl Replica {
                 self.request(cx, tree, demand, *attached, (*cxid, *op), auth, body)
             }
         };
-        judged.err().map(|verdict| (self.proposed(), verdict))
+        judged.err().map(|verdict| self.judged(verdict))
     }
 
     fn open_session(&mut self, cx: &Context, tree: &Tree, demand: &Demand<'_>, timeout_ms: i32) -> Result<(), Verdict> {
@@ -234,7 +234,7 @@ impl Replica {
             Ok(()) | Err(Rejection::Moved) => {}
         }
         if op == OpCode::Sync.wire() {
-            return self.sync(demand.tag);
+            return Err(Verdict::Synced);
         }
         if !cx.log_room {
             return Err(Verdict::Refused(ErrorCode::SystemError));
@@ -352,10 +352,11 @@ impl Replica {
             return;
         }
         for verdict in &letter.verdicts {
-            if let Some(decided) = verdict.verdict() {
-                self.submitted.decide(Tag(verdict.tag), Zxid(verdict.released_by), decided);
+            if let Some(judged) = verdict.judged() {
+                self.submitted.decide(Tag(verdict.tag), judged);
             }
         }
+        self.submitted.confirm(letter.confirmed);
     }
 
     /// A connection speaks for a session from now on; whichever did before, here, does not.

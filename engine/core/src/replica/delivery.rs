@@ -126,9 +126,10 @@ impl Replica {
         }
     }
 
-    /// One of this server's requests has been executed, and is about to be applied. Those of the same connection before it were decided before it.
-    /// If their verdicts were lost with a leader, a sync among them is fulfilled; of anything else it is known only
-    /// that it was refused, and not how: its connection has to go, as if it had failed.
+    /// One of this server's requests has been executed, and is about to be applied. Those of the same connection before
+    /// it were decided before it; so a verdict on one of them needs no confirmation any more. If it was lost with a
+    /// leader, a sync is fulfilled; of anything else it is known only that it was refused, and not how: its connection has
+    /// to go, as if it had failed.
     fn settle_before(&mut self, tag: Tag, tree: &Tree, audience: &mut impl Audience) {
         for earlier in self.submitted.unanswered_before(tag) {
             if self.answer(earlier, tree, audience) {

@@ -1,11 +1,11 @@
-//! What only the leader has: which sessions are alive, what is proposed and not yet applied, syncs that wait for the
+//! What only the leader has: which sessions are alive, what is proposed and not yet applied, who waits for the
 //! confirmation that it still leads.
 
 use super::letter::{Letter, VerdictLetter};
-use super::submitted::Verdict;
+use super::submitted::{Judged, Verdict};
 use super::{Context, Replica, config};
 use crate::frame::FrameBuf;
-use crate::ids::{Instant, ServerId, Tag, Zxid};
+use crate::ids::{Instant, ServerId, Tag};
 use crate::prepare::Overlay;
 use crate::session::SessionTable;
 use crate::tree::Tree;
@@ -22,8 +22,8 @@ pub(super) struct Leadership {
     letters: BTreeMap<ServerId, Letter>,
     pub(super) next_reap: Instant,
     pub(super) reap: VecDeque<String>,
-    /// Syncs, and the round of confirmation that each waits for.
-    syncs: VecDeque<(u64, Tag)>,
+    /// Servers that hold verdicts, and the newest round of confirmation that one of those needs.
+    unconfirmed: BTreeMap<ServerId, u64>,
 }
 
 impl Leadership {
@@ -40,14 +40,25 @@ impl Leadership {
             letters: BTreeMap::new(),
             next_reap: cx.now.plus(config.reap_interval),
             reap: VecDeque::new(),
-            syncs: VecDeque::new(),
+            unconfirmed: BTreeMap::new(),
         }
     }
 
     /// Tells another server what was decided about one of its requests.
-    pub(super) fn write_verdict(&mut self, to: ServerId, tag: Tag, released_by: Zxid, verdict: &Verdict) {
-        let letter = self.letters.entry(to).or_default();
-        letter.verdicts.push(VerdictLetter::new(tag.0, released_by, verdict));
+    pub(super) fn write_verdict(&mut self, to: ServerId, tag: Tag, judged: &Judged) {
+        self.letters.entry(to).or_default().verdicts.push(VerdictLetter::new(tag.0, judged));
+        if judged.round > 0 {
+            self.unconfirmed.insert(to, judged.round);
+        }
+    }
+
+    /// Tells whoever waits for it that a quorum has answered the rounds through `round`.
+    fn write_confirmed(&mut self, round: u64) {
+        let letters = &mut self.letters;
+        self.unconfirmed.retain(|to, newest| {
+            letters.entry(*to).or_default().confirmed = round;
+            *newest > round
+        });
     }
 }
 
@@ -56,28 +67,18 @@ impl Replica {
         self.leadership.as_mut().expect("only a leader judges")
     }
 
-    /// A sync is answered when a quorum has confirmed, after it came, that this server still leads: what it then shows
-    /// is everything that was committed before.
-    pub(super) fn sync(&mut self, tag: Tag) -> Result<(), Verdict> {
-        match self.zab.confirm() {
-            None => Err(Verdict::Synced),
-            Some(round) => {
-                self.leadership().syncs.push_back((round, tag));
-                Ok(())
-            }
-        }
+    /// What does not become a transaction is told when a quorum has confirmed, after it had come, that this server still
+    /// leads, and when all that it was judged by is applied. The verdict leaves before that: if this server dies, whoever
+    /// has it can tell it should something proposed later turn out to be committed.
+    pub(super) fn judged(&mut self, verdict: Verdict) -> Judged {
+        Judged { verdict, released_by: self.proposed(), round: self.zab.confirm().unwrap_or(0) }
     }
 
     /// A quorum has confirmed the rounds through `round`.
     pub(super) fn confirmed(&mut self, round: u64) {
-        let (own, proposed) = (self.config.id, self.zab.broadcast().map(crate::zab::Broadcast::proposed));
-        let (Some(leadership), Some(proposed)) = (&mut self.leadership, proposed) else { return };
-        while let Some((_, tag)) = leadership.syncs.pop_front_if(|(waits_for, _)| *waits_for <= round) {
-            if tag.server() == own {
-                self.submitted.decide(tag, proposed, Verdict::Synced);
-            } else {
-                leadership.write_verdict(tag.server(), tag, proposed, &Verdict::Synced);
-            }
+        if let Some(leadership) = &mut self.leadership {
+            self.submitted.confirm(round);
+            leadership.write_confirmed(round);
         }
     }
 

@@ -1,7 +1,7 @@
 //! What replicas write to each other beside agreement: requests on their way to the leader, its verdicts on the way
 //! back, and which sessions were heard from.
 
-use super::submitted::Verdict;
+use super::submitted::{Judged, Verdict};
 use crate::error_code::ErrorCode;
 use crate::ids::Zxid;
 use crate::jute::Refusal;
@@ -18,6 +18,8 @@ pub(super) struct Letter {
     /// In the order in which they were taken from clients.
     pub(super) wishes: Vec<WishLetter>,
     pub(super) verdicts: Vec<VerdictLetter>,
+    /// A quorum has answered so many of the leader's rounds of confirmation.
+    pub(super) confirmed: u64,
     /// Sessions that were heard from.
     pub(super) touched: Vec<i64>,
 }
@@ -42,6 +44,7 @@ pub(super) enum WishKind {
 pub(super) struct VerdictLetter {
     pub(super) tag: u64,
     pub(super) released_by: u64,
+    pub(super) round: u64,
     pub(super) kind: VerdictKind,
 }
 
@@ -57,7 +60,7 @@ pub(super) enum VerdictKind {
 
 impl Letter {
     pub(super) fn is_empty(&self) -> bool {
-        self.wishes.is_empty() && self.verdicts.is_empty() && self.touched.is_empty()
+        self.wishes.is_empty() && self.verdicts.is_empty() && self.confirmed == 0 && self.touched.is_empty()
     }
 
     pub(super) fn encode(&self) -> Arc<[u8]> {
@@ -74,8 +77,8 @@ impl Letter {
 }
 
 impl VerdictLetter {
-    pub(super) fn new(tag: u64, released_by: Zxid, verdict: &Verdict) -> VerdictLetter {
-        let kind = match verdict {
+    pub(super) fn new(tag: u64, judged: &Judged) -> VerdictLetter {
+        let kind = match &judged.verdict {
             Verdict::Refused(error) => VerdictKind::Refused(error.wire()),
             Verdict::Malformed(Refusal { error, multi_end, close }) => {
                 VerdictKind::Malformed { error: error.map(ErrorCode::wire), multi_end: *multi_end, close: *close }
@@ -87,12 +90,12 @@ impl VerdictLetter {
             Verdict::ConnectRefused => VerdictKind::ConnectRefused,
             Verdict::Moved => VerdictKind::Moved,
         };
-        VerdictLetter { tag, released_by: released_by.0, kind }
+        VerdictLetter { tag, released_by: judged.released_by.0, round: judged.round, kind }
     }
 
     /// `None` if it names an error that there is not.
-    pub(super) fn verdict(&self) -> Option<Verdict> {
-        Some(match &self.kind {
+    pub(super) fn judged(&self) -> Option<Judged> {
+        let verdict = match &self.kind {
             VerdictKind::Refused(error) => Verdict::Refused(ErrorCode::from_wire(*error)?),
             VerdictKind::Malformed { error, multi_end, close } => {
                 let error = match error {
@@ -107,7 +110,8 @@ impl VerdictLetter {
             VerdictKind::Synced => Verdict::Synced,
             VerdictKind::ConnectRefused => Verdict::ConnectRefused,
             VerdictKind::Moved => Verdict::Moved,
-        })
+        };
+        Some(Judged { verdict, released_by: Zxid(self.released_by), round: self.round })
     }
 }
 
@@ -126,17 +130,19 @@ mod tests {
             Verdict::ConnectRefused,
             Verdict::Moved,
         ];
+        let judged = verdicts.map(|verdict| Judged { verdict, released_by: Zxid(8), round: 5 });
         let kind = WishKind::Request { attached: 3, cxid: -4, op: 5, identity: 0, body: vec![1, 2, 3] };
         let letter = Letter {
             identities: vec![vec![("ip".into(), "127.0.0.1".into())]],
             wishes: vec![WishLetter { tag: 9, session: -1, kind }],
-            verdicts: verdicts.iter().map(|v| VerdictLetter::new(7, Zxid(8), v)).collect(),
+            verdicts: judged.iter().map(|judged| VerdictLetter::new(7, judged)).collect(),
+            confirmed: 4,
             touched: vec![1, -2],
         };
         let bytes = letter.encode();
         let read = Letter::decode(&bytes).unwrap();
         assert_eq!(format!("{read:?}"), format!("{letter:?}"));
-        assert_eq!(read.verdicts.iter().map(|v| v.verdict().unwrap()).collect::<Vec<_>>(), verdicts);
+        assert_eq!(read.verdicts.iter().map(|v| v.judged().unwrap()).collect::<Vec<_>>(), judged);
         for cut in 0..bytes.len() {
             // Whatever arrives, it is no panic.
             let _ = Letter::decode(&bytes[..cut]);

@@ -21,12 +21,23 @@ pub(super) enum Verdict {
     Malformed(Refusal),
     /// One step of a multi was refused; nothing changed.
     MultiRefused { steps: u32, failed: u32, error: ErrorCode },
-    /// Leadership was confirmed after the sync had come.
+    /// Everything that was committed before the sync had come is proposed.
     Synced,
     /// There is no such session, or the password is wrong.
     ConnectRefused,
     /// Another connection speaks for the session.
     Moved,
+}
+
+/// A verdict, and what must hold before it is told.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Judged {
+    pub(super) verdict: Verdict,
+    /// Everything through here, which is what the leader went by, must be applied.
+    pub(super) released_by: Zxid,
+    /// So many rounds of confirmation must have been answered by a quorum. A leader that was replaced without knowing it
+    /// judges by a state that is none any more.
+    pub(super) round: u64,
 }
 
 /// A request, as it was asked.
@@ -44,8 +55,8 @@ pub(super) enum Wish {
 enum State {
     /// Not decided, as far as is known here.
     Waiting,
-    /// Decided; answered when everything through the zxid is applied.
-    Decided(Zxid, Verdict),
+    /// Decided, and not told yet.
+    Decided(Judged),
     /// Answered.
     Done,
 }
@@ -78,6 +89,8 @@ pub(super) struct Submitted {
     bodies: Bodies,
     /// Decided and not answered, in the order in which that became known.
     decided: VecDeque<Tag>,
+    /// A quorum has answered so many rounds of the leader's.
+    confirmed: u64,
     /// So many entries, from the first on, are with the leader.
     handed_over: usize,
 }
@@ -89,6 +102,7 @@ impl Submitted {
             first,
             bodies: Bodies::default(),
             decided: VecDeque::new(),
+            confirmed: 0,
             handed_over: 0,
         }
     }
@@ -135,9 +149,10 @@ impl Submitted {
     /// everything that they were based on is applied; those have been answered by now.
     pub(super) fn start_over(&mut self) {
         self.handed_over = 0;
+        self.confirmed = 0;
         self.decided.clear();
         for entry in &mut self.entries {
-            if matches!(entry.state, State::Decided(..)) {
+            if matches!(entry.state, State::Decided(_)) {
                 entry.state = State::Waiting;
             }
         }
@@ -162,11 +177,11 @@ impl Submitted {
         unanswered.map(|(at, _)| Tag(self.first.0 + at as u64)).collect()
     }
 
-    /// The verdict on a request, if it is decided; it is answered then.
+    /// The verdict on a request, if it is decided; it is answered then. The caller knows that it holds.
     pub(super) fn take_verdict(&mut self, tag: Tag) -> Option<Verdict> {
         let at = self.at(tag)?;
         match core::mem::replace(&mut self.entries[at].state, State::Done) {
-            State::Decided(_, verdict) => Some(verdict),
+            State::Decided(judged) => Some(judged.verdict),
             other => {
                 self.entries[at].state = other;
                 None
@@ -175,13 +190,18 @@ impl Submitted {
     }
 
     /// The leader has decided.
-    pub(super) fn decide(&mut self, tag: Tag, released_by: Zxid, verdict: Verdict) {
+    pub(super) fn decide(&mut self, tag: Tag, judged: Judged) {
         if let Some(at) = self.at(tag)
             && self.entries[at].is_waiting()
         {
-            self.entries[at].state = State::Decided(released_by, verdict);
+            self.entries[at].state = State::Decided(judged);
             self.decided.push_back(tag);
         }
+    }
+
+    /// A quorum has answered the leader's rounds through this one.
+    pub(super) fn confirm(&mut self, round: u64) {
+        self.confirmed = self.confirmed.max(round);
     }
 
     /// It has been answered.
@@ -191,8 +211,8 @@ impl Submitted {
         }
     }
 
-    /// Requests whose verdict may be told when everything through `applied` is, and that nothing of the same connection
-    /// is before; each is answered by [`Submitted::take_verdict`] before the next call.
+    /// Requests whose verdict is confirmed, and may be told when everything through `applied` is, and that nothing of the
+    /// same connection is before; each is answered by [`Submitted::take_verdict`] before the next call.
     ///
     /// `reign_over`: whoever has judged leads no more. Then what a judgement was based on need not have become part of
     /// the history. It has if something of the same epoch, as late or later, was applied.
@@ -201,7 +221,9 @@ impl Submitted {
         let mut at = 0;
         while let Some(tag) = self.decided.get(at).copied() {
             match self.at(tag).map(|at| &self.entries[at].state) {
-                Some(State::Decided(released_by, _)) => {
+                // What was decided later needs a round as late or later.
+                Some(State::Decided(judged)) if judged.round > self.confirmed => return None,
+                Some(State::Decided(Judged { released_by, .. })) => {
                     let free = || tag == self.first || self.unanswered_before(tag).is_empty();
                     let holds = !reign_over || released_by.epoch() == applied.epoch();
                     if *released_by <= applied && holds && free() {
