@@ -1,7 +1,7 @@
 //! Reading the log on disk for learners that lack more than is kept in memory.
 
 use crate::Backend;
-use ringkeeper_core::ids::ServerId;
+use ringkeeper_core::ids::{ServerId, Zxid};
 use ringkeeper_core::replica::Input;
 use ringkeeper_core::tree::Tree;
 use ringkeeper_core::zab::{LogOutcome, LogRead};
@@ -29,9 +29,10 @@ struct Reading {
 }
 
 impl Backend {
-    /// Begins to read, unless the whole state is clearly cheaper than what the log would have to be read for.
+    /// Begins to read, unless the whole state is clearly cheaper than what the log would have to be read for. It always is
+    /// for a learner that has nothing to give up for it.
     pub(crate) fn read_log(&mut self, read: LogRead, tree: &Tree) {
-        if read.first && self.is_dear(&read, tree) {
+        if read.first && (read.after == Zxid::ZERO || self.is_dear(&read, tree)) {
             self.inputs.push(Input::LogRead(read, LogOutcome::Dear));
             return;
         }

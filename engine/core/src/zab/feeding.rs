@@ -23,11 +23,8 @@ impl Leading {
             match shared.history.place(last) {
                 Place::Ours => sync.begin(shared, *id, reign, SyncStart::Diff, last),
                 Place::After(to) => sync.join_behind(shared, *id, reign, to),
-                Place::TooOld => {
-                    // Who has nothing has nothing to give up for a state, which is there at once.
-                    let without_log = last == Zxid::ZERO || unreadable.is_some_and(|after| last <= after);
-                    if without_log { sync.send_state(shared, *id) } else { sync.search_log() }
-                }
+                Place::TooOld if unreadable.is_some_and(|after| last <= after) => sync.send_state(shared, *id),
+                Place::TooOld => sync.search_log(),
             }
         }
     }
