@@ -52,7 +52,7 @@ enum Head {
     UpToDate { epoch: u32, committed: u64, proposed: u64 },
     Propose { epoch: u32, committed: u64 },
     Ack { epoch: u32, through: u64 },
-    Commit { epoch: u32, through: u64 },
+    Commit { epoch: u32, through: u64, with_yours: u64 },
     Ping,
     Confirm { epoch: u32, round: u64 },
     Confirmed { epoch: u32, round: u64 },
@@ -98,7 +98,9 @@ fn head(message: &Message) -> Head {
         }
         Message::Propose { epoch, committed, .. } => Head::Propose { epoch: epoch.0, committed: committed.0 },
         Message::Ack { epoch, through } => Head::Ack { epoch: epoch.0, through: through.0 },
-        Message::Commit { epoch, through } => Head::Commit { epoch: epoch.0, through: through.0 },
+        Message::Commit { epoch, through, with_yours } => {
+            Head::Commit { epoch: epoch.0, through: through.0, with_yours: with_yours.0 }
+        }
         Message::Ping => Head::Ping,
         Message::Confirm { epoch, round } => Head::Confirm { epoch: epoch.0, round: *round },
         Message::Confirmed { epoch, round } => Head::Confirmed { epoch: epoch.0, round: *round },
@@ -202,7 +204,9 @@ fn without_tail(head: Head) -> Result<Message, BadMessage> {
             Message::UpToDate { epoch: Epoch(epoch), committed: Zxid(committed), proposed: Zxid(proposed) }
         }
         Head::Ack { epoch, through } => Message::Ack { epoch: Epoch(epoch), through: Zxid(through) },
-        Head::Commit { epoch, through } => Message::Commit { epoch: Epoch(epoch), through: Zxid(through) },
+        Head::Commit { epoch, through, with_yours } => {
+            Message::Commit { epoch: Epoch(epoch), through: Zxid(through), with_yours: Zxid(with_yours) }
+        }
         Head::Ping => Message::Ping,
         Head::Confirm { epoch, round } => Message::Confirm { epoch: Epoch(epoch), round },
         Head::Confirmed { epoch, round } => Message::Confirmed { epoch: Epoch(epoch), round },
@@ -258,7 +262,7 @@ mod tests {
             Message::UpToDate { epoch, committed, proposed: through },
             Message::Propose { epoch, committed, batch: batch() },
             Message::Ack { epoch, through },
-            Message::Commit { epoch, through },
+            Message::Commit { epoch, through, with_yours: committed },
             Message::Ping,
             Message::Confirm { epoch, round: 3 },
             Message::Confirmed { epoch, round: 3 },

@@ -21,7 +21,6 @@ impl Replica {
         tree: &mut Tree,
         audience: &mut impl Audience,
     ) -> Result<(), String> {
-        self.release(tree, audience);
         while let Some(batch) = self.unapplied.front().cloned() {
             while self.unapplied_at < batch.as_bytes().len() {
                 let frame = Frame::trusted(&batch.as_bytes()[self.unapplied_at..]);
@@ -29,8 +28,8 @@ impl Replica {
                     return Ok(());
                 }
                 self.unapplied_at += frame.as_bytes().len();
+                self.release(Some(frame.zxid()), tree, audience);
                 self.apply(cx, &frame, tree, audience)?;
-                self.release(tree, audience);
             }
             self.unapplied.pop_front();
             self.unapplied_at = 0;
@@ -144,9 +143,9 @@ impl Replica {
         }
     }
 
-    /// Answers all that needs nothing more to be applied.
-    pub(super) fn release(&mut self, tree: &Tree, audience: &mut impl Audience) {
-        while let Some(tag) = self.submitted.next_verdict(tree.last_zxid(), self.reign_over) {
+    /// Answers all that needs nothing more to be applied, before `next` is.
+    pub(super) fn release(&mut self, next: Option<Zxid>, tree: &Tree, audience: &mut impl Audience) {
+        while let Some(tag) = self.submitted.next_verdict(tree.last_zxid(), next, self.reign_over) {
             let answered = self.answer(tag, tree, audience);
             assert!(answered, "what may be told is decided");
         }

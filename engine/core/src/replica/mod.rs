@@ -267,7 +267,7 @@ impl Replica {
         self.forward(&cx);
         self.send_verdicts();
         self.agree(&cx, tree, audience, effects);
-        self.release(tree, audience);
+        self.release(None, tree, audience);
         self.renew_epoch_if_exhausted(&cx, tree, audience, effects);
         self.ask_for_snapshot(&cx, effects);
     }
@@ -379,7 +379,7 @@ impl Replica {
         if role == RoleChange::Looking {
             self.reign_over = true;
         } else {
-            self.release(tree, audience);
+            self.release(None, tree, audience);
             self.submitted.start_over();
             self.reign_over = false;
         }

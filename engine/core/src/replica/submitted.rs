@@ -35,8 +35,8 @@ pub(super) struct Judged {
     pub(super) verdict: Verdict,
     /// Everything through here, which is what the leader went by, must be applied.
     pub(super) released_by: Zxid,
-    /// So many rounds of confirmation must have been answered by a quorum. A leader that was replaced without knowing it
-    /// judges by a state that is none any more.
+    /// So many rounds of confirmation must have been answered by a quorum, or something that was proposed later must be
+    /// committed. A leader that was replaced without knowing it judges by a state that is none any more.
     pub(super) round: u64,
 }
 
@@ -214,19 +214,26 @@ impl Submitted {
     /// Requests whose verdict is confirmed, and may be told when everything through `applied` is, and that nothing of the
     /// same connection is before; each is answered by [`Submitted::take_verdict`] before the next call.
     ///
+    /// `next`: this is committed, and is about to be applied. It confirms what was decided before it was proposed: so
+    /// every verdict is told in the state that it was based on, and the reads that wait for it see no newer one than the
+    /// writes behind them.
+    ///
     /// `reign_over`: whoever has judged leads no more. Then what a judgement was based on need not have become part of
     /// the history. It has if something of the same epoch, as late or later, was applied.
-    pub(super) fn next_verdict(&mut self, applied: Zxid, reign_over: bool) -> Option<Tag> {
+    pub(super) fn next_verdict(&mut self, applied: Zxid, next: Option<Zxid>, reign_over: bool) -> Option<Tag> {
         self.drop_done();
         let mut at = 0;
         while let Some(tag) = self.decided.get(at).copied() {
             match self.at(tag).map(|at| &self.entries[at].state) {
-                // What was decided later needs a round as late or later.
-                Some(State::Decided(judged)) if judged.round > self.confirmed => return None,
-                Some(State::Decided(Judged { released_by, .. })) => {
+                Some(State::Decided(Judged { released_by, round, .. })) => {
+                    let overtaken = next.is_some_and(|next| !reign_over || next.epoch() == released_by.epoch());
+                    // What was decided later needs a round as late or later, and was based on as much or more.
+                    if *released_by > applied || (*round > self.confirmed && !overtaken) {
+                        return None;
+                    }
                     let free = || tag == self.first || self.unanswered_before(tag).is_empty();
                     let holds = !reign_over || released_by.epoch() == applied.epoch();
-                    if *released_by <= applied && holds && free() {
+                    if holds && free() {
                         self.decided.remove(at);
                         return Some(tag);
                     }

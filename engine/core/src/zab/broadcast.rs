@@ -79,6 +79,13 @@ impl Broadcast {
         })
     }
 
+    /// What is committed as soon as `learner` has it on its disk.
+    #[must_use]
+    pub fn committed_with(&self, learner: ServerId) -> Zxid {
+        let durable = |id: ServerId| self.durable.get(&id).copied().unwrap_or_default();
+        self.quorum.reached(|id| if id == learner { self.proposed } else { durable(id) }).max(self.committed)
+    }
+
     /// What `voter` has acknowledged counts no more: it is gone, and may come back with another disk.
     pub fn forget(&mut self, voter: ServerId) {
         self.durable.remove(&voter);
@@ -99,7 +106,11 @@ mod tests {
         let second = leader.next_zxid().unwrap();
         leader.proposed_next(second);
         assert_eq!(leader.acknowledge(ServerId(2), second), None);
+        assert_eq!(leader.committed_with(ServerId(3)), second, "it and the second are a quorum");
+        assert_eq!(leader.committed_with(ServerId(2)), Zxid::new(Epoch(1), 40), "nobody else has it");
+        assert_eq!(leader.committed_with(ServerId(9)), Zxid::new(Epoch(1), 40), "it does not vote");
         assert_eq!(leader.acknowledge(ServerId(1), first), Some(first));
+        assert_eq!(leader.committed_with(ServerId(2)), first);
         assert_eq!(leader.acknowledge(ServerId(9), second), None, "not a voter");
         assert_eq!(leader.acknowledge(ServerId(3), second), Some(second));
     }

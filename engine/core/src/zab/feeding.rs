@@ -29,14 +29,20 @@ impl Leading {
         }
     }
 
-    /// Sends what each learner has not got yet, as far as its window allows, and the commit watermark.
+    /// Sends what each learner has not got yet, as far as its window allows, and what is committed.
     pub(super) fn feed(&mut self, shared: &mut Shared) {
         let Some(reign) = self.reign(shared) else { return };
         for (id, learner) in &mut self.learners {
             if let Some(sync) = &mut learner.sync {
                 sync.feed(shared, *id, reign);
+                if let Some(broadcast) = &self.broadcast {
+                    let with_yours = broadcast.committed_with(*id).max(reign.committed);
+                    let late = self.ticked && learner.acked < reign.committed;
+                    sync.tell_committed(shared, *id, reign, with_yours, late);
+                }
             }
         }
+        self.ticked = false;
     }
 
     /// What the log had for a learner. If that is of no use, the state must do: for a learner that has been told something

@@ -29,6 +29,8 @@ pub(super) struct Following {
     up_to_date: Option<Zxid>,
     active: bool,
     leader_committed: Zxid,
+    /// Committed as soon as it is durable here.
+    committed_with_ours: Zxid,
     acked: Zxid,
 }
 
@@ -58,6 +60,7 @@ impl Following {
             up_to_date: None,
             active: false,
             leader_committed: Zxid::ZERO,
+            committed_with_ours: Zxid::ZERO,
             acked: Zxid::ZERO,
         }
     }
@@ -98,8 +101,9 @@ impl Following {
                 self.leader_committed = self.leader_committed.max(committed);
                 self.propose(shared, batch)
             }
-            Message::Commit { epoch, through } if self.is_of(epoch) => {
+            Message::Commit { epoch, through, with_yours } if self.is_of(epoch) => {
                 self.leader_committed = self.leader_committed.max(through);
+                self.committed_with_ours = self.committed_with_ours.max(with_yours);
                 Ok(())
             }
             Message::Confirm { epoch, round } if self.is_of(epoch) && self.up_to_date.is_some() => {
@@ -220,7 +224,10 @@ impl Following {
             shared.commit(self.leader_committed.min(shared.durable));
         }
         let Some(proposed) = self.up_to_date.filter(|_| shared.epochs.member) else { return Ok(()) };
-        shared.commit(self.leader_committed.min(shared.history.last()));
+        // A server that promises another epoch follows this leader no more; so what is durable here now is in the history
+        // of whoever leads next, as it is if the leader counts the acknowledgement.
+        let with_ours = self.committed_with_ours.min(shared.durable);
+        shared.commit(self.leader_committed.min(shared.history.last()).max(with_ours));
         if !self.active && (shared.committed >= proposed || shared.has(Defect::ResubmittedTooEarly)) {
             self.active = true;
             shared.out.push(Output::Role(RoleChange::Following { leader: self.leader, epoch }));

@@ -32,10 +32,12 @@ pub(super) struct Leading {
     pub(super) learners: BTreeMap<ServerId, Learner>,
     /// The log cannot be read behind this transaction: whoever lacks more gets the state as a whole.
     pub(super) unreadable: Option<Zxid>,
-    broadcast: Option<Broadcast>,
+    pub(super) broadcast: Option<Broadcast>,
     /// Rounds of confirmation: the last one that is wanted, sent, and confirmed by a quorum.
     rounds: Rounds,
     /// Since when the log owes an answer, and what was durable then.
+    /// Time has passed since learners were told what is committed.
+    pub(super) ticked: bool,
     log_waits: Option<(Instant, Zxid)>,
 }
 
@@ -55,7 +57,7 @@ pub(super) struct Learner {
     asked_to_promise: bool,
     pub(super) promise: Option<Promise>,
     pub(super) sync: Option<Sync>,
-    acked: Zxid,
+    pub(super) acked: Zxid,
     /// The last round that it confirmed.
     confirmed: u64,
 }
@@ -87,6 +89,7 @@ impl Leading {
             unreadable: None,
             broadcast: None,
             rounds: Rounds::default(),
+            ticked: false,
             log_waits: None,
         }
     }
@@ -348,6 +351,7 @@ impl Leading {
 
     /// Time has passed.
     pub(super) fn tick(&mut self, shared: &Shared) -> Result<(), Abdication> {
+        self.ticked = true;
         let age = shared.now.since(self.since);
         match self.phase {
             Phase::Discovery if age > shared.timing.join => return Err(Abdication::NotSupported),

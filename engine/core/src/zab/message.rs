@@ -159,6 +159,9 @@ pub enum Message {
         epoch: Epoch,
         /// The transaction.
         through: Zxid,
+        /// What a quorum has everything through as soon as the learner has it on its own disk: for that it need not
+        /// wait until its acknowledgement has come back to it as a commit.
+        with_yours: Zxid,
     },
     /// Over every link, every so often: I am here.
     Ping,

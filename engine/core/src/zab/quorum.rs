@@ -2,6 +2,7 @@
 //! configurations at once.
 
 use crate::ids::ServerId;
+use smallvec::SmallVec;
 use std::collections::BTreeSet;
 
 /// The voters, and when enough of them agree.
@@ -40,7 +41,7 @@ impl Quorum {
 
     /// The highest value that a quorum has reached, when each voter has reached `value_of` it.
     pub fn reached<T: Ord + Copy>(&self, value_of: impl Fn(ServerId) -> T) -> T {
-        let mut values: Vec<T> = self.voters.iter().map(|id| value_of(*id)).collect();
+        let mut values: SmallVec<[T; 8]> = self.voters.iter().map(|id| value_of(*id)).collect();
         values.sort_unstable();
         // Ascending: a majority has reached at least the value that (n - 1) / 2 voters stay below.
         values[(values.len() - 1) / 2]

@@ -75,6 +75,8 @@ pub(super) struct Sync {
     sent: Zxid,
     flight: Flight,
     told_committed: Zxid,
+    /// Told to be committed as soon as the learner has it.
+    told_with_yours: Zxid,
     /// NEWLEADER is sent behind this one.
     through: Zxid,
     new_leader_sent: bool,
@@ -146,6 +148,7 @@ impl Sync {
             sent: last,
             flight: Flight::default(),
             told_committed: Zxid::ZERO,
+            told_with_yours: Zxid::ZERO,
             through,
             new_leader_sent: false,
             new_leader_acked: false,
@@ -195,9 +198,23 @@ impl Sync {
             self.new_leader_sent = true;
             shared.send(to, Message::NewLeader { epoch: reign.epoch, through: self.through });
         }
-        if self.up_to_date && self.told_committed < reign.committed {
-            self.told_committed = reign.committed;
-            shared.send(to, Message::Commit { epoch: reign.epoch, through: reign.committed });
+    }
+
+    /// Tells the learner what is committed, with what it has itself counted in. That is said once; what it does not have
+    /// itself though others do, it is reminded of when time has passed: its own disk is slow.
+    pub(super) fn tell_committed(
+        &mut self,
+        shared: &mut Shared,
+        to: ServerId,
+        reign: Reign,
+        with_yours: Zxid,
+        late: bool,
+    ) {
+        let Reign { epoch, committed: through, .. } = reign;
+        let news = self.told_with_yours < with_yours || (late && self.told_committed < through);
+        if self.up_to_date && news {
+            (self.told_committed, self.told_with_yours) = (through, with_yours);
+            shared.send(to, Message::Commit { epoch, through, with_yours });
         }
     }
 

@@ -681,7 +681,7 @@ const PLANTED: [(Defect, core::ops::Range<u64>); 7] = [
     (Defect::NoTruncation, 0..20),
     (Defect::ElectionIgnoresZxid, 0..400),
     (Defect::NewLeaderBeforeHistory, 440..640),
-    (Defect::StaleSupport, 0..100),
+    (Defect::StaleSupport, 0..200),
     (Defect::LapseForgotten, 0..200),
 ];
 
