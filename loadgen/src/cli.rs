@@ -1,8 +1,10 @@
 //! The command line.
 
+use crate::compare::CompareArgs;
 use crate::engine::Arrival;
 use crate::failover::FailoverArgs;
 use crate::keyspace::check_prefix;
+use crate::probe::ProbeArgs;
 use crate::units::{parse_count, parse_duration, parse_size};
 use crate::workload::Mix;
 use clap::error::ErrorKind;
@@ -54,6 +56,8 @@ pub enum Command {
     Fill(FillArgs),
     Idle(IdleArgs),
     Failover(FailoverArgs),
+    Probe(ProbeArgs),
+    Compare(CompareArgs),
 }
 
 const RUN_EXAMPLES: &str = "\

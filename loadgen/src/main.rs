@@ -2,9 +2,11 @@
 //!
 //! [`engine`] drives sessions from an event loop per thread; [`crew`] runs the loops and gathers what they count
 //! ([`stats`], [`totals`]); [`run`], [`fill`] and [`idle`] are the commands; [`results`] and [`report`] are what is
-//! handed to programs and to people. [`failover`] is a command with sessions that survive their servers. Nothing but the wire format is shared with the server.
+//! handed to programs and to people. [`failover`] is a command with sessions that survive their servers; [`probe`] needs no server, and
+//! [`compare`] starts servers itself. Nothing but the wire format is shared with the server.
 
 mod cli;
+mod compare;
 mod cpu;
 mod crew;
 mod engine;
@@ -16,6 +18,7 @@ mod keyspace;
 mod live;
 mod op;
 mod prepare;
+mod probe;
 mod random;
 mod report;
 mod results;
@@ -52,6 +55,8 @@ fn main() -> ExitCode {
         Command::Fill(args) => fill::fill(args, &stop),
         Command::Idle(args) => idle::idle(args, &stop),
         Command::Failover(args) => failover::failover(args, &stop),
+        Command::Probe(args) => probe::probe(args, &stop),
+        Command::Compare(args) => compare::compare(args, &stop),
     };
     match done {
         Ok(Exit::Fine) => ExitCode::SUCCESS,

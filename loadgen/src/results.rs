@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! schema        1; rises when a field changes its meaning or goes
-//! command       run, fill, idle, failover
+//! command       run, fill, idle, failover, probe, compare
 //! started_ms    wall clock, milliseconds since 1970
 //! settings      the command line as understood
 //! environment   of the machine that loadgen ran on
-//! result        see `Measured`, and `failover::findings` for `failover`; latencies in microseconds
+//! result        see `Measured`, and the `Findings` of `failover`, `probe` and `compare`; latencies in microseconds
 //! ```
 
 use crate::crew::{Consumed, Outcome};

@@ -108,9 +108,10 @@ fn wrong_command_lines_end_with_status_2_and_name_the_flag() {
 
 #[test]
 fn the_help_of_each_command_teaches_with_examples() {
-    for command in ["run", "fill", "idle", "failover"] {
-        let help = loadgen(&format!("help {command}")).expect(0).stdout;
-        assert!(help.contains("Examples:") && help.contains(&format!("loadgen {command} -s ")), "{help}");
+    for command in ["run -s", "fill -s", "idle -s", "failover -s", "probe --dir", "compare -o"] {
+        let name = command.split(' ').next().unwrap();
+        let help = loadgen(&format!("help {name}")).expect(0).stdout;
+        assert!(help.contains("Examples:") && help.contains(&format!("loadgen {command} ")), "{help}");
     }
     assert!(loadgen("--help").expect(0).stdout.contains("Exit status"));
 }

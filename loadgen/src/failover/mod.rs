@@ -26,6 +26,8 @@ mod verify;
 mod words;
 
 pub use args::FailoverArgs;
+pub use process::{is_gone, listening_on, signal};
+pub use words::{Role, role};
 
 use crate::cpu;
 use crate::engine::{Clock, Failure, Options, Stop, nanos};

@@ -1,0 +1,159 @@
+//! What was measured: one cell for each variant and workload.
+
+use super::definition::Definition;
+use super::figures::{Figure, Sample, of_command};
+use super::finding::{Comparison, Pair, best, sentence};
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// A variant under a workload.
+#[derive(Debug, Serialize)]
+pub struct Cell {
+    /// The variant.
+    pub label: String,
+    /// The workload.
+    pub workload: String,
+    /// The command that measured.
+    pub command: &'static str,
+    /// Results of the command, one for each repetition that went through.
+    pub repetitions: Vec<Value>,
+    /// What became of the others.
+    pub failures: Vec<String>,
+    /// The figures: their medians.
+    pub median: BTreeMap<&'static str, f64>,
+    /// The figures: how many there are, the least, the greatest.
+    pub spread: BTreeMap<&'static str, Sample>,
+}
+
+impl Cell {
+    /// One without results yet.
+    pub fn new(label: &str, workload: &str, command: &'static str) -> Cell {
+        Cell {
+            label: label.into(),
+            workload: workload.into(),
+            command,
+            repetitions: Vec::new(),
+            failures: Vec::new(),
+            median: BTreeMap::new(),
+            spread: BTreeMap::new(),
+        }
+    }
+
+    /// Takes a result in.
+    pub fn add(&mut self, result: Value) {
+        self.repetitions.push(result);
+        for figure in of_command(self.command) {
+            if let Some(sample) = Sample::of(self.repetitions.iter().filter_map(|result| figure.of(result))) {
+                self.median.insert(figure.key, sample.median);
+                self.spread.insert(figure.key, sample);
+            }
+        }
+    }
+
+    /// A figure of it.
+    pub fn sample(&self, figure: &Figure) -> Option<Sample> {
+        self.spread.get(figure.key).copied()
+    }
+
+    /// What a reader of the figures must know.
+    pub fn remarks(&self) -> Vec<String> {
+        let sum = |pointer: &str| -> u64 {
+            self.repetitions.iter().filter_map(|result| result.pointer(pointer)?.as_u64()).sum()
+        };
+        let errors: u64 = self
+            .repetitions
+            .iter()
+            .filter_map(|result| result.pointer("/all/errors")?.as_object())
+            .flat_map(|errors| errors.values().filter_map(Value::as_u64))
+            .sum();
+        let told = [
+            (sum("/unsent"), "operations of the schedule never sent: it did not keep up"),
+            (errors, "error replies"),
+            (sum("/verification/lost"), "ACKNOWLEDGED WRITES LOST"),
+        ];
+        let mut remarks: Vec<String> = told
+            .iter()
+            .filter(|(n, _)| *n > 0)
+            .map(|(n, what)| format!("{} {what}", crate::units::count(*n as f64)))
+            .collect();
+        remarks.extend(self.failures.iter().map(|failure| format!("failed: {failure}")));
+        remarks
+    }
+}
+
+/// All that was measured.
+#[derive(Debug)]
+pub struct Cells(Vec<Cell>);
+
+impl Cells {
+    /// One for each variant and workload, without results.
+    pub fn new(definition: &Definition) -> Cells {
+        let of_variant = |name: &str| {
+            let cell = |load: &super::workload::Workload| Cell::new(name, &load.name, load.command);
+            definition.workloads.iter().map(cell).collect::<Vec<_>>()
+        };
+        Cells(definition.variants.iter().flat_map(|variant| of_variant(&variant.name)).collect())
+    }
+
+    /// The cell of a variant and a workload.
+    pub fn at(&mut self, definition: &Definition, variant: usize, workload: usize) -> Option<&mut Cell> {
+        self.0.get_mut(variant * definition.workloads.len() + workload)
+    }
+
+    /// The cells of a workload, in the order of the variants.
+    pub fn of_workload<'a>(&'a self, workload: &'a str) -> impl Iterator<Item = &'a Cell> {
+        self.0.iter().filter(move |cell| cell.workload == workload)
+    }
+
+    /// All.
+    pub fn into_inner(self) -> Vec<Cell> {
+        self.0
+    }
+
+    /// What follows: comparisons, and sentences that say them.
+    pub fn conclude(&self, definition: &Definition) -> (Vec<Comparison>, Vec<String>) {
+        let (mut comparisons, mut findings) = (Vec::new(), Vec::new());
+        let pairs = pairs(definition);
+        for workload in &definition.workloads {
+            let cells: Vec<&Cell> = self.of_workload(&workload.name).collect();
+            if cells.len() > 2 {
+                findings.extend(of_command(workload.command).iter().filter_map(|figure| best_of(&cells, figure)));
+            }
+            for &(first, second) in &pairs {
+                let Some((one, other)) = cells.get(first).zip(cells.get(second)) else { continue };
+                let both = |figure: &Figure| {
+                    Some(Pair { figure: *figure, samples: [one.sample(figure)?, other.sample(figure)?] })
+                };
+                let figures: Vec<Pair> = of_command(workload.command).iter().filter_map(both).collect();
+                let names = [one.label.as_str(), other.label.as_str()];
+                if !figures.is_empty() {
+                    comparisons.extend(figures.iter().map(|pair| pair.compare(&workload.name, names)));
+                    findings.push(sentence(&workload.name, names, &figures));
+                }
+            }
+        }
+        (comparisons, findings)
+    }
+}
+
+fn best_of(cells: &[&Cell], figure: &Figure) -> Option<String> {
+    let samples: Vec<(&str, Sample)> =
+        cells.iter().filter_map(|cell| Some((cell.label.as_str(), cell.sample(figure)?))).collect();
+    best(&cells.first()?.workload, figure, &samples)
+}
+
+/// Which variants are compared: each with the baseline; without one each with each, except that those of a matrix are compared
+/// only where they differ in a single setting. What differs in two says of neither what it does.
+fn pairs(definition: &Definition) -> Vec<(usize, usize)> {
+    let count = definition.variants.len();
+    if let Some(baseline) = definition.baseline {
+        return (0..count).filter(|&one| one != baseline).map(|one| (one, baseline)).collect();
+    }
+    let comparable = |&(one, other): &(usize, usize)| {
+        let ((_, a), (_, b)) = (&definition.variants[one].axes, &definition.variants[other].axes);
+        let same_matrix = !a.0.is_empty() && definition.variants[one].axes.0 == definition.variants[other].axes.0;
+        !same_matrix || a.0.iter().filter(|(key, value)| b.0.get(*key) != Some(value)).count() == 1
+    };
+    (0..count).flat_map(|one| (one + 1..count).map(move |other| (one, other))).filter(comparable).collect()
+}
