@@ -5,6 +5,8 @@ use crate::engine::Arrival;
 use crate::failover::FailoverArgs;
 use crate::keyspace::check_prefix;
 use crate::probe::ProbeArgs;
+use crate::results::Measured;
+use crate::threshold::{Threshold, texts};
 use crate::units::{parse_count, parse_duration, parse_size};
 use crate::workload::Mix;
 use clap::error::ErrorKind;
@@ -78,9 +80,15 @@ Examples:
   What an operation costs the server, with all figures in a file for later:
       loadgen run -s 127.0.0.1:2181 -c 64 -d 64 --server-pid $(pidof ringkeeper) --json result.json --cleanup
 
+  In continuous integration: exit status 4 if it is too slow, or if anything went wrong:
+      loadgen run -s 127.0.0.1:2181 --rate 5000 --fail-if 'p99 > 5ms' --fail-if 'rate < 4900' --fail-if 'errors > 0'
+
 What is measured: latency of every operation that is meant to start within the window (after the warm-up), however
 late its reply comes; throughput counts replies that arrive within the window. Replies with an error code count as
-errors and not in the latencies. A lost connection ends the run.";
+errors and not in the latencies. A lost connection ends the run.
+
+Figures for --fail-if: mean, p50, p90, p99, p99.9, p99.99 and max, of all operations or of one kind (get.p99); rate;
+errors, unsent, unanswered; cpu (the servers' microseconds per operation, with --server-pid).";
 
 /// Puts a load on servers and measures throughput, latency and cost
 ///
@@ -146,6 +154,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "N")]
     #[serde(skip)]
     pub seed: Option<u64>,
+    /// Exit with status 4 if a figure is past its bound (>, <, >= or <=); may be given several times.
+    #[arg(long, value_name = "FIGURE > BOUND")]
+    #[serde(serialize_with = "texts")]
+    pub fail_if: Vec<Threshold<Measured>>,
     #[command(flatten)]
     #[serde(flatten)]
     pub output: OutputArgs,
@@ -194,6 +206,10 @@ pub struct FillArgs {
     /// Creates in flight on each connection.
     #[arg(short, long, default_value_t = 64, value_parser = depth, value_name = "N")]
     pub depth: usize,
+    /// Exit with status 4 if a figure is past its bound (>, <, >= or <=); may be given several times.
+    #[arg(long, value_name = "FIGURE > BOUND")]
+    #[serde(serialize_with = "texts")]
+    pub fail_if: Vec<Threshold<Measured>>,
     #[command(flatten)]
     #[serde(flatten)]
     pub output: OutputArgs,
@@ -209,7 +225,7 @@ Examples:
       loadgen idle -s 127.0.0.1,127.0.0.2,127.0.0.3 --sessions 80k
 
 Sessions are kept as a client must keep them: a ping after a third of the session timeout in which nothing was sent.
-A session that is lost is counted, and ends in exit status 1.";
+A session that is lost is counted, and ends in exit status 1 (with --fail-if 'lost > N', more than N in status 4).";
 
 /// Opens many sessions, keeps them alive, and reports what that costs the server
 #[derive(Clone, Debug, Args, Serialize)]
@@ -225,6 +241,10 @@ pub struct IdleArgs {
     #[arg(short = 't', long, default_value = "30s", value_parser = parse_duration, value_name = "TIME")]
     #[serde(serialize_with = "seconds")]
     pub duration: Duration,
+    /// Exit with status 4 if a figure is past its bound (>, <, >= or <=); may be given several times.
+    #[arg(long, value_name = "FIGURE > BOUND")]
+    #[serde(serialize_with = "texts")]
+    pub fail_if: Vec<Threshold<Measured>>,
     #[command(flatten)]
     #[serde(flatten)]
     pub output: OutputArgs,
@@ -256,6 +276,10 @@ pub struct OutputArgs {
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]
     pub json: Option<PathBuf>,
+    /// Write the latencies of each kind to this file as an HdrHistogram log, in nanoseconds.
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
+    pub hdr_log: Option<PathBuf>,
     /// Seconds between progress lines. [default: 1 on a terminal, 5 elsewhere]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     #[serde(skip)]

@@ -47,12 +47,12 @@ pub fn fill(args: &FillArgs, stop: &Stop) -> Result<Exit> {
     let mut measured = Measured::new(&outcome, &args.output.server_pid, None);
     measured.fill = Some(result(&measured));
     let title = format!("{} nodes of {} bytes under {}", units::count(args.count as f64), args.value_size, args.prefix);
-    let exit = match exit_of(&measured) {
-        Exit::ErrorReplies if only_existed(&measured) => Exit::Fine,
+    let document = Document::new("fill", started, Settings { args }, measured);
+    publish(&title, &args.output, &document, &outcome.totals)?;
+    Ok(match exit_of(document.result(), &args.fail_if) {
+        Exit::ErrorReplies if only_existed(document.result()) => Exit::Fine,
         exit => exit,
-    };
-    publish(&title, &args.output, Document::new("fill", started, Settings { args }, measured))?;
-    Ok(exit)
+    })
 }
 
 fn campaign(args: &FillArgs, bench: &Bench<'_>, stop: &Stop) -> Campaign {

@@ -49,10 +49,10 @@ pub fn idle(args: &IdleArgs, stop: &Stop) -> Result<Exit> {
     let outcome = campaign.execute(&mut live, args.output.quiet, |_, _| Nothing);
     let mut measured = Measured::new(&outcome, pids, None);
     measured.idle = Some(result(&outcome, &measured, rss_before));
-    let exit = exit_of(&measured);
     let title = format!("{} idle sessions at {}", units::count(sessions as f64), args.target.servers.join(","));
-    publish(&title, &args.output, Document::new("idle", started, Settings { args }, measured))?;
-    Ok(exit)
+    let document = Document::new("idle", started, Settings { args }, measured);
+    publish(&title, &args.output, &document, &outcome.totals)?;
+    Ok(exit_of(document.result(), &args.fail_if))
 }
 
 fn result(outcome: &Outcome, measured: &Measured, rss_before: Option<u64>) -> IdleResult {

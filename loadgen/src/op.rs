@@ -23,6 +23,18 @@ impl OpKind {
     /// Number of kinds.
     pub const COUNT: usize = 8;
 
+    /// All kinds.
+    pub const ALL: [OpKind; OpKind::COUNT] = [
+        OpKind::Set,
+        OpKind::Get,
+        OpKind::Create,
+        OpKind::Delete,
+        OpKind::Exists,
+        OpKind::Children,
+        OpKind::Ping,
+        OpKind::Sync,
+    ];
+
     /// The kinds that a workload may mix.
     pub const MIXED: [OpKind; 6] =
         [OpKind::Set, OpKind::Get, OpKind::Create, OpKind::Delete, OpKind::Exists, OpKind::Children];

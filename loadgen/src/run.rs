@@ -8,12 +8,14 @@ use crate::live::LiveLine;
 use crate::prepare::Preparation;
 use crate::random::Random;
 use crate::results::{Document, Measured, Status};
+use crate::threshold::{self, Threshold};
+use crate::totals::Totals;
 use crate::workload::{Mix, Workload};
-use crate::{cpu, report, target};
+use crate::{cpu, hdr, report, target};
 use anyhow::Result;
 use serde::Serialize;
 use std::net::SocketAddr;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// How a command ended, as its exit status.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -76,9 +78,10 @@ pub fn run(args: &RunArgs, stop: &Stop) -> Result<Exit> {
         Workload::new(&mix, keys.clone(), args.value_size, random, fresh)
     });
     let measured = Measured::new(&outcome, &args.output.server_pid, args.rate);
-    let exit = exit_of(&measured);
     let settings = Settings { args, mix: mix.to_string(), seed };
-    publish(&title(args, &mix), &args.output, Document::new("run", started, settings, measured))?;
+    let document = Document::new("run", started, settings, measured);
+    publish(&title(args, &mix), &args.output, &document, &outcome.totals)?;
+    let exit = exit_of(document.result(), &args.fail_if);
     if args.cleanup {
         clean_up(&bench, &keys, exit);
     }
@@ -189,28 +192,37 @@ fn clean_up(bench: &Bench<'_>, keys: &KeySpace, exit: Exit) {
     }
 }
 
-/// Prints the summary and writes the document.
+/// Prints the summary, writes the document and the log of latencies.
 ///
 /// # Errors
-/// Those of the file.
-pub fn publish<S: Serialize>(title: &str, output: &OutputArgs, document: Document<S>) -> Result<()> {
+/// Those of the files.
+pub fn publish<S: Serialize>(title: &str, output: &OutputArgs, document: &Document<S>, totals: &Totals) -> Result<()> {
     let to_stdout = output.json.as_ref().is_some_and(|path| path.as_os_str() == "-");
     if !to_stdout {
         print!("{}", report::summary(title, document.result()));
     }
-    match &output.json {
-        Some(path) => document.write(path),
-        None => Ok(()),
+    if let Some(path) = &output.json {
+        document.write(path)?;
     }
+    if let Some(path) = &output.hdr_log {
+        let length = Duration::from_secs_f64(totals.seconds());
+        let began = SystemTime::now().checked_sub(length).unwrap_or(SystemTime::UNIX_EPOCH);
+        hdr::write(path, (began, length), totals.named())?;
+    }
+    Ok(())
 }
 
-/// The exit status that belongs to a result.
-pub fn exit_of(measured: &Measured) -> Exit {
+/// The exit status that belongs to a result. Thresholds that are passed are told. Who sets a threshold for errors (or lost
+/// connections) accepts those below it.
+pub fn exit_of(measured: &Measured, fail_if: &[Threshold<Measured>]) -> Exit {
+    let passed = threshold::any_passed(fail_if, measured);
+    let accepted = |figure: &str| fail_if.iter().any(|threshold| threshold.name() == figure);
     match measured.status {
         Status::Failed => Exit::Failed,
         Status::Interrupted => Exit::Interrupted,
-        Status::Complete if !measured.lost_connections.is_empty() => Exit::Failed,
-        Status::Complete if measured.error_replies() > 0 => Exit::ErrorReplies,
+        Status::Complete if passed => Exit::PastThreshold,
+        Status::Complete if !measured.lost_connections.is_empty() && !accepted("lost") => Exit::Failed,
+        Status::Complete if measured.error_replies() > 0 && !accepted("errors") => Exit::ErrorReplies,
         Status::Complete => Exit::Fine,
     }
 }

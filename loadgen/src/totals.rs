@@ -222,6 +222,16 @@ impl Totals {
         if seconds > 0.0 { self.completed as f64 / seconds } else { 0.0 }
     }
 
+    /// Latencies with the names of their kinds; those once sent apart.
+    pub fn named(&self) -> Vec<(String, &Histogram<u64>)> {
+        let mut named = Vec::new();
+        for (kind, counts) in &self.kinds {
+            named.push((kind.name().to_owned(), &counts.latency));
+            named.extend(counts.service.as_ref().map(|service| (format!("{}.service", kind.name()), service)));
+        }
+        named
+    }
+
     /// All kinds together.
     pub fn all(&self) -> Counts {
         let mut all = Counts::new(self.open_loop);

@@ -43,7 +43,7 @@ pub fn bytes(value: f64) -> String {
     }
 }
 
-/// Reads `250ms`, `10s`, `2m`, `1h`; a bare number is seconds.
+/// Reads `500us`, `250ms`, `10s`, `2m`, `1h`; a bare number is seconds.
 ///
 /// # Errors
 /// What is wrong with the text.
@@ -51,11 +51,12 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let split = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
     let scale = match unit.trim() {
+        "us" | "µs" => 1e-6,
         "ms" => 1e-3,
         "" | "s" => 1.0,
         "m" | "min" => 60.0,
         "h" => 3600.0,
-        other => return Err(format!("unit {other:?}: use ms, s, m or h")),
+        other => return Err(format!("unit {other:?}: use us, ms, s, m or h")),
     };
     let number: f64 = number.parse().map_err(|_| format!("{text:?} is no time: write 250ms, 10s or 2m"))?;
     Duration::try_from_secs_f64(number * scale).map_err(|e| e.to_string())
@@ -109,6 +110,7 @@ mod tests {
     #[test]
     fn quantities_are_read() {
         assert_eq!(parse_duration("250ms").unwrap(), Duration::from_millis(250));
+        assert_eq!(parse_duration("500us").unwrap(), parse_duration("0.5 ms").unwrap());
         assert_eq!(parse_duration("1.5").unwrap(), Duration::from_millis(1500));
         assert_eq!(parse_duration("2m").unwrap(), Duration::from_secs(120));
         assert!(parse_duration("ten").is_err() && parse_duration("5d").is_err() && parse_duration("").is_err());

@@ -22,7 +22,8 @@ fn a_killed_leader_is_started_again_and_every_acknowledged_write_is_everywhere()
     let Some(ensemble) = Ensemble::start() else { return };
     let before = ensemble.processes();
     let hdr = ensemble.dir().join("latencies.hlog");
-    let ran = loadgen(&format!("failover -s {} -n 2 {SHORT} --hdr {}", ensemble.addresses(), hdr.display())).expect(0);
+    let ran =
+        loadgen(&format!("failover -s {} -n 2 {SHORT} --hdr-log {}", ensemble.addresses(), hdr.display())).expect(0);
     let result = ran.result();
     let rounds = result["rounds"].as_array().unwrap();
     assert_eq!(rounds.len(), 2, "{ran:#?}");

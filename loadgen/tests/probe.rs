@@ -40,6 +40,9 @@ fn what_cannot_be_reached_is_named_and_the_rest_is_kept() {
         assert!(ran.stdout.contains(&format!("FAILED: round trip to {server}")), "{ran:#?}");
         assert!(number(ran.result(), "loopback/trips") > 0.0);
     }
+    let strict = "probe -n 8 --fail-if buffered.max>0ms --fail-if loopback.p50>9s --dir";
+    let ran = loadgen(&format!("{strict} {}", env!("CARGO_TARGET_TMPDIR"))).expect(4);
+    assert!(ran.stderr.contains("past the threshold buffered.max>0ms") && !ran.stderr.contains("loopback"), "{ran:#?}");
     let ran = loadgen("probe --dir /no/such/directory").expect(1);
     assert!(ran.stderr.contains("/no/such/directory"), "{}", ran.stderr);
     assert!(ran.json.is_none());

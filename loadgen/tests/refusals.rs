@@ -93,6 +93,7 @@ fn wrong_command_lines_end_with_status_2_and_name_the_flag() {
         ("run --duration 5s --ops 5", "--ops"),
         ("run --ops 0", "--ops"),
         ("run --keys 0", "--keys"),
+        ("run --fail-if p98>5ms", "no figure"),
         ("run --prefix loadgen", "--prefix"),
         ("run --prefix /zookeeper/x", "--prefix"),
         ("run --threads 5 --connections 4", "threads"),

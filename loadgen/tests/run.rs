@@ -6,7 +6,7 @@ mod support;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use support::null_server::{Conduct, NullServer, Trouble};
-use support::{await_that, finish, loadgen, number, signal, start};
+use support::{await_that, finish, loadgen, number, operations_in, signal, start, start_with};
 
 #[test]
 fn as_many_latencies_as_operations_in_a_closed_loop() {
@@ -135,6 +135,45 @@ fn an_interrupt_ends_the_run_and_keeps_what_there_is() {
     assert_eq!(ran.result()["status"], "interrupted");
     assert!(number(ran.result(), "operations") > 500.0, "{ran:#?}");
     assert!(ran.stdout.contains("Interrupted"), "{}", ran.stdout);
+}
+
+#[test]
+fn the_log_of_latencies_has_every_operation_under_the_name_of_its_kind() {
+    let server = NullServer::start(Conduct::default());
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let ran = loadgen(&format!(
+        "run -s {} -c 2 -d 4 --mix set=1,get=1 --keys 9 -w 100ms -n 1000 --rate 5000 --hdr-log {}",
+        server.address,
+        log.path().display()
+    ))
+    .expect(0);
+    let logged = operations_in(&std::fs::read(log.path()).unwrap());
+    for kind in ["set", "get"] {
+        let measured = number(ran.result(), &format!("kinds/{kind}/operations"));
+        assert_eq!(logged[kind] as f64, measured, "{logged:?}");
+        assert_eq!(logged[&format!("{kind}.service")] as f64, measured, "{logged:?}");
+    }
+    let ran = loadgen(&format!("run -s {} --keys 9 -n 10 -w 0s --hdr-log /no/such/place", server.address)).expect(1);
+    assert!(ran.stderr.contains("cannot write /no/such/place"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_threshold_that_is_passed_has_an_exit_status() {
+    let run = |threshold: &str| {
+        let server = NullServer::start(Conduct { trouble: Some((10, Trouble::Error(-101))), ..Conduct::default() });
+        let line = format!("run -s {} --read-ratio 0 --keys 9 -w 0s -n 100 --quiet", server.address);
+        let mut arguments: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        arguments.extend(["--fail-if".into(), threshold.into()]);
+        finish(start_with(&arguments))
+    };
+    let ran = run("errors > 0").expect(4);
+    assert!(ran.stderr.contains("past the threshold errors > 0: it is 1\n"), "{}", ran.stderr);
+    assert_eq!(ran.json.unwrap()["settings"]["fail_if"][0], "errors > 0");
+    run("errors > 1").expect(0);
+    run("set.p99 > 0us").expect(4);
+    run("rate < 1").expect(3);
+    let ran = run("get.p99 > 1s").expect(4);
+    assert!(ran.stderr.contains("there is no such figure"), "no gets were asked for: {}", ran.stderr);
 }
 
 #[test]

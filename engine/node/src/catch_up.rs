@@ -1,7 +1,7 @@
 //! Reading the log on disk for learners that lack more than is kept in memory.
 
 use crate::Backend;
-use ringkeeper_core::ids::ServerId;
+use ringkeeper_core::ids::{ServerId, Zxid};
 use ringkeeper_core::replica::Input;
 use ringkeeper_core::tree::Tree;
 use ringkeeper_core::zab::{LogOutcome, LogRead};
@@ -14,23 +14,40 @@ const READ_ANYWAY_BYTES: u64 = 64 << 20;
 /// About what a node costs in a state beside its data.
 const NODE_BYTES: u64 = 128;
 
-/// Reads under way, and where each learner's last one ended.
+/// What is read for each learner.
 #[derive(Default)]
-pub(crate) struct LogReads {
-    asked: BTreeMap<ReadTicket, LogRead>,
-    readers: BTreeMap<ServerId, LogReader>,
+pub(crate) struct LogReads(BTreeMap<ServerId, Reading>);
+
+/// One read at a time: what a learner of a former reign had asked for must not pile up before a slow disk.
+#[derive(Default)]
+struct Reading {
+    /// Where the last one ended.
+    reader: LogReader,
+    under_way: Option<(ReadTicket, LogRead)>,
+    /// Asked for meanwhile; the newest counts.
+    next: Option<LogRead>,
 }
 
 impl Backend {
-    /// Begins to read, unless the whole state is clearly cheaper than what the log would have to be read for.
+    /// Begins to read, unless the whole state is clearly cheaper than what the log would have to be read for. It always is
+    /// for a learner that has nothing to give up for it.
     pub(crate) fn read_log(&mut self, read: LogRead, tree: &Tree) {
-        if read.first && self.is_dear(&read, tree) {
+        if read.first && (read.after == Zxid::ZERO || self.is_dear(&read, tree)) {
             self.inputs.push(Input::LogRead(read, LogOutcome::Dear));
             return;
         }
-        let reader = self.reads.readers.entry(read.learner).or_default().clone();
+        self.start_read(read);
+    }
+
+    fn start_read(&mut self, read: LogRead) {
+        let reading = self.reads.0.entry(read.learner).or_default();
+        if reading.under_way.is_some() {
+            reading.next = Some(read);
+            return;
+        }
+        let reader = reading.reader.clone();
         let ticket = self.log().read_after(&reader, read.after, read.bytes);
-        self.reads.asked.insert(ticket, read);
+        self.reads.0.entry(read.learner).or_default().under_way = Some((ticket, read));
     }
 
     /// The log is measured in whole segments behind the one that the read begins in.
@@ -42,7 +59,10 @@ impl Backend {
 
     /// What the log had.
     pub(crate) fn log_was_read(&mut self, ticket: ReadTicket, outcome: ReadOutcome) {
-        let Some(read) = self.reads.asked.remove(&ticket) else { return };
+        let is_it = |reading: &&mut Reading| reading.under_way.as_ref().is_some_and(|(asked, _)| *asked == ticket);
+        let Some(reading) = self.reads.0.values_mut().find(is_it) else { return };
+        let Some((_, read)) = reading.under_way.take() else { return };
+        let next = reading.next.take();
         let outcome = match outcome {
             ReadOutcome::Frames(batch) => LogOutcome::Frames(batch),
             ReadOutcome::Diverged(before) => LogOutcome::Diverged(before),
@@ -55,5 +75,8 @@ impl Backend {
             }
         };
         self.inputs.push(Input::LogRead(read, outcome));
+        if let Some(next) = next {
+            self.start_read(next);
+        }
     }
 }

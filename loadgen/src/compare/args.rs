@@ -13,9 +13,9 @@ Examples:
   Ringkeeper beside Debian's ZooKeeper, with a failover of each:
       loadgen compare -o beside --variant ringkeeper --variant zookeeper --run '-c 64 --read-ratio 0' --failover '-n 5'
 
-  Two builds of a server:
+  Two builds of a server, in continuous integration: exit status 4 if the new one is worse by more than the noise:
       loadgen compare -o builds --variant 'old=ringkeeper:/opt/old/ringkeeper' --variant 'new=ringkeeper:target/release/ringkeeper' \\
-          --run '-c 64 -d 64' --repetitions 5
+          --run '-c 64 -d 64' --repetitions 5 --baseline old --fail-if-worse
 
   From a file, which can say more; --plan only tells what would be done and how long it would take:
       loadgen compare beside-zookeeper.toml -o results --plan
@@ -88,6 +88,12 @@ pub struct CompareArgs {
     /// How often each variant is measured. [default: of the file, or 3]
     #[arg(short = 'n', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub repetitions: Option<u32>,
+    /// The variant that the others are compared with. [default: of the file, or each pair is compared]
+    #[arg(long, value_name = "NAME")]
+    pub baseline: Option<String>,
+    /// Exit with status 4 if a figure of another variant is worse than the baseline's by more than the noise.
+    #[arg(long)]
+    pub fail_if_worse: bool,
     /// Directory under which servers keep their data while they run. Its disk is what is measured.
     #[arg(long, default_value = "target/compare", value_name = "DIR")]
     pub dir: PathBuf,

@@ -82,6 +82,17 @@ impl Cell {
     }
 }
 
+/// What follows from the cells.
+#[derive(Debug, Default, Serialize)]
+pub struct Conclusions {
+    /// The best for each figure, where more than two are compared.
+    pub best: Vec<String>,
+    /// Each figure of each pair.
+    pub comparisons: Vec<Comparison>,
+    /// The same in words: a sentence for each pair under each workload.
+    pub findings: Vec<String>,
+}
+
 /// All that was measured.
 #[derive(Debug)]
 pub struct Cells(Vec<Cell>);
@@ -111,14 +122,14 @@ impl Cells {
         self.0
     }
 
-    /// What follows: comparisons, and sentences that say them.
-    pub fn conclude(&self, definition: &Definition) -> (Vec<Comparison>, Vec<String>) {
-        let (mut comparisons, mut findings) = (Vec::new(), Vec::new());
+    /// What follows.
+    pub fn conclude(&self, definition: &Definition) -> Conclusions {
+        let Conclusions { mut best, mut comparisons, mut findings } = Conclusions::default();
         let pairs = pairs(definition);
         for workload in &definition.workloads {
             let cells: Vec<&Cell> = self.of_workload(&workload.name).collect();
             if cells.len() > 2 {
-                findings.extend(of_command(workload.command).iter().filter_map(|figure| best_of(&cells, figure)));
+                best.extend(of_command(workload.command).iter().filter_map(|figure| best_of(&cells, figure)));
             }
             for &(first, second) in &pairs {
                 let Some((one, other)) = cells.get(first).zip(cells.get(second)) else { continue };
@@ -133,7 +144,7 @@ impl Cells {
                 }
             }
         }
-        (comparisons, findings)
+        Conclusions { best, comparisons, findings }
     }
 }
 

@@ -68,7 +68,11 @@ impl Definition {
         let flags = args.run.iter().map(|options| WorkloadFile::run(options));
         let flags = flags.chain(args.failover.iter().map(|options| WorkloadFile::failover(options)));
         let workloads: Result<Vec<Workload>> = file.workload.into_iter().chain(flags).map(Workload::new).collect();
-        let baseline = file.baseline.map(|name| position(&variants, &name)).transpose()?;
+        let baseline = args.baseline.as_ref().or(file.baseline.as_ref());
+        let baseline = baseline.map(|name| position(&variants, name)).transpose()?;
+        if args.fail_if_worse && baseline.is_none() {
+            bail!("--fail-if-worse needs a --baseline");
+        }
         let definition = Definition {
             title: file.title.unwrap_or_else(|| "Comparison".into()),
             servers: args.servers.or(file.servers).unwrap_or(SERVERS),

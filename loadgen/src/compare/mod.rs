@@ -26,10 +26,10 @@ use crate::probe;
 use crate::results::{Document, Status};
 use crate::run::Exit;
 use anyhow::{Context, Result};
-use cells::{Cell, Cells};
+use cells::{Cell, Cells, Conclusions};
 use definition::{Definition, file_name};
 use ensemble::{Ensemble, fresh_dir};
-use finding::Comparison;
+use finding::Verdict;
 use launch::Plan;
 use output::Output;
 use progress::Progress;
@@ -55,11 +55,17 @@ pub struct Findings {
     /// The figures.
     pub cells: Vec<Cell>,
     /// What follows from them.
-    pub comparisons: Vec<Comparison>,
-    /// The same in words.
-    pub findings: Vec<String>,
+    #[serde(flatten)]
+    pub conclusions: Conclusions,
     /// What the machine allows.
     pub floor: Option<probe::Findings>,
+}
+
+impl Findings {
+    /// Whether a variant is worse than the baseline. (In each pair that is compared with one, the baseline comes second.)
+    fn some_worse(&self) -> bool {
+        self.conclusions.comparisons.iter().any(|comparison| comparison.verdict == Verdict::Worse)
+    }
 }
 
 /// Runs the command.
@@ -104,9 +110,10 @@ fn publish(
         eprintln!("loadgen: {failure}");
     }
     let exit = match found.status {
-        Status::Complete => Exit::Fine,
         Status::Interrupted => Exit::Interrupted,
         Status::Failed => Exit::Failed,
+        Status::Complete if args.fail_if_worse && found.some_worse() => Exit::PastThreshold,
+        Status::Complete => Exit::Fine,
     };
     Document::new("compare", started, definition, found).write(&output.document())?;
     if !args.quiet {
@@ -216,7 +223,7 @@ impl Campaign<'_> {
             failures.push(format!("{error:#}"));
         }
         let floor = floor.map_err(|error| failures.push(format!("the floor of the machine: {error:#}"))).ok();
-        let (comparisons, findings) = self.cells.conclude(self.definition);
+        let conclusions = self.cells.conclude(self.definition);
         let cells = self.cells.into_inner();
         let measured = cells.iter().any(|cell| !cell.repetitions.is_empty());
         if interrupted && !measured {
@@ -228,6 +235,6 @@ impl Campaign<'_> {
             () if failed => Status::Failed,
             () => Status::Complete,
         };
-        Ok(Findings { status, failures, versions: self.versions, cells, comparisons, findings, floor })
+        Ok(Findings { status, failures, versions: self.versions, cells, conclusions, floor })
     }
 }

@@ -1,7 +1,7 @@
 //! The tables that people read, as Markdown.
 
 use super::Findings;
-use super::cells::Cell;
+use super::cells::{Cell, Conclusions};
 use super::definition::Definition;
 use super::figures::of_command;
 use super::finding::chance;
@@ -87,20 +87,19 @@ fn table(text: &mut String, command: &str, cells: &[&Cell]) {
 }
 
 fn findings(text: &mut String, definition: &Definition, found: &Findings) {
-    if found.findings.is_empty() {
+    let Conclusions { best, findings: pairs, .. } = &found.conclusions;
+    if pairs.is_empty() {
         return;
     }
     text.push_str("## What follows\n\n");
-    let (best, pairs): (Vec<&String>, Vec<&String>) =
-        found.findings.iter().partition(|finding| finding.contains(": best "));
-    for finding in &best {
+    for finding in best {
         let _ = writeln!(text, "- {}", cell_text(finding));
     }
     let fold = pairs.len() > UNFOLDED;
     if fold {
-        let _ = writeln!(text, "\n<details><summary>{} pairs that differ in one setting</summary>\n", pairs.len());
+        let _ = writeln!(text, "\n<details><summary>{} pairs</summary>\n", pairs.len());
     }
-    for finding in &pairs {
+    for finding in pairs {
         let _ = writeln!(text, "- {}", cell_text(finding));
     }
     if fold {

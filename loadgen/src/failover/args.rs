@@ -1,15 +1,16 @@
 //! The command line of `failover`.
 
 use super::fault::{Kind, Method};
+use super::findings::Findings;
 use super::fleet::Rates;
 use super::round::Plan;
 use super::servers::Server;
-use super::threshold::Threshold;
 use crate::cli::{prefix, rate, seconds, value_size, within};
 use crate::engine::nanos;
+use crate::threshold::{Threshold, texts};
 use crate::units::parse_duration;
 use clap::Args;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -131,10 +132,10 @@ pub struct FailoverArgs {
     #[arg(long, value_name = "N")]
     #[serde(skip)]
     pub seed: Option<u64>,
-    /// Exit with status 4 if a figure is above its bound; may be given several times.
+    /// Exit with status 4 if a figure is past its bound (>, <, >= or <=); may be given several times.
     #[arg(long, value_name = "FIGURE > BOUND")]
     #[serde(serialize_with = "texts")]
-    pub fail_if: Vec<Threshold>,
+    pub fail_if: Vec<Threshold<Findings>>,
     /// Write settings, environment and results to this file as JSON; `-` is standard output, without the summary.
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]
@@ -142,7 +143,7 @@ pub struct FailoverArgs {
     /// Write the latencies to this file as an HdrHistogram log.
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]
-    pub hdr: Option<PathBuf>,
+    pub hdr_log: Option<PathBuf>,
     /// No progress, only the summary.
     #[arg(short, long)]
     #[serde(skip)]
@@ -222,8 +223,4 @@ fn clients(text: &str) -> Result<usize, String> {
 
 fn rate_or_none(text: &str) -> Result<f64, String> {
     if text.trim() == "0" { Ok(0.0) } else { rate(text) }
-}
-
-fn texts<S: Serializer>(thresholds: &[Threshold], s: S) -> Result<S::Ok, S::Error> {
-    s.collect_seq(thresholds.iter().map(ToString::to_string))
 }

@@ -1,7 +1,7 @@
 //! `loadgen failover`: what clients notice when a server dies, stands still or is cut off.
 //!
 //! Pure, and tested alone: [`ledger`] (what became of each write), [`gaps`], [`findings`] (from what happened to figures),
-//! [`threshold`], and the comparison in [`verify`]. The rest does what they need: [`fleet`] and [`client`] hold sessions that
+//! [`figures`], and the comparison in [`verify`]. The rest does what they need: [`fleet`] and [`client`] hold sessions that
 //! survive their servers, [`fault`] and [`process`] do the damage and undo it, [`words`] finds the leader, and [`round`] puts
 //! these in an order.
 
@@ -9,10 +9,10 @@ mod args;
 mod client;
 mod errand;
 mod fault;
+mod figures;
 mod findings;
 mod fleet;
 mod gaps;
-mod hdr;
 mod ledger;
 mod process;
 mod report;
@@ -20,7 +20,6 @@ mod requests;
 mod round;
 mod servers;
 mod tape;
-mod threshold;
 mod tree;
 mod verify;
 mod words;
@@ -29,12 +28,12 @@ pub use args::FailoverArgs;
 pub use process::{is_gone, listening_on, signal};
 pub use words::{Role, role};
 
-use crate::cpu;
 use crate::engine::{Clock, Failure, Options, Stop, nanos};
 use crate::keyspace::KeySpace;
 use crate::random::Random;
 use crate::results::{Document, Status};
 use crate::run::{Exit, seed_from};
+use crate::{cpu, hdr, threshold};
 use anyhow::Result;
 use args::Target;
 use client::Dialling;
@@ -75,21 +74,14 @@ pub fn failover(args: &FailoverArgs, stop: &Stop) -> Result<Exit> {
     let mut campaign = Campaign::begin(args, run, seed, stop)?;
     let failures: Vec<String> = campaign.rounds().err().iter().map(|error| format!("{error:#}")).collect();
     let (found, histograms) = campaign.end(failures);
-    if let Some(path) = &args.hdr {
-        hdr::write(path, &histograms, started)?;
+    if let Some(path) = &args.hdr_log {
+        hdr::write(path, (started, started.elapsed().unwrap_or_default()), histograms.named())?;
     }
     publish(args, seed, started, found)
 }
 
 /// Prints the summary, writes the document, and judges.
 fn publish(args: &FailoverArgs, seed: u64, started: SystemTime, found: Findings) -> Result<Exit> {
-    let passed: Vec<String> = args.fail_if.iter().filter_map(|threshold| threshold.passed_by(&found)).collect();
-    let exit = match found.status {
-        Status::Failed => Exit::Failed,
-        Status::Interrupted => Exit::Interrupted,
-        Status::Complete if !passed.is_empty() => Exit::PastThreshold,
-        Status::Complete => Exit::Fine,
-    };
     let document = Document::new("failover", started, Settings { args, fault: args.kind(), seed }, found);
     if args.json.as_ref().is_none_or(|path| path.as_os_str() != "-") {
         print!("{}", report::summary(&report::title(args), document.result()));
@@ -97,10 +89,14 @@ fn publish(args: &FailoverArgs, seed: u64, started: SystemTime, found: Findings)
     if let Some(path) = &args.json {
         document.write(path)?;
     }
-    for what in passed {
-        eprintln!("loadgen: past the threshold {what}");
-    }
-    Ok(exit)
+    let found = document.result();
+    let passed = threshold::any_passed(&args.fail_if, found);
+    Ok(match found.status {
+        Status::Failed => Exit::Failed,
+        Status::Interrupted => Exit::Interrupted,
+        Status::Complete if passed => Exit::PastThreshold,
+        Status::Complete => Exit::Fine,
+    })
 }
 
 /// A run.

@@ -1,6 +1,8 @@
 //! The command line of `probe`.
 
+use super::Findings;
 use crate::cli::within;
+use crate::threshold::{Threshold, texts};
 use clap::Args;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -13,8 +15,8 @@ Examples:
   The disk that a server logs to, and the round trip to each server of an ensemble:
       loadgen probe --dir /var/lib/zookeeper -s zk1,zk2,zk3
 
-  In a file, for reports:
-      loadgen probe --dir /var/lib/zookeeper --json probe.json
+  In a file, for reports; exit status 4 if the disk is not good enough:
+      loadgen probe --dir /var/lib/zookeeper --json probe.json --fail-if 'buffered.p99 > 10ms'
 
 What is measured: the time of one write of 4 KiB that has reached the disk when it ends, into space that was written before,
 one write after the other. The ways take turns, so that a machine that drifts hurts all alike:
@@ -25,7 +27,10 @@ one write after the other. The ways take turns, so that a machine that drifts hu
   buffered         a write to the page cache, then a sync, as ZooKeeper does it
 A server that promises durability cannot answer a write of one lone client sooner than its disk and the way to it allow.
 A round trip over loopback is that of two threads that wait in the kernel. The trip to a server is that of a session's
-ping, which is answered without being ordered or logged.";
+ping, which is answered without being ordered or logged.
+
+Figures for --fail-if: each of the ways above, loopback, wake (on another core) and server (the farthest one), with .mean, .p50,
+.p90, .p99, .p99.9, .p99.99 or .max.";
 
 /// Measures what the machine allows: synchronous writes, round trips, wake-ups
 ///
@@ -42,6 +47,10 @@ pub struct ProbeArgs {
     /// Synchronous writes by each way.
     #[arg(short = 'n', long, default_value = "2000", value_parser = writes, value_name = "N")]
     pub writes: u32,
+    /// Exit with status 4 if this is so; may be given several times.
+    #[arg(long, value_name = "FIGURE > BOUND")]
+    #[serde(serialize_with = "texts")]
+    pub fail_if: Vec<Threshold<Findings>>,
     /// Write settings, environment and results to this file as JSON; `-` is standard output, without the summary.
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]

@@ -47,8 +47,10 @@ pub struct WayFindings {
 #[repr(align(4096))]
 struct Block([u8; BLOCK]);
 
+/// A way to make a write durable.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Way {
+#[allow(missing_docs, reason = "the names say it; the command's help explains them")]
+pub enum Way {
     UringDsync,
     UringFdatasync,
     PwriteFdatasync,
@@ -56,10 +58,13 @@ enum Way {
     Buffered,
 }
 
-const WAYS: [Way; 5] = [Way::UringDsync, Way::UringFdatasync, Way::PwriteFdatasync, Way::PwriteDsync, Way::Buffered];
+/// All.
+pub const WAYS: [Way; 5] =
+    [Way::UringDsync, Way::UringFdatasync, Way::PwriteFdatasync, Way::PwriteDsync, Way::Buffered];
 
 impl Way {
-    const fn name(self) -> &'static str {
+    /// What it is called.
+    pub const fn name(self) -> &'static str {
         match self {
             Way::UringDsync => "uring-dsync",
             Way::UringFdatasync => "uring-fdatasync",

@@ -5,6 +5,7 @@
 
 mod args;
 mod disk;
+mod figures;
 mod machine;
 mod report;
 mod trip;
@@ -17,6 +18,7 @@ pub use report::floor;
 use crate::engine::Stop;
 use crate::results::{Document, Status};
 use crate::run::Exit;
+use crate::threshold;
 use anyhow::Result;
 use disk::DiskFindings;
 use machine::Machine;
@@ -94,7 +96,9 @@ fn publish(args: &ProbeArgs, document: Document<&ProbeArgs, Findings>) -> Result
     if let Some(path) = &args.json {
         document.write(path)?;
     }
+    let passed = threshold::any_passed(&args.fail_if, document.result());
     Ok(match document.result().status {
+        Status::Complete if passed => Exit::PastThreshold,
         Status::Complete => Exit::Fine,
         Status::Interrupted => Exit::Interrupted,
         Status::Failed => Exit::Failed,

@@ -4,7 +4,11 @@
 pub mod ensemble;
 pub mod null_server;
 
+use base64::Engine as _;
+use hdrhistogram::serialization::Deserializer;
+use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -67,6 +71,20 @@ pub fn finish((child, json): (Child, tempfile::NamedTempFile)) -> Ran {
 /// Runs loadgen to its end.
 pub fn loadgen(arguments: &str) -> Ran {
     finish(start(arguments))
+}
+
+/// Operations in an HdrHistogram log, by tag, as a program of others reads it.
+pub fn operations_in(log: &[u8]) -> BTreeMap<String, u64> {
+    let entries = IntervalLogIterator::new(log).map(|entry| entry.expect("a log"));
+    let histograms = entries.filter_map(|entry| match entry {
+        LogEntry::Interval(interval) => Some(interval),
+        _ => None,
+    });
+    let read = |text: &str| {
+        let bytes = base64::engine::general_purpose::STANDARD.decode(text).unwrap();
+        Deserializer::new().deserialize::<u64, _>(&mut &bytes[..]).unwrap().len()
+    };
+    histograms.map(|i| (i.tag().expect("a tag").as_str().to_owned(), read(i.encoded_histogram()))).collect()
 }
 
 /// Sends a signal to a child of ours.

@@ -129,7 +129,7 @@ impl Client {
     }
 
     fn written(&mut self, world: &mut World, asked: &Asked, zxid: Zxid, err: i32, body: &[u8], who: &str) {
-        if asked.at >= self.wanted_since {
+        if err == 0 && asked.at >= self.wanted_since {
             self.answered = true;
         }
         if err != 0 {

@@ -190,13 +190,13 @@ impl Client {
         self.waiting.is_empty() && self.phase != Phase::Greeting
     }
 
-    /// From now on, waits for an answer to a write that it asks for after that time.
+    /// From now on, waits for a write that it asks for after that time to be executed.
     pub fn wants_an_answer(&mut self, since: Time) {
         (self.wanted_since, self.answered) = (since, false);
         self.silent_until = self.silent_until.min(since);
     }
 
-    /// Whether it got that.
+    /// Whether that has come about.
     #[must_use]
     pub fn was_answered(&self) -> bool {
         self.answered

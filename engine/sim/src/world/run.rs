@@ -24,10 +24,10 @@ impl World {
         if self.is_liveness() {
             self.went_wrong = true;
             self.go_wrong_for_good();
-            // A leader whose disk hangs is found out within this time of the first write.
             self.settle("although a quorum was well");
+            // By now the leader has written: one whose disk hangs is found out within this time.
             let timing = self.plan.limits.timing();
-            let found_out = timing.disk_stall.max(timing.silence_max).as_nanos() as Time;
+            let found_out = timing.disk_stall.max(timing.silence_max).as_nanos() as Time + 10 * LOOK;
             self.run_until(self.now + found_out);
             self.settle("although a quorum was well");
             let leader = self.stable_leader();
