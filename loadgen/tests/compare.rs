@@ -92,7 +92,7 @@ fn variants_take_turns_and_every_repetition_is_kept() {
     }
     let count = |what: &str| result[what].as_array().unwrap().len();
     assert_eq!(count("findings"), 6, "three pairs under each of two loads");
-    assert!([10, 12].contains(&count("best")), "six figures, of which processor time may be missing");
+    assert_eq!(count("best"), 2, "one under each");
     // A B C A B C.
     let order: Vec<&str> = ran.stderr.lines().filter(|line| line.contains("repetition")).collect();
     assert_eq!(order.len(), 12, "{}", ran.stderr);
@@ -158,7 +158,7 @@ fn a_variant_that_does_not_start_ends_with_its_last_words() {
     );
     let ran = place.compare(&definition).expect(1);
     assert!(ran.stderr.contains("mute did not start") && ran.stderr.contains("the disk is full"), "{}", ran.stderr);
-    assert_eq!(place.document()["result"]["status"], "failed");
+    assert!(!place.path("out/compare.json").exists(), "nothing was measured");
     place.assert_clean();
 }
 
@@ -177,7 +177,8 @@ fn servers_that_are_there_already_are_not_measured_in_anothers_place() {
          [[workload]]\nname = 'w'\nrun = '-n 9'\n"
     );
     let ran = place.compare(&definition).expect(1);
-    assert!(ran.stderr.contains(&format!("something answers on {address} already")), "{}", ran.stderr);
+    assert!(ran.stderr.contains(&format!("something listens on {address} already")), "{}", ran.stderr);
+    place.assert_clean();
 }
 
 #[test]

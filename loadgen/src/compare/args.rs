@@ -56,7 +56,7 @@ The file:
 
 What is done: in each repetition each variant is started with fresh data, gets all workloads in turn, and is stopped. The
 repetitions take turns, so that a machine that drifts hurts all alike. A figure is the median of the repetitions with their
-least and greatest; a difference counts as noise if these ranges overlap, or if it is smaller than the wider of them.
+least and greatest; a difference counts as noise if these ranges overlap, or if it is smaller than the wider of them or than 2 %.
 
 What is written: compare.md with the tables and what follows from them, compare.json with the same and every result,
 runs/ with the JSON and the output of every run, logs/ with what the servers said.";

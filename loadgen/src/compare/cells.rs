@@ -3,6 +3,7 @@
 use super::definition::Definition;
 use super::figures::{Figure, Sample, of_command};
 use super::finding::{Comparison, Pair, best, sentence};
+use super::workload::Workload;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -85,7 +86,7 @@ impl Cell {
 /// What follows from the cells.
 #[derive(Debug, Default, Serialize)]
 pub struct Conclusions {
-    /// The best for each figure, where more than two are compared.
+    /// A sentence on the best for each workload, where more than two are compared.
     pub best: Vec<String>,
     /// Each figure of each pair.
     pub comparisons: Vec<Comparison>,
@@ -101,7 +102,7 @@ impl Cells {
     /// One for each variant and workload, without results.
     pub fn new(definition: &Definition) -> Cells {
         let of_variant = |name: &str| {
-            let cell = |load: &super::workload::Workload| Cell::new(name, &load.name, load.command);
+            let cell = |load: &Workload| Cell::new(name, &load.name, load.command);
             definition.workloads.iter().map(cell).collect::<Vec<_>>()
         };
         Cells(definition.variants.iter().flat_map(|variant| of_variant(&variant.name)).collect())
@@ -129,7 +130,7 @@ impl Cells {
         for workload in &definition.workloads {
             let cells: Vec<&Cell> = self.of_workload(&workload.name).collect();
             if cells.len() > 2 {
-                best.extend(of_command(workload.command).iter().filter_map(|figure| best_of(&cells, figure)));
+                best.extend(best_of(workload, &cells));
             }
             for &(first, second) in &pairs {
                 let Some((one, other)) = cells.get(first).zip(cells.get(second)) else { continue };
@@ -148,10 +149,12 @@ impl Cells {
     }
 }
 
-fn best_of(cells: &[&Cell], figure: &Figure) -> Option<String> {
-    let samples: Vec<(&str, Sample)> =
-        cells.iter().filter_map(|cell| Some((cell.label.as_str(), cell.sample(figure)?))).collect();
-    best(&cells.first()?.workload, figure, &samples)
+fn best_of(workload: &Workload, cells: &[&Cell]) -> Option<String> {
+    let samples = |figure: &Figure| -> Vec<(&str, Sample)> {
+        cells.iter().filter_map(|cell| Some((cell.label.as_str(), cell.sample(figure)?))).collect()
+    };
+    let figures: Vec<_> = of_command(workload.command).iter().map(|figure| (figure, samples(figure))).collect();
+    best(&workload.name, &figures)
 }
 
 /// Which variants are compared: each with the baseline; without one each with each, except that those of a matrix are compared

@@ -65,6 +65,7 @@ impl Definition {
         for variant in file.variant.into_iter().map(Ok).chain(flags) {
             variants.extend(expand(variant?, &common)?);
         }
+        shorten(&mut variants);
         let flags = args.run.iter().map(|options| WorkloadFile::run(options));
         let flags = flags.chain(args.failover.iter().map(|options| WorkloadFile::failover(options)));
         let workloads: Result<Vec<Workload>> = file.workload.into_iter().chain(flags).map(Workload::new).collect();
@@ -111,6 +112,16 @@ impl Definition {
             }
         }
         Ok(())
+    }
+}
+
+/// Variants of one matrix and no others are called by what they differ in.
+fn shorten(variants: &mut [Variant]) {
+    let Some((first, _)) = variants.first().map(|variant| variant.axes.clone()) else { return };
+    if variants.iter().all(|variant| variant.axes.0 == first && !variant.axes.1.0.is_empty()) {
+        for variant in variants {
+            variant.name = variant.axes.1.line();
+        }
     }
 }
 
@@ -161,7 +172,7 @@ mod tests {
         );
         let found = read(&text, &["--repetitions", "5"]).unwrap();
         let names: Vec<&str> = found.variants.iter().map(|variant| variant.name.as_str()).collect();
-        let name = |bytes, driver| format!("r log.batch.max.bytes={bytes} log.driver={driver}");
+        let name = |bytes, driver| format!("log.batch.max.bytes={bytes} log.driver={driver}");
         assert_eq!(names, [name(1, "thread"), name(1, "auto"), name(2, "thread"), name(2, "auto")]);
         let settings = &found.variants[3].settings.0;
         let all: Vec<String> = settings.iter().map(|(key, value)| format!("{key}={value}")).collect();
@@ -215,6 +226,8 @@ mod tests {
             (&format!("servers = 1\n{variant}[[workload]]\nname = 'w'\nfailover = '-n 2'\n"), "three servers"),
             (&format!("{workload}{variant}settings = {{ tickTime = [1] }}\n"), "tickTime"),
             (&format!("{workload}{variant}matrix = {{ tickTime = 1 }}\n"), "tickTime"),
+            (&format!("{workload}{variant}settings = {{ clientPort = 2181 }}\n"), "clientPort"),
+            (&format!("{workload}{variant}matrix = {{ server.1 = ['a', 'b'] }}\n"), "server.1"),
         ] {
             let error = format!("{:#}", read(text, &[]).unwrap_err());
             assert!(error.contains(says), "{text}: {error}");

@@ -7,7 +7,7 @@ use crate::failover::{Role, is_gone, listening_on, role, signal};
 use crate::target;
 use anyhow::{Context, Result, bail};
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -43,9 +43,6 @@ impl Ensemble {
     pub fn start(variant: &Variant, plan: &Plan, stop: &Stop) -> Result<Ensemble> {
         let addresses = plan.addresses.clone();
         let servers = target::resolve(&addresses)?;
-        if let Some(taken) = servers.iter().find(|server| !matches!(role(**server), Role::Silent(_))) {
-            bail!("{}: something answers on {taken} already: it would be measured in its place", variant.name);
-        }
         let (mut end, mut pids) = (None, None);
         if let System::Command { stop, pids: print, .. } = &variant.system {
             (end, pids) = (
@@ -107,11 +104,11 @@ impl Ensemble {
 
     /// The last lines of the logs.
     fn last_words(&self) -> String {
-        let tails = self.logs.iter().map(|log| {
+        let tails = self.logs.iter().filter_map(|log| {
             let text = String::from_utf8_lossy(&fs::read(log).unwrap_or_default()).into_owned();
             let lines: Vec<&str> = text.lines().collect();
             let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
-            format!("--- {}\n{}", log.display(), last.join("\n"))
+            (!last.is_empty()).then(|| format!("--- {}\n{}", log.display(), last.join("\n")))
         });
         tails.collect::<Vec<_>>().join("\n")
     }
@@ -209,11 +206,24 @@ impl Drop for Ensemble {
     }
 }
 
+/// Checks that nobody else serves where a variant is to serve. (Ports that we choose are free.)
+///
+/// # Errors
+/// That somebody does: that would be measured in place of the variant, and ended in its place.
+pub fn check_vacant(variant: &Variant) -> Result<()> {
+    let System::Command { addresses, .. } = &variant.system else { return Ok(()) };
+    let taken = |server: &SocketAddr| TcpStream::connect_timeout(server, Duration::from_secs(1)).is_ok();
+    match target::resolve(addresses)?.into_iter().find(taken) {
+        Some(server) => bail!("{}: something listens on {server} already", variant.name),
+        None => Ok(()),
+    }
+}
+
 /// What a server says that it is: its version.
 pub fn version(address: &str) -> Option<String> {
     use std::io::{Read, Write};
     let server = target::resolve_one(address).ok()?;
-    let mut stream = std::net::TcpStream::connect_timeout(&server, Duration::from_secs(1)).ok()?;
+    let mut stream = TcpStream::connect_timeout(&server, Duration::from_secs(1)).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(1))).ok()?;
     stream.write_all(b"srvr").ok()?;
     let mut answer = String::new();

@@ -34,10 +34,13 @@ pub struct Comparison {
     pub verdict: Verdict,
 }
 
+/// A smaller difference is nothing to act upon, however well it is repeated.
+const LEAST: f64 = 0.02;
+
 /// Judges the first sample beside the second.
 ///
 /// The ranges from the least to the greatest must not meet, and the medians must lie further apart than the wider of the
-/// ranges: otherwise the difference is noise. This is careful with few repetitions, where ranges that do not meet are
+/// ranges, and than [`LEAST`]: otherwise the difference is noise. This is careful with few repetitions, where ranges that do not meet are
 /// no rarity (see [`chance`]).
 pub fn judge(first: &Sample, second: &Sample, more_is_better: bool) -> Verdict {
     if first.count < 2 || second.count < 2 {
@@ -46,7 +49,7 @@ pub fn judge(first: &Sample, second: &Sample, more_is_better: bool) -> Verdict {
     let meet = first.min <= second.max && second.min <= first.max;
     let smaller = first.median.abs().min(second.median.abs());
     let apart = (first.median - second.median).abs();
-    let small = smaller > 0.0 && apart / smaller <= first.spread().max(second.spread());
+    let small = smaller > 0.0 && apart / smaller <= first.spread().max(second.spread()).max(LEAST);
     if meet || small {
         Verdict::Noise
     } else if (first.median > second.median) == more_is_better {
@@ -141,23 +144,42 @@ pub fn sentence(workload: &str, variants: [&str; 2], pairs: &[Pair]) -> String {
     format!("{workload}: {first} beside {second}: {}.", parts.join("; "))
 }
 
-/// A sentence on the best of several variants for a figure, and those that cannot be told from it.
-pub fn best(workload: &str, figure: &Figure, samples: &[(&str, Sample)]) -> Option<String> {
+/// A sentence on which of several variants is best under a workload, and which cannot be told from it.
+pub fn best(workload: &str, figures: &[(&Figure, Vec<(&str, Sample)>)]) -> Option<String> {
+    let (mut told, mut even) = (Vec::new(), Vec::new());
+    for (figure, samples) in figures {
+        match champion(figure, samples) {
+            Some(clause) => told.push(clause),
+            None if samples.is_empty() => {}
+            None => even.push(figure.label),
+        }
+    }
+    let mut parts = Vec::new();
+    if !told.is_empty() {
+        parts.push(format!("best: {}", told.join("; ")));
+    }
+    if !even.is_empty() {
+        parts.push(format!("nobody can be told from the best in {}", even.join(", ")));
+    }
+    (!parts.is_empty()).then(|| format!("{workload}: {}.", parts.join("; ")))
+}
+
+/// The best for a figure; `None` if no other can be told from it.
+fn champion(figure: &Figure, samples: &[(&str, Sample)]) -> Option<String> {
+    /// More than so many are counted instead of named.
+    const NAMED: usize = 3;
     let sign = if figure.more_is_better() { -1.0 } else { 1.0 };
     let (name, winner) = samples.iter().min_by(|a, b| (sign * a.1.median).total_cmp(&(sign * b.1.median)))?;
-    let equal: Vec<&str> = samples
-        .iter()
-        .filter(|(other, sample)| other != name && judge(winner, sample, figure.more_is_better()) == Verdict::Noise)
-        .map(|(other, _)| *other)
-        .collect();
+    let others = || samples.iter().filter(|(other, _)| other != name);
+    let even = |sample: &Sample| judge(winner, sample, figure.more_is_better()) != Verdict::Better;
+    let equal: Vec<&str> = others().filter(|(_, sample)| even(sample)).map(|(other, _)| *other).collect();
     let rest = match equal.len() {
-        _ if winner.count < 2 => "; one repetition does not tell what of the distance to the others is noise".into(),
+        n if n == others().count() => return None,
         0 => String::new(),
-        n if n + 1 == samples.len() => "; no other can be told from it".into(),
-        n if n > 4 => format!("; {n} of the {} others cannot be told from it", samples.len() - 1),
-        _ => format!("; not to be told from it: {}", equal.join("; ")),
+        n if n > NAMED => format!(" (and {n} that cannot be told from it)"),
+        _ => format!(" (not to be told from it: {})", equal.join(", ")),
     };
-    Some(format!("{workload}: best {}: {name}, {}{rest}.", figure.label, figure.show(winner.median)))
+    Some(format!("{} {} by {name}{rest}", figure.label, figure.show(winner.median)))
 }
 
 #[cfg(test)]
@@ -190,6 +212,11 @@ mod tests {
             assert_eq!(judge(&other, &steady, true), turned, "{other:?} the other way round");
             assert_eq!(judge(&steady, &other, false), turned, "{other:?} where less is better");
         }
+        assert_eq!(
+            judge(&sample([100.0, 100.0]), &sample([101.0, 101.0]), true),
+            Verdict::Noise,
+            "too little to matter"
+        );
         assert_eq!(judge(&sample([0.0, 0.0]), &sample([0.0, 0.0]), false), Verdict::Noise);
         assert_eq!(judge(&sample([0.0, 0.0]), &sample([4.0, 8.0]), false), Verdict::Better);
     }
@@ -229,11 +256,17 @@ mod tests {
 
     #[test]
     fn the_best_is_named_with_those_that_cannot_be_told_from_it() {
-        let p99 = of_command("run")[2];
-        let samples = [("a", sample([9.0, 10.0])), ("b", sample([5.0, 5.1])), ("c", sample([5.1, 5.2]))];
-        assert_eq!(best("w", &p99, &samples).unwrap(), "w: best p99: b, 5.05 µs; not to be told from it: c.");
-        let rate = of_command("run")[0];
-        assert_eq!(best("w", &rate, &samples).unwrap(), "w: best operations per second: a, 10.");
-        assert_eq!(best("w", &p99, &[]), None);
+        let [rate, p50, p99, ..] = of_command("run") else { panic!() };
+        let samples = vec![("a", sample([9.0, 10.0])), ("b", sample([5.0, 5.1])), ("c", sample([5.1, 5.2]))];
+        assert_eq!(
+            best("w", &[(p99, samples.clone()), (rate, samples.clone())]).unwrap(),
+            "w: best: p99 5.05 µs by b (not to be told from it: c); operations per second 10 by a."
+        );
+        let even = vec![("a", sample([9.0, 10.0])), ("b", sample([9.0, 10.5]))];
+        assert_eq!(
+            best("w", &[(p99, samples), (p50, even), (rate, Vec::new())]).unwrap(),
+            "w: best: p99 5.05 µs by b (not to be told from it: c); nobody can be told from the best in p50."
+        );
+        assert_eq!(best("w", &[(p99, Vec::new())]), None);
     }
 }

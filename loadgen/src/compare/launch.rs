@@ -43,14 +43,14 @@ impl Plan {
         let log_of = |name: String| {
             log.with_file_name(format!("{}-{name}.log", log.file_name().unwrap_or_default().to_string_lossy()))
         };
-        if let System::Command { start, addresses, .. } = &variant.system {
+        if let System::Command { addresses, .. } = &variant.system {
             let mut plan = Plan {
                 dir: dir.into(),
                 addresses: addresses.clone(),
                 commands: Vec::new(),
                 logs: vec![log_of("command".into())],
             };
-            plan.commands.push(vec!["sh".into(), "-c".into(), plan.fill_in(start)]);
+            plan.commands.push(command(&variant.system, dir).iter().map(|word| plan.fill_in(word)).collect());
             return Ok(plan);
         }
         let ports = free_ports(3 * servers)?;
@@ -104,7 +104,6 @@ fn command(system: &System, config: &Path) -> Vec<String> {
             line.extend([MAIN_CLASS.into(), config]);
             line
         }
-        // Commands have no configuration of ours.
         System::Command { start, .. } => vec!["sh".into(), "-c".into(), start.clone()],
     }
 }

@@ -149,6 +149,7 @@ impl Campaign<'_> {
         let variant = &self.definition.variants[at];
         self.progress.begin();
         let name = format!("{}-{repetition}", file_name(&variant.name));
+        ensemble::check_vacant(variant)?;
         let dir = fresh_dir(&self.args.dir, &name)?;
         let plan = Plan::new(variant, variant.servers(self.definition.servers), &dir, &self.output.log(&name))?;
         let ensemble = Ensemble::start(variant, &plan, self.stop)?;
@@ -215,20 +216,19 @@ impl Campaign<'_> {
 
     /// Draws the conclusions from what there is.
     fn conclude(self, ended: Result<()>, floor: Result<probe::Findings>) -> Result<Findings> {
-        let mut failures = Vec::new();
         let interrupted = self.stop.is_set();
-        if let Err(error) = ended
-            && !interrupted
-        {
-            failures.push(format!("{error:#}"));
-        }
-        let floor = floor.map_err(|error| failures.push(format!("the floor of the machine: {error:#}"))).ok();
         let conclusions = self.cells.conclude(self.definition);
         let cells = self.cells.into_inner();
         let measured = cells.iter().any(|cell| !cell.repetitions.is_empty());
-        if interrupted && !measured {
-            return Err(Failure::Interrupted.into());
+        let mut failures = Vec::new();
+        match ended {
+            Err(error) if !measured => return Err(error),
+            // The interrupt is why, whatever it led to.
+            Err(_) if interrupted => {}
+            Err(error) => failures.push(format!("{error:#}")),
+            Ok(()) => {}
         }
+        let floor = floor.map_err(|error| failures.push(format!("the floor of the machine: {error:#}"))).ok();
         let failed = !failures.is_empty() || cells.iter().any(|cell| !cell.failures.is_empty());
         let status = match () {
             () if interrupted => Status::Interrupted,

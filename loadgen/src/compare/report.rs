@@ -3,7 +3,7 @@
 use super::Findings;
 use super::cells::{Cell, Conclusions};
 use super::definition::Definition;
-use super::figures::of_command;
+use super::figures::{Figure, Sample, of_command};
 use super::finding::chance;
 use crate::environment::Environment;
 use crate::probe;
@@ -57,33 +57,37 @@ fn variants(text: &mut String, definition: &Definition, found: &Findings) {
 
 fn table(text: &mut String, command: &str, cells: &[&Cell]) {
     // A figure that nobody has (no process ids, say) has no column.
-    let figures: Vec<_> =
+    let figures: Vec<&Figure> =
         of_command(command).iter().filter(|figure| cells.iter().any(|cell| cell.sample(figure).is_some())).collect();
+    if figures.is_empty() {
+        text.push_str("Nothing was measured.\n");
+    } else {
+        rows(text, &figures, cells);
+    }
+    text.push('\n');
+    let remarks = cells.iter().flat_map(|cell| cell.remarks().into_iter().map(|remark| (&cell.label, remark)));
+    let remarks: Vec<String> =
+        remarks.map(|(label, remark)| format!("- {}: {}\n", cell_text(label), cell_text(&remark))).collect();
+    if !remarks.is_empty() {
+        let _ = writeln!(text, "{}", remarks.concat());
+    }
+}
+
+fn rows(text: &mut String, figures: &[&Figure], cells: &[&Cell]) {
     let heads: Vec<&str> = figures.iter().map(|figure| figure.label).collect();
     let _ = writeln!(text, "| | {} |\n|---|{}", heads.join(" | "), "---|".repeat(figures.len()));
-    let mut remarks = Vec::new();
     for cell in cells {
         let row: Vec<String> = figures
             .iter()
-            .map(|figure| match cell.sample(figure) {
-                Some(sample) if sample.count > 1 => format!(
-                    "{} ({} to {})",
-                    figure.show(sample.median),
-                    figure.show(sample.min),
-                    figure.show(sample.max)
-                ),
-                Some(sample) => figure.show(sample.median),
-                None => "-".into(),
-            })
+            .map(|figure| cell.sample(figure).map_or("-".into(), |sample| show(figure, &sample)))
             .collect();
         let _ = writeln!(text, "| {} | {} |", cell_text(&cell.label), row.join(" | "));
-        remarks
-            .extend(cell.remarks().iter().map(|remark| format!("- {}: {}", cell_text(&cell.label), cell_text(remark))));
     }
-    text.push('\n');
-    if !remarks.is_empty() {
-        let _ = writeln!(text, "{}\n", remarks.join("\n"));
-    }
+}
+
+fn show(figure: &Figure, sample: &Sample) -> String {
+    let [median, min, max] = [sample.median, sample.min, sample.max].map(|value| figure.show(value));
+    if sample.count > 1 { format!("{median} ({min} to {max})") } else { median }
 }
 
 fn findings(text: &mut String, definition: &Definition, found: &Findings) {
@@ -107,7 +111,7 @@ fn findings(text: &mut String, definition: &Definition, found: &Findings) {
     }
     let _ = writeln!(
         text,
-        "\nA difference counts as noise if the ranges meet, or if the medians are closer than the wider of the ranges. With {} \
+        "\nA difference counts as noise if the ranges meet, or if the medians are closer than the wider of the ranges or than 2 %. With {} \
          repetitions the ranges of two variants that do not differ miss each other in {:.0} of 100 cases by chance alone.",
         definition.repetitions,
         100.0 * chance(definition.repetitions)

@@ -162,6 +162,10 @@ fn expand_named(file: VariantFile, common: &Settings) -> Result<Vec<Variant>> {
     if is_command && (has_matrix || !own.0.is_empty()) {
         bail!("a command has no settings: put them into the command");
     }
+    let axes = combinations.first().map(|one| one.0.keys()).into_iter().flatten();
+    if let Some(key) = own.0.keys().chain(common.0.keys()).chain(axes).find(|key| is_ours(key)) {
+        bail!("{key} differs from server to server: it is chosen for each");
+    }
     let system = file.system()?;
     let common = if is_command { &Settings::default() } else { common };
     let variant = |axes: Settings| Variant {
@@ -171,6 +175,11 @@ fn expand_named(file: VariantFile, common: &Settings) -> Result<Vec<Variant>> {
         axes: (name.clone(), axes),
     };
     Ok(combinations.into_iter().map(variant).collect())
+}
+
+/// Keys that cannot be the same for all servers.
+fn is_ours(key: &str) -> bool {
+    ["dataDir", "clientPort", "clientPortAddress"].contains(&key) || key.starts_with("server.")
 }
 
 impl VariantFile {
