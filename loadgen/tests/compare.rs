@@ -145,6 +145,9 @@ fn an_interrupt_ends_the_servers_and_keeps_what_was_measured() {
     assert_eq!(document["result"]["status"], "interrupted");
     let kept = |cell: usize| document["result"]["cells"][cell]["repetitions"].as_array().unwrap().len();
     assert_eq!((kept(0), kept(1)), (1, 0));
+    // The run itself was asked to end, and not cut off.
+    let said = fs::read_to_string(place.path("out/runs/r-endless-1.txt")).unwrap();
+    assert!(said.contains("loadgen: interrupted"), "{said}");
     place.assert_clean();
 }
 

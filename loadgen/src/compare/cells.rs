@@ -171,3 +171,45 @@ fn pairs(definition: &Definition) -> Vec<(usize, usize)> {
     };
     (0..count).flat_map(|one| (one + 1..count).map(move |other| (one, other))).filter(comparable).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::variant::{Settings, System, Variant};
+    use super::*;
+    use serde_json::json;
+
+    /// Variants of one matrix with two settings, and one beside it.
+    fn definition(baseline: Option<usize>) -> Definition {
+        let variant = |origin: &str, axes: &[(&str, &str)]| {
+            let axes = Settings(axes.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect());
+            let system = System::Ringkeeper { binary: "/bin/sh".into() };
+            let name = format!("{origin} {}", axes.line());
+            Variant { name, system, settings: axes.clone(), axes: (origin.into(), axes) }
+        };
+        let matrix = |d, b| variant("m", &[("driver", d), ("batch", b)]);
+        let variants = vec![matrix("x", "1"), matrix("x", "2"), matrix("y", "1"), matrix("y", "2"), variant("z", &[])];
+        Definition { title: String::new(), servers: 1, repetitions: 2, baseline, variants, workloads: Vec::new() }
+    }
+
+    #[test]
+    fn variants_of_a_matrix_are_compared_where_they_differ_in_one_setting() {
+        assert_eq!(pairs(&definition(None)), [(0, 1), (0, 2), (0, 4), (1, 3), (1, 4), (2, 3), (2, 4), (3, 4)]);
+        assert_eq!(pairs(&definition(Some(4))), [(0, 4), (1, 4), (2, 4), (3, 4)]);
+    }
+
+    #[test]
+    fn a_cell_tells_what_a_reader_must_know() {
+        let mut cell = Cell::new("a", "w", "run");
+        cell.add(json!({"rate": 5.0, "unsent": 1_200, "all": {"errors": {"NoNode": 2, "BadVersion": 1}}}));
+        cell.add(json!({"rate": 7.0, "unsent": 0, "all": {"errors": {}}}));
+        cell.failures.push("lost the connection".into());
+        assert_eq!((cell.median["rate"], cell.spread["rate"].min, cell.spread["rate"].count), (6.0, 5.0, 2));
+        let remarks = cell.remarks();
+        assert!(remarks[0].starts_with("1,200 operations of the schedule never sent"), "{remarks:?}");
+        assert_eq!(remarks[1..], ["3 error replies", "failed: lost the connection"]);
+        let mut cell = Cell::new("a", "w", "failover");
+        cell.add(json!({"verification": {"lost": 1}}));
+        assert_eq!(cell.remarks(), ["1 ACKNOWLEDGED WRITES LOST"]);
+        assert_eq!(cell.median["lost_writes"], 1.0);
+    }
+}
