@@ -2,7 +2,8 @@
 //!
 //! [`engine`] drives sessions from an event loop per thread; [`crew`] runs the loops and gathers what they count
 //! ([`stats`], [`totals`]); [`run`], [`fill`] and [`idle`] are the commands; [`results`] and [`report`] are what is
-//! handed to programs and to people. [`failover`] is a command with sessions that survive their servers. Nothing but the wire format is shared with the server.
+//! handed to programs and to people. [`failover`] is a command with sessions that survive their servers; [`self_test`] measures
+//! loadgen itself. Nothing but the wire format is shared with the server.
 
 mod cli;
 mod cpu;
@@ -15,13 +16,17 @@ mod fill;
 mod hdr;
 mod idle;
 mod keyspace;
+mod leader;
 mod live;
+#[allow(dead_code, reason = "tests make the trouble")]
+mod null_server;
 mod op;
 mod prepare;
 mod random;
 mod report;
 mod results;
 mod run;
+mod self_test;
 mod stats;
 mod target;
 mod threshold;
@@ -55,6 +60,7 @@ fn main() -> ExitCode {
         Command::Fill(args) => fill::fill(args, &stop),
         Command::Idle(args) => idle::idle(args, &stop),
         Command::Failover(args) => failover::failover(args, &stop),
+        Command::SelfTest(args) => self_test::self_test(args, &stop),
     };
     match done {
         Ok(Exit::Fine) => ExitCode::SUCCESS,

@@ -25,6 +25,7 @@ mod verify;
 mod words;
 
 pub use args::FailoverArgs;
+pub use words::{Role, role};
 
 use crate::engine::{Clock, Failure, Options, Stop, nanos};
 use crate::keyspace::KeySpace;
