@@ -2,8 +2,9 @@
 //!
 //! [`engine`] drives sessions from an event loop per thread; [`crew`] runs the loops and gathers what they count
 //! ([`stats`], [`totals`]); [`run`], [`fill`] and [`idle`] are the commands; [`results`] and [`report`] are what is
-//! handed to programs and to people. [`failover`] is a command with sessions that survive their servers; [`probe`] needs no server, and
-//! [`compare`] starts servers itself. Nothing but the wire format is shared with the server.
+//! handed to programs and to people. [`failover`] is a command with sessions that survive their servers; [`probe`] needs no
+//! server, [`compare`] starts servers itself, and [`self_test`] measures loadgen itself. Nothing but the wire format is shared
+//! with the server.
 
 mod cli;
 mod compare;
@@ -17,7 +18,10 @@ mod fill;
 mod hdr;
 mod idle;
 mod keyspace;
+mod leader;
 mod live;
+#[allow(dead_code, reason = "tests make the trouble")]
+mod null_server;
 mod op;
 mod prepare;
 mod probe;
@@ -25,6 +29,7 @@ mod random;
 mod report;
 mod results;
 mod run;
+mod self_test;
 mod stats;
 mod target;
 mod threshold;
@@ -60,6 +65,7 @@ fn main() -> ExitCode {
         Command::Failover(args) => failover::failover(args, &stop),
         Command::Probe(args) => probe::probe(args, &stop),
         Command::Compare(args) => compare::compare(args, &stop),
+        Command::SelfTest(args) => self_test::self_test(args, &stop),
     };
     match done {
         Ok(Exit::Fine) => ExitCode::SUCCESS,

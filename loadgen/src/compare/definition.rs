@@ -219,6 +219,7 @@ mod tests {
             (&format!("{workload}{variant}{variant}"), "same names"),
             (&format!("baseline = 'x'\n{workload}{variant}"), "baseline"),
             (&format!("{variant}[[workload]]\nname = 'w'\nrun = '-c two'\n"), "two"),
+            (&format!("{variant}[[workload]]\nname = 'w'\nrun = '--threads 5 -c 4'\n"), "5 threads"),
             (&format!("{variant}[[workload]]\nname = 'w'\nrun = '--json x'\n"), "--json"),
             (&format!("{variant}[[workload]]\nname = 'w'\nrun = '-s host'\n"), "servers"),
             (&format!("{variant}[[workload]]\nname = 'w'\nrun = \"-c '2\"\n"), "quote"),

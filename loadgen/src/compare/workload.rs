@@ -80,7 +80,10 @@ impl Workload {
         let line = std::iter::once("loadgen".to_owned()).chain(workload.arguments(&setting));
         let cli = Cli::try_parse_from(line).map_err(|error| anyhow::anyhow!("{}", complaint(&error)))?;
         let (servers, planned) = match &cli.command {
-            Command::Run(args) => (args.target.servers.len(), args.warmup + args.duration),
+            Command::Run(args) => {
+                let plan = args.plan().map_err(anyhow::Error::msg)?;
+                (plan.target.servers.len(), plan.warmup + plan.duration)
+            }
             Command::Failover(args) => {
                 args.check().map_err(anyhow::Error::msg)?;
                 let round = args.lead.mul_f64(1.5) + args.downtime + args.settle + PREPARING;
