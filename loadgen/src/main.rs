@@ -1,7 +1,7 @@
 //! `loadgen`: measures a coordination cluster from the client's side of the wire.
 //!
 //! [`engine`] drives sessions from an event loop per thread; [`crew`] runs the loops and gathers what they count
-//! ([`stats`], [`totals`]); [`run`], [`fill`] and [`idle`] are the commands; [`results`] and [`report`] are what is
+//! ([`stats`], [`totals`]); [`run`], [`fill`] and [`idle`] are the commands; [`results`] and [`summary`] are what is
 //! handed to programs and to people. [`failover`] is a command with sessions that survive their servers. Nothing but the wire format is shared with the server.
 
 mod cli;
@@ -19,10 +19,10 @@ mod live;
 mod op;
 mod prepare;
 mod random;
-mod report;
 mod results;
 mod run;
 mod stats;
+mod summary;
 mod target;
 mod threshold;
 mod totals;
