@@ -3,6 +3,7 @@
 use crate::engine::Arrival;
 use crate::failover::FailoverArgs;
 use crate::keyspace::check_prefix;
+use crate::report::ReportArgs;
 use crate::results::Measured;
 use crate::threshold::{Threshold, texts};
 use crate::units::{parse_count, parse_duration, parse_size};
@@ -56,6 +57,7 @@ pub enum Command {
     Fill(FillArgs),
     Idle(IdleArgs),
     Failover(FailoverArgs),
+    Report(ReportArgs),
 }
 
 const RUN_EXAMPLES: &str = "\

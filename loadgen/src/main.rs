@@ -2,11 +2,13 @@
 //!
 //! [`engine`] drives sessions from an event loop per thread; [`crew`] runs the loops and gathers what they count
 //! ([`stats`], [`totals`]); [`run`], [`fill`] and [`idle`] are the commands; [`results`] and [`summary`] are what is
-//! handed to programs and to people. [`failover`] is a command with sessions that survive their servers. Nothing but the wire format is shared with the server.
+//! handed to programs and to people. [`failover`] is a command with sessions that survive their servers. [`report`] draws
+//! what the others wrote. Nothing but the wire format is shared with the server.
 
 mod cli;
 mod cpu;
 mod crew;
+mod distribution;
 mod engine;
 mod environment;
 mod failover;
@@ -16,9 +18,11 @@ mod hdr;
 mod idle;
 mod keyspace;
 mod live;
+mod one_line;
 mod op;
 mod prepare;
 mod random;
+mod report;
 mod results;
 mod run;
 mod stats;
@@ -55,6 +59,7 @@ fn main() -> ExitCode {
         Command::Fill(args) => fill::fill(args, &stop),
         Command::Idle(args) => idle::idle(args, &stop),
         Command::Failover(args) => failover::failover(args, &stop),
+        Command::Report(args) => report::report(args),
     };
     match done {
         Ok(Exit::Fine) => ExitCode::SUCCESS,
