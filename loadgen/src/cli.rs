@@ -4,6 +4,7 @@ use crate::compare::CompareArgs;
 use crate::failover::FailoverArgs;
 use crate::keyspace::check_prefix;
 use crate::probe::ProbeArgs;
+use crate::report::ReportArgs;
 use crate::results::Measured;
 use crate::run::RunArgs;
 use crate::self_test::SelfTestArgs;
@@ -59,6 +60,7 @@ pub enum Command {
     Probe(ProbeArgs),
     Compare(CompareArgs),
     SelfTest(SelfTestArgs),
+    Report(ReportArgs),
 }
 
 const FILL_EXAMPLES: &str = "\

@@ -10,6 +10,7 @@
 //! ```
 
 use crate::crew::{Consumed, Outcome};
+use crate::distribution::Distribution;
 use crate::environment::Environment;
 use crate::op::error_name;
 use crate::run::Saturation;
@@ -130,6 +131,8 @@ pub struct KindResult {
     /// From the sending to the reply: less than the above by the time that an operation of an open loop had to wait
     /// for its turn. `None` in a closed loop, where the two are the same.
     pub service_us: Option<Percentiles>,
+    /// The shape of `latency_us`: pairs of a quantile and its value in microseconds.
+    pub distribution: Distribution,
 }
 
 /// A distribution of times, microseconds.
@@ -272,6 +275,7 @@ impl KindResult {
             errors: counts.errors.iter().map(|(code, n)| (error_name(*code), *n)).collect(),
             latency_us: Percentiles::new(&counts.latency),
             service_us: counts.service.as_ref().and_then(Percentiles::new),
+            distribution: Distribution::new(&counts.latency),
         }
     }
 }

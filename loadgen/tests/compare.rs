@@ -104,6 +104,8 @@ fn variants_take_turns_and_every_repetition_is_kept() {
     assert!(ran.stdout.contains(&page));
     assert_eq!(fs::read_dir(place.path("out/runs")).unwrap().count(), 24, "a JSON and a text of each run");
     assert_eq!(fs::read_dir(place.path("out/logs")).unwrap().count(), 6);
+    assert!(fs::read_to_string(place.path("out/report.html")).unwrap().contains("Two &lt;drivers"));
+    assert!(fs::read_dir(place.path("out/pictures")).unwrap().count() > 0);
     place.assert_clean();
     let again = place.compare(&definition).expect(1);
     assert!(again.stderr.contains("has results already"), "{}", again.stderr);

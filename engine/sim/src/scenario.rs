@@ -13,6 +13,8 @@ pub struct Scenario {
     pub name: &'static str,
     /// What must have happened in the runs of all its seeds together.
     pub shows: &'static [&'static str],
+    /// What must never have happened.
+    pub spares: &'static [&'static str],
     make: fn(&mut Plan),
 }
 
@@ -29,8 +31,11 @@ impl Scenario {
             let ended = runner::run(plan, trace && seed == 0).map_err(|what| format!("variation {seed}: {what}"))?;
             seen.merge(&ended.seen);
         }
-        match self.shows.iter().find(|what| seen.times(what) == 0) {
-            Some(what) => Err(format!("in {seeds} variations there was never: {what}")),
+        if let Some(what) = self.shows.iter().find(|what| seen.times(what) == 0) {
+            return Err(format!("in {seeds} variations there was never: {what}"));
+        }
+        match self.spares.iter().find(|what| seen.times(what) > 0) {
+            Some(what) => Err(format!("in {seeds} variations there was {} times: {what}", seen.times(what))),
             None => Ok(seen),
         }
     }
@@ -67,11 +72,13 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "a leader dies again and again",
         shows: &["kill", "leader established", "session taken up"],
+        spares: &["connection closed by a server that lives"],
         make: |plan| (0..12).for_each(|n| at(plan, 200 + n * 100, Fault::Kill(Who::Leader, SOON))),
     },
     Scenario {
         name: "all lose power again and again, in the middle of writes",
         shows: &["blackout", "torn tail"],
+        spares: &[],
         make: |plan| {
             plan.limits.disk_delay = MS;
             plan.limits.client_pause = 3 * MS;
@@ -83,6 +90,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "a follower syncs by DIFF and all lose power",
         shows: &["synchronised by DIFF", "blackout"],
+        spares: &[],
         make: |plan| {
             for n in 0..4 {
                 at(plan, 200 + n * 300, Fault::Kill(Who::Other(0), 20 * MS));
@@ -93,6 +101,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "an uncommitted tail is cut, and the power fails meanwhile",
         shows: &["synchronised by TRUNC", "crash during a disk operation"],
+        spares: &[],
         make: |plan| {
             plan.limits.disk_delay = 300_000;
             for n in 0..4 {
@@ -107,6 +116,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "a state that is sent whole is interrupted",
         shows: &["synchronised by SNAP", "kill"],
+        spares: &[],
         make: |plan| {
             // Neither memory nor the log reaches back.
             plan.limits.history_bytes = 1 << 10;
@@ -121,11 +131,13 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "the leader is cut off with its clients",
         shows: &["cut", "connection lost"],
+        spares: &[],
         make: |plan| (0..3).for_each(|n| at(plan, 200 + n * 400, Fault::Isolate(Who::Leader, 350 * MS))),
     },
     Scenario {
         name: "the leader is not heard, for good",
         shows: &["leader established"],
+        spares: &[],
         make: |plan| {
             plan.mode = Mode::Liveness;
             plan.permanent = vec![Permanent::Mute((plan.seed % 3) as usize)];
@@ -134,6 +146,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "two servers do not see each other, for good",
         shows: &["leader established"],
+        spares: &[],
         make: |plan| {
             plan.mode = Mode::Liveness;
             plan.permanent = vec![Permanent::Cut((plan.seed % 3) as usize, ((plan.seed + 1) % 3) as usize)];
@@ -142,6 +155,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "five servers in a ring of majorities",
         shows: &["leader established"],
+        spares: &[],
         make: |plan| {
             plan.mode = Mode::Liveness;
             plan.limits.voters = 5;
@@ -151,21 +165,25 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "the leader sleeps and wakes",
         shows: &["pause", "leader established"],
+        spares: &[],
         make: |plan| (0..3).for_each(|n| at(plan, 200 + n * 420, Fault::Pause(Who::Leader, 400 * MS))),
     },
     Scenario {
         name: "orderly stops, one after the other, under load",
         shows: &["orderly stop"],
+        spares: &[],
         make: |plan| (0..6).for_each(|n| at(plan, 200 + n * 200, Fault::Stop(Who::Server(n as usize % 3), SOON))),
     },
     Scenario {
         name: "the epoch's counter runs out again and again",
         shows: &["epoch rolled over"],
+        spares: &[],
         make: |plan| plan.limits.last_counter = 12,
     },
     Scenario {
         name: "a disk is replaced while another server is down",
         shows: &["disk replaced"],
+        spares: &[],
         make: |plan| {
             at(plan, 300, Fault::ReplaceDisk(Who::Other(0), 300 * MS));
             at(plan, 500, Fault::Kill(Who::Leader, 200 * MS));
@@ -175,6 +193,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "a sync fails once",
         shows: &["the log has failed"],
+        spares: &[],
         make: |plan| {
             for n in 0..4 {
                 at(plan, 200 + n * 300, Fault::FailSync(Who::Leader, n % 3));
@@ -185,6 +204,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "a bit of the log rots",
         shows: &["rot", "damage was given up"],
+        spares: &[],
         make: |plan| {
             for n in 0..6 {
                 at(
@@ -201,6 +221,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "the disk of the leader hangs",
         shows: &["leader established"],
+        spares: &[],
         make: |plan| {
             plan.mode = Mode::Liveness;
             plan.permanent = vec![Permanent::HungDisk((plan.seed % 3) as usize)];
@@ -209,6 +230,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "disks are full for a while",
         shows: &["full disk"],
+        spares: &[],
         make: |plan| {
             for n in 0..3 {
                 at(plan, 200 + n * 350, Fault::FullDisk(Who::Leader, n << 13, 250 * MS));
@@ -220,6 +242,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "clients come back elsewhere while what they sent is under way",
         shows: &["client moved", "session taken up"],
+        spares: &[],
         make: |plan| {
             for n in 0..10 {
                 at(plan, 200 + n * 120, Fault::Clog(Who::Other(n as usize % 2), Who::Leader, 40 * MS, 80 * MS));
@@ -230,6 +253,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "silent clients expire, and not before their time",
         shows: &["session expired"],
+        spares: &[],
         make: |plan| {
             plan.limits.session_timeout = 300 * MS;
             at(plan, 300, Fault::SilenceClient(0, 900 * MS));
@@ -240,6 +264,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "wall clocks jump by an hour",
         shows: &["acknowledged writes"],
+        spares: &[],
         make: |plan| {
             for n in 0..4 {
                 at(plan, 200 + n * 200, Fault::SetWallClock(Who::Leader, 3_600_000 * (1 - 2 * (n as i64 % 2))));

@@ -2,7 +2,7 @@
 //!
 //! [`definition`] ([`variant`], [`workload`]) is what the user wants; [`launch`] and [`ensemble`] start servers and end them;
 //! [`step`] runs loadgen itself against them. Pure, and tested alone: [`figures`] and [`finding`] (from results to
-//! what follows), [`progress`], [`report`].
+//! what follows), [`progress`], [`page`].
 
 mod args;
 mod cells;
@@ -12,8 +12,8 @@ mod figures;
 mod finding;
 mod launch;
 mod output;
+mod page;
 mod progress;
-mod report;
 mod step;
 mod variant;
 mod workload;
@@ -23,6 +23,7 @@ pub use args::CompareArgs;
 use crate::engine::{Failure, Stop};
 use crate::environment::Environment;
 use crate::probe;
+use crate::report::report;
 use crate::results::{Document, Status};
 use crate::run::Exit;
 use anyhow::{Context, Result};
@@ -103,7 +104,7 @@ fn publish(
     started: SystemTime,
     found: Findings,
 ) -> Result<Exit> {
-    let page = report::page(definition, &found, &Environment::probe());
+    let page = page::page(definition, &found, &Environment::probe());
     output.write_page(&page)?;
     println!("{page}");
     for failure in &found.failures {
@@ -116,6 +117,10 @@ fn publish(
         Status::Complete => Exit::Fine,
     };
     Document::new("compare", started, definition, found).write(&output.document())?;
+    // The figures are there: without pictures they are worth no less.
+    if let Err(error) = report(&output.pictures(&definition.title)) {
+        eprintln!("loadgen: no pictures: {error:#}");
+    }
     if !args.quiet {
         eprintln!("loadgen: everything is in {}", args.output.display());
     }

@@ -1,5 +1,6 @@
 //! The directory that a comparison writes.
 
+use crate::report::ReportArgs;
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,6 +32,17 @@ impl Output {
     /// Where the document goes.
     pub fn document(&self) -> PathBuf {
         self.0.join(DOCUMENT)
+    }
+
+    /// What `report` needs to draw the document.
+    pub fn pictures(&self, title: &str) -> ReportArgs {
+        ReportArgs {
+            files: vec![self.document()],
+            label: Vec::new(),
+            html: Some(self.0.join("report.html")),
+            svg_dir: Some(self.0.join("pictures")),
+            title: title.into(),
+        }
     }
 
     /// Writes the page.

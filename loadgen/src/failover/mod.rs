@@ -7,6 +7,7 @@
 
 mod args;
 mod client;
+mod course;
 mod errand;
 mod fault;
 mod figures;

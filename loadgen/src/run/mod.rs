@@ -18,7 +18,7 @@ use crate::results::{Document, Measured, Status};
 use crate::threshold::{self, Threshold};
 use crate::totals::Totals;
 use crate::workload::{Nodes, Workload};
-use crate::{cpu, hdr, report, target};
+use crate::{cpu, hdr, summary, target};
 use anyhow::Result;
 pub use args::RunArgs;
 use plan::Plan;
@@ -220,7 +220,7 @@ fn clean_up(bench: &Bench<'_>, keys: &KeySpace, exit: Exit) {
 pub fn publish<S: Serialize>(title: &str, output: &OutputArgs, document: &Document<S>, totals: &Totals) -> Result<()> {
     let to_stdout = output.json.as_ref().is_some_and(|path| path.as_os_str() == "-");
     if !to_stdout {
-        print!("{}", report::summary(title, document.result()));
+        print!("{}", summary::summary(title, document.result()));
     }
     if let Some(path) = &output.json {
         document.write(path)?;

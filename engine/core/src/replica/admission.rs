@@ -126,18 +126,33 @@ impl Replica {
                 .iter()
                 .map(|ids| ids.iter().map(|(scheme, id)| Id::new(scheme, id)).collect())
                 .collect();
+            let mut bodies = &letter.bodies[..];
             for wish in &letter.wishes {
-                self.judge_wish(cx, tree, from, wish, &identities);
+                let len = match wish.kind {
+                    WishKind::Open { .. } => 0,
+                    WishKind::TakeUp { passwd: len, .. } | WishKind::Request { body: len, .. } => len as usize,
+                };
+                let Some((body, rest)) = bodies.split_at_checked(len) else { break };
+                bodies = rest;
+                self.judge_wish(cx, tree, from, wish, body, &identities);
             }
         }
     }
 
-    fn judge_wish(&mut self, cx: &Context, tree: &Tree, from: ServerId, wish: &WishLetter, identities: &[Arc<[Id]>]) {
+    fn judge_wish(
+        &mut self,
+        cx: &Context,
+        tree: &Tree,
+        from: ServerId,
+        wish: &WishLetter,
+        body: &[u8],
+        identities: &[Arc<[Id]>],
+    ) {
         let (tag, session) = (Tag(wish.tag), SessionId(wish.session));
         let kind = match &wish.kind {
             WishKind::Open { timeout_ms } => DemandKind::Open { timeout_ms: *timeout_ms },
-            WishKind::TakeUp { passwd, timeout_ms } => DemandKind::TakeUp { passwd, timeout_ms: *timeout_ms },
-            WishKind::Request { attached, cxid, op, identity, body } => {
+            WishKind::TakeUp { timeout_ms, .. } => DemandKind::TakeUp { passwd: body, timeout_ms: *timeout_ms },
+            WishKind::Request { attached, cxid, op, identity, .. } => {
                 let Some(auth) = identities.get(*identity as usize) else { return };
                 DemandKind::Request { attached: Tag(*attached), cxid: *cxid, op: *op, auth, body }
             }
@@ -314,27 +329,27 @@ impl Replica {
 
     fn write_wishes(&mut self, letter: &mut Letter) {
         let mut last_auth: Option<Arc<[Id]>> = None;
-        let mut bytes = 0;
-        while bytes < LETTER_BYTES {
+        while letter.bodies.len() < LETTER_BYTES {
             let Some((tag, entry)) = self.submitted.hand_over() else { return };
             let Entry { session, wish, .. } = entry;
             let session = *session;
             let kind = match wish {
                 Wish::Open { timeout_ms } => WishKind::Open { timeout_ms: *timeout_ms },
                 Wish::TakeUp { passwd, timeout_ms } => {
-                    WishKind::TakeUp { passwd: passwd.to_vec(), timeout_ms: *timeout_ms }
+                    letter.bodies.extend_from_slice(passwd);
+                    WishKind::TakeUp { passwd: passwd.len() as u32, timeout_ms: *timeout_ms }
                 }
                 Wish::Request { attached, cxid, op, auth, body } => {
-                    if !last_auth.as_ref().is_some_and(|last| Arc::ptr_eq(last, auth)) {
+                    if last_auth.as_ref() != Some(auth) {
                         let plain = |id: &Id| (id.scheme.to_string(), id.id.to_string());
                         letter.identities.push(auth.iter().map(plain).collect());
                         last_auth = Some(Arc::clone(auth));
                     }
                     let identity = letter.identities.len() as u32 - 1;
                     let (attached, cxid, op, body) = (attached.0, *cxid, *op, body.clone());
-                    let body = self.submitted.body(&body).to_vec();
-                    bytes += body.len();
-                    WishKind::Request { attached, cxid, op, identity, body }
+                    let body = self.submitted.body(&body);
+                    letter.bodies.extend_from_slice(body);
+                    WishKind::Request { attached, cxid, op, identity, body: body.len() as u32 }
                 }
             };
             letter.wishes.push(WishLetter { tag: tag.0, session: session.0, kind });

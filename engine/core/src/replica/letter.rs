@@ -17,6 +17,9 @@ pub(super) struct Letter {
     pub(super) identities: Vec<Vec<(String, String)>>,
     /// In the order in which they were taken from clients.
     pub(super) wishes: Vec<WishLetter>,
+    /// Bodies and passwords of the wishes, one after the other: a letter of a hundred requests is no hundred
+    /// allocations.
+    pub(super) bodies: Vec<u8>,
     pub(super) verdicts: Vec<VerdictLetter>,
     /// A quorum has answered so many of the leader's rounds of confirmation.
     pub(super) confirmed: u64,
@@ -34,9 +37,22 @@ pub(super) struct WishLetter {
 
 #[derive(Archive, Serialize, Deserialize, Debug)]
 pub(super) enum WishKind {
-    Open { timeout_ms: i32 },
-    TakeUp { passwd: Vec<u8>, timeout_ms: i32 },
-    Request { attached: u64, cxid: i32, op: i32, identity: u32, body: Vec<u8> },
+    Open {
+        timeout_ms: i32,
+    },
+    /// With the length of its password.
+    TakeUp {
+        passwd: u32,
+        timeout_ms: i32,
+    },
+    /// With the length of its body.
+    Request {
+        attached: u64,
+        cxid: i32,
+        op: i32,
+        identity: u32,
+        body: u32,
+    },
 }
 
 /// A verdict on one of the receiver's requests.
@@ -131,10 +147,11 @@ mod tests {
             Verdict::Moved,
         ];
         let judged = verdicts.map(|verdict| Judged { verdict, released_by: Zxid(8), round: 5 });
-        let kind = WishKind::Request { attached: 3, cxid: -4, op: 5, identity: 0, body: vec![1, 2, 3] };
+        let kind = WishKind::Request { attached: 3, cxid: -4, op: 5, identity: 0, body: 3 };
         let letter = Letter {
             identities: vec![vec![("ip".into(), "127.0.0.1".into())]],
             wishes: vec![WishLetter { tag: 9, session: -1, kind }],
+            bodies: vec![1, 2, 3],
             verdicts: judged.iter().map(|judged| VerdictLetter::new(7, judged)).collect(),
             confirmed: 4,
             touched: vec![1, -2],

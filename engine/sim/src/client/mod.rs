@@ -155,7 +155,16 @@ impl Client {
             return;
         }
         match what {
-            ToClient::Closed => self.disconnected(world),
+            ToClient::Closed => {
+                if self.phase == Phase::Open && self.session.is_some() && world.is_running(self.at) {
+                    world.seen.note("connection closed by a server that lives");
+                    let waiting = &self.waiting;
+                    world
+                        .trace
+                        .say(world.now, || format!("client {}: server {} closes, {waiting:?}", self.name, self.at));
+                }
+                self.disconnected(world);
+            }
             ToClient::Bytes(bytes) => {
                 self.heard = world.now;
                 self.read(world, &bytes);

@@ -147,7 +147,8 @@ impl World {
         }
     }
 
-    fn is_running(&self, at: usize) -> bool {
+    /// Whether its process is there.
+    pub fn is_running(&self, at: usize) -> bool {
         self.servers[at].process.is_some()
     }
 
