@@ -1,12 +1,15 @@
-//! The command line.
+//! The command line. Commands with many flags keep them in a module of their own.
 
-use crate::engine::Arrival;
+use crate::compare::CompareArgs;
 use crate::failover::FailoverArgs;
 use crate::keyspace::check_prefix;
+use crate::probe::ProbeArgs;
+use crate::report::ReportArgs;
 use crate::results::Measured;
+use crate::run::RunArgs;
+use crate::self_test::SelfTestArgs;
 use crate::threshold::{Threshold, texts};
 use crate::units::{parse_count, parse_duration, parse_size};
-use crate::workload::Mix;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use serde::{Serialize, Serializer};
@@ -34,10 +37,8 @@ impl Cli {
     pub fn read() -> Cli {
         let cli = Cli::parse();
         if let Command::Run(args) = &cli.command
-            && args.threads > args.connections
+            && let Err(what) = args.plan()
         {
-            let (threads, connections) = (args.threads, args.connections);
-            let what = format!("{threads} threads for {connections} connections: each thread needs one at least");
             Cli::command().error(ErrorKind::ArgumentConflict, what).exit();
         }
         if let Command::Failover(args) = &cli.command
@@ -52,111 +53,14 @@ impl Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     Fill(FillArgs),
     Idle(IdleArgs),
     Failover(FailoverArgs),
-}
-
-const RUN_EXAMPLES: &str = "\
-Examples:
-  A first look: 16 connections, one operation in flight on each, half reads, half writes, for ten seconds:
-      loadgen run -s 127.0.0.1:2181
-
-  The most writes that the server can do: 64 connections, 64 operations in flight on each:
-      loadgen run -s 127.0.0.1:2181 -c 64 -d 64 --read-ratio 0 --warmup 10s
-
-  The latency of one lone client:
-      loadgen run -s 127.0.0.1:2181 -c 1 -d 1 --read-ratio 0
-
-  Latency under a load of 5,000 operations per second that does not wait for the server (an open loop). Latency
-  counts from the time at which an operation was meant to start, so a stall of the server shows in full:
-      loadgen run -s 10.0.0.1,10.0.0.2,10.0.0.3 -c 30 -d 16 --rate 5000 --mix set=20,get=75,create=2,delete=3
-
-  What an operation costs the server, with all figures in a file for later:
-      loadgen run -s 127.0.0.1:2181 -c 64 -d 64 --server-pid $(pidof ringkeeper) --json result.json --cleanup
-
-  In continuous integration: exit status 4 if it is too slow, or if anything went wrong:
-      loadgen run -s 127.0.0.1:2181 --rate 5000 --fail-if 'p99 > 5ms' --fail-if 'rate < 4900' --fail-if 'errors > 0'
-
-What is measured: latency of every operation that is meant to start within the window (after the warm-up), however
-late its reply comes; throughput counts replies that arrive within the window. Replies with an error code count as
-errors and not in the latencies. A lost connection ends the run.
-
-Figures for --fail-if: mean, p50, p90, p99, p99.9, p99.99 and max, of all operations or of one kind (get.p99); rate;
-errors, unsent, unanswered; cpu (the servers' microseconds per operation, with --server-pid).";
-
-/// Puts a load on servers and measures throughput, latency and cost
-///
-/// Keys are created under the prefix first; connections go to the servers in turn.
-#[derive(Clone, Debug, Args, Serialize)]
-#[command(after_long_help = RUN_EXAMPLES, after_help = "See `loadgen run --help` for examples.")]
-pub struct RunArgs {
-    #[command(flatten)]
-    #[serde(flatten)]
-    pub target: TargetArgs,
-    /// Sessions, each with a connection of its own.
-    #[arg(short, long, default_value_t = 16, value_parser = connections, value_name = "N")]
-    pub connections: usize,
-    /// Operations in flight on each connection (pipelining); with --rate, at most.
-    #[arg(short, long, default_value_t = 1, value_parser = depth, value_name = "N")]
-    pub depth: usize,
-    /// Bytes of each value; 4k is 4096.
-    #[arg(short, long, default_value = "100", value_parser = value_size, value_name = "BYTES")]
-    pub value_size: usize,
-    /// Share of gets, 0 to 1; the others are sets. [default: 0.5]
-    #[arg(long, conflicts_with = "mix", value_name = "0..1", value_parser = ratio)]
-    #[serde(skip)]
-    pub read_ratio: Option<f64>,
-    /// Operations by weight: set, get, create, delete, exists, children. Deletes remove what this run's creates made;
-    /// while there is nothing to delete, a create is sent in place of a delete.
-    #[arg(long, value_name = "KIND=WEIGHT,...")]
-    #[serde(skip)]
-    pub mix: Option<Mix>,
-    /// Number of keys that sets, gets and exists choose from, all alike; 100k is 100,000.
-    #[arg(short, long, default_value = "10000", value_parser = positive_count, value_name = "N")]
-    pub keys: u64,
-    /// Keys that share a parent: the length of the lists that `children` gets.
-    #[arg(long, default_value = "100", value_parser = positive_count, value_name = "N")]
-    pub keys_per_parent: u64,
-    /// Path under which all nodes are made.
-    #[arg(long, default_value = "/loadgen", value_parser = prefix, value_name = "PATH")]
-    pub prefix: String,
-    /// Remove what was made under the prefix afterwards.
-    #[arg(long)]
-    pub cleanup: bool,
-    /// Open loop: start this many operations per second, whatever the server does. Without it, each reply starts
-    /// the next operation (closed loop).
-    #[arg(short, long, value_name = "PER_SECOND", value_parser = rate)]
-    pub rate: Option<f64>,
-    /// How an open loop's operations are spread in time.
-    #[arg(long, value_enum, default_value_t = Arrival::Poisson, requires = "rate")]
-    pub arrival: Arrival,
-    /// Length of the measured window.
-    #[arg(short = 't', long, default_value = "10s", value_parser = parse_duration, value_name = "TIME")]
-    #[serde(serialize_with = "seconds")]
-    pub duration: Duration,
-    /// Measure this many operations instead of a time.
-    #[arg(short = 'n', long, conflicts_with = "duration", value_parser = positive_count, value_name = "N")]
-    pub ops: Option<u64>,
-    /// Load before the measured window.
-    #[arg(short, long, default_value = "3s", value_parser = parse_duration, value_name = "TIME")]
-    #[serde(serialize_with = "seconds")]
-    pub warmup: Duration,
-    /// Threads that share the connections. One makes some 500,000 operations per second pipelined.
-    #[arg(long, default_value_t = 1, value_parser = threads, value_name = "N")]
-    pub threads: usize,
-    /// Seed of the choice of operations, keys and arrival times. [default: from the clock, reported]
-    #[arg(long, value_name = "N")]
-    #[serde(skip)]
-    pub seed: Option<u64>,
-    /// Exit with status 4 if a figure is past its bound (>, <, >= or <=); may be given several times.
-    #[arg(long, value_name = "FIGURE > BOUND")]
-    #[serde(serialize_with = "texts")]
-    pub fail_if: Vec<Threshold<Measured>>,
-    #[command(flatten)]
-    #[serde(flatten)]
-    pub output: OutputArgs,
+    Probe(ProbeArgs),
+    Compare(CompareArgs),
+    SelfTest(SelfTestArgs),
+    Report(ReportArgs),
 }
 
 const FILL_EXAMPLES: &str = "\
@@ -290,15 +194,15 @@ pub(crate) fn seconds<S: Serializer>(d: &Duration, s: S) -> Result<S::Ok, S::Err
     s.serialize_f64(d.as_secs_f64())
 }
 
-fn connections(text: &str) -> Result<usize, String> {
+pub(crate) fn connections(text: &str) -> Result<usize, String> {
     within(text, 1, 1_000_000)
 }
 
-fn depth(text: &str) -> Result<usize, String> {
+pub(crate) fn depth(text: &str) -> Result<usize, String> {
     within(text, 1, 100_000)
 }
 
-fn threads(text: &str) -> Result<usize, String> {
+pub(crate) fn threads(text: &str) -> Result<usize, String> {
     within(text, 1, 1_024)
 }
 
@@ -307,7 +211,7 @@ pub(crate) fn within(text: &str, low: u64, high: u64) -> Result<usize, String> {
     if (low..=high).contains(&n) { Ok(n as usize) } else { Err(format!("it must be within {low} and {high}")) }
 }
 
-fn positive_count(text: &str) -> Result<u64, String> {
+pub(crate) fn positive_count(text: &str) -> Result<u64, String> {
     match parse_count(text)? {
         0 => Err("it must be at least 1".into()),
         n => Ok(n),
@@ -324,7 +228,7 @@ pub(crate) fn value_size(text: &str) -> Result<usize, String> {
     }
 }
 
-fn ratio(text: &str) -> Result<f64, String> {
+pub(crate) fn ratio(text: &str) -> Result<f64, String> {
     let ratio: f64 = text.parse().map_err(|_| format!("{text:?} is no number"))?;
     if (0.0..=1.0).contains(&ratio) { Ok(ratio) } else { Err("it must be within 0 and 1".into()) }
 }

@@ -4,10 +4,12 @@ use crate::op::OpKind;
 use crate::results::{KindResult, Measured, Percentiles};
 use crate::threshold::{Figures, Unit};
 
-type Percentile = fn(&Percentiles) -> f64;
+/// One of several percentiles.
+pub type Percentile = fn(&Percentiles) -> f64;
 type Number = fn(&Measured) -> Option<f64>;
 
-const PERCENTILES: [(&str, Percentile); 7] = [
+/// Percentiles by name.
+pub const PERCENTILES: [(&str, Percentile); 7] = [
     ("mean", |p| p.mean),
     ("p50", |p| p.p50),
     ("p90", |p| p.p90),

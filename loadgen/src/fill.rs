@@ -9,7 +9,7 @@ use crate::op::OpKind;
 use crate::random::Random;
 use crate::results::{Document, FillResult, Measured, Status};
 use crate::run::{Bench, Exit, check_means, exit_of, options, publish, seed_from};
-use crate::workload::{Values, check_body, create};
+use crate::workload::{Sizes, Values, check_body, create};
 use crate::{target, units};
 use anyhow::Result;
 use ringkeeper_core::jute::append_request;
@@ -102,7 +102,7 @@ struct Creation {
 impl Creation {
     fn new(keys: KeySpace, value_size: usize, seed: u64) -> Creation {
         let mut random = Random::new(seed);
-        let values = Values::new(value_size, &mut random);
+        let values = Values::new(&Sizes::fixed(value_size), &mut random);
         Creation { keys, values, random, next: 0, path: String::new() }
     }
 }

@@ -4,6 +4,8 @@
 //! PREFIX/keys-00003/k00000342      the key space: made by `fill` or before a `run`
 //! PREFIX/new-5f3a9c01-00007-000/n000000012
 //!                                  made by the creates of a run: run, connection, block
+//! PREFIX/own-5f3a9c01-00007-000000003
+//!                                  ephemeral: run, connection
 //! ```
 //! Parents are sharded, because a list of all children of one parent must stay small enough to be sent. Only nodes
 //! with these names are ever removed.
@@ -12,6 +14,7 @@ use anyhow::{Result, bail};
 
 const KEYS: &str = "/keys-";
 const NEW: &str = "/new-";
+const OWN: &str = "/own-";
 
 /// The key space.
 #[derive(Clone, Debug)]
@@ -60,9 +63,14 @@ impl KeySpace {
         push_digits(path, parent, 5);
     }
 
+    /// The parent of a key.
+    pub fn parent_of(&self, key: u64) -> u64 {
+        key / self.per_parent
+    }
+
     /// Writes the path of a key.
     pub fn key(&self, key: u64, path: &mut String) {
-        self.parent(key / self.per_parent, path);
+        self.parent(self.parent_of(key), path);
         path.push_str("/k");
         push_digits(path, key, 8);
     }
@@ -76,7 +84,7 @@ impl KeySpace {
     /// Whether a child of the prefix was made by loadgen.
     pub fn is_ours(name: &str) -> bool {
         let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
-        [KEYS, NEW].iter().any(|start| name.strip_prefix(&start[1..]).is_some_and(digits))
+        [KEYS, NEW, OWN].iter().any(|start| name.strip_prefix(&start[1..]).is_some_and(digits))
     }
 }
 
@@ -126,6 +134,34 @@ impl Fresh {
             path.push_str("/n");
             push_digits(path, sequence, 9);
         }
+    }
+}
+
+/// A connection's ephemeral nodes: one at a time.
+#[derive(Clone, Debug)]
+pub struct Own {
+    prefix: String,
+    made: u64,
+    held: bool,
+}
+
+impl Own {
+    /// The nodes of connection `connection` of the run `run`.
+    pub fn new(prefix: &str, run: u32, connection: usize) -> Own {
+        Own { prefix: format!("{prefix}{OWN}{run:08x}-{connection:05}-"), made: 0, held: false }
+    }
+
+    /// Writes the path of the node that is there and is to go, or of the next one; whether it is there.
+    pub fn turn(&mut self, path: &mut String) -> bool {
+        let held = self.held;
+        self.held = !held;
+        if !held {
+            self.made += 1;
+        }
+        path.clear();
+        path.push_str(&self.prefix);
+        push_digits(path, self.made, 9);
+        held
     }
 }
 
@@ -198,6 +234,16 @@ mod tests {
             deleted += 1;
         }
         assert_eq!(deleted, BLOCK - 1, "all children but the one that was deleted before, and the new one");
+    }
+
+    #[test]
+    fn ephemeral_nodes_come_and_go_in_turn() {
+        let mut own = Own::new("/p", 1, 2);
+        let mut path = String::new();
+        let turns: Vec<(bool, String)> = (0..3).map(|_| (own.turn(&mut path), path.clone())).collect();
+        let (first, second) = ("/p/own-00000001-00002-000000001", "/p/own-00000001-00002-000000002");
+        assert_eq!(turns, [(false, first.into()), (true, first.into()), (false, second.into())]);
+        assert!(KeySpace::is_ours(&first[3..]));
     }
 
     #[test]

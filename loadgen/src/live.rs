@@ -1,8 +1,10 @@
 //! What is shown while a measurement runs: one live line on a terminal, plain lines elsewhere. All on standard error.
 
+use crate::leader::Lookout;
 use crate::stats::Phase;
 use crate::units;
 use std::io::{IsTerminal, Write};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// Where the line goes, and how often.
@@ -13,6 +15,7 @@ pub struct LiveLine {
     every: u64,
     seen: u64,
     shown: bool,
+    lookout: Option<Lookout>,
 }
 
 /// A second of a measurement, all threads together.
@@ -37,7 +40,13 @@ impl LiveLine {
     pub fn new(quiet: bool, every: Option<u64>) -> LiveLine {
         let terminal = std::io::stderr().is_terminal();
         let every = every.unwrap_or(if terminal { 1 } else { 5 }).max(1);
-        LiveLine { terminal, quiet, every, seen: 0, shown: false }
+        LiveLine { terminal, quiet, every, seen: 0, shown: false, lookout: None }
+    }
+
+    /// The line also says which of these servers leads, if they tell.
+    pub fn with_leader_of(self, servers: &[SocketAddr]) -> LiveLine {
+        let lookout = (!self.quiet).then(|| Lookout::begin(servers));
+        LiveLine { lookout, ..self }
     }
 
     /// Shows a second.
@@ -46,7 +55,10 @@ impl LiveLine {
         if self.quiet || !self.seen.is_multiple_of(self.every) {
             return;
         }
-        let text = describe(moment);
+        let mut text = describe(moment);
+        if let Some(leader) = self.lookout.as_ref().and_then(Lookout::leader) {
+            text.push_str(&format!("  leader {leader}"));
+        }
         if self.terminal {
             // Carriage return, text, erase to the end of the line: no flicker.
             write_all(&format!("\r{text}\x1b[K"));

@@ -13,6 +13,16 @@ pub enum OpKind {
     Delete,
     Exists,
     Children,
+    /// Several sets in one transaction.
+    Multi,
+    /// A check that a node exists, and a set of it, in one transaction.
+    CheckSet,
+    /// Creation of an ephemeral node.
+    Ephemeral,
+    /// Deletion of an ephemeral node.
+    Release,
+    /// A get that leaves a watch.
+    Watch,
     /// Keeps a session alive.
     Ping,
     /// Brings a server up to date before reads are measured on it. Never measured itself.
@@ -21,7 +31,7 @@ pub enum OpKind {
 
 impl OpKind {
     /// Number of kinds.
-    pub const COUNT: usize = 8;
+    pub const COUNT: usize = 13;
 
     /// All kinds.
     pub const ALL: [OpKind; OpKind::COUNT] = [
@@ -31,13 +41,28 @@ impl OpKind {
         OpKind::Delete,
         OpKind::Exists,
         OpKind::Children,
+        OpKind::Multi,
+        OpKind::CheckSet,
+        OpKind::Ephemeral,
+        OpKind::Release,
+        OpKind::Watch,
         OpKind::Ping,
         OpKind::Sync,
     ];
 
     /// The kinds that a workload may mix.
-    pub const MIXED: [OpKind; 6] =
-        [OpKind::Set, OpKind::Get, OpKind::Create, OpKind::Delete, OpKind::Exists, OpKind::Children];
+    pub const MIXED: [OpKind; 10] = [
+        OpKind::Set,
+        OpKind::Get,
+        OpKind::Create,
+        OpKind::Delete,
+        OpKind::Exists,
+        OpKind::Children,
+        OpKind::Multi,
+        OpKind::CheckSet,
+        OpKind::Ephemeral,
+        OpKind::Watch,
+    ];
 
     /// As it is written in a mix and in reports.
     pub const fn name(self) -> &'static str {
@@ -48,6 +73,11 @@ impl OpKind {
             OpKind::Delete => "delete",
             OpKind::Exists => "exists",
             OpKind::Children => "children",
+            OpKind::Multi => "multi",
+            OpKind::CheckSet => "check-set",
+            OpKind::Ephemeral => "ephemeral",
+            OpKind::Release => "release",
+            OpKind::Watch => "watch",
             OpKind::Ping => "ping",
             OpKind::Sync => "sync",
         }
@@ -62,6 +92,10 @@ impl OpKind {
             OpKind::Delete => OpCode::Delete,
             OpKind::Exists => OpCode::Exists,
             OpKind::Children => OpCode::GetChildren,
+            OpKind::Multi | OpKind::CheckSet => OpCode::Multi,
+            OpKind::Ephemeral => OpCode::Create,
+            OpKind::Release => OpCode::Delete,
+            OpKind::Watch => OpCode::GetData,
             OpKind::Ping => OpCode::Ping,
             OpKind::Sync => OpCode::Sync,
         }

@@ -5,7 +5,7 @@ use crate::keyspace::KeySpace;
 use crate::live::Progress;
 use crate::op::{OpKind, error_name};
 use crate::random::Random;
-use crate::workload::{Values, check_body, create};
+use crate::workload::{Sizes, Values, check_body, create};
 use ringkeeper_core::jute::append_request;
 use ringkeeper_core::jute::{OpCode, Request, Response, SetData};
 use std::borrow::Cow;
@@ -134,22 +134,22 @@ impl<'e> Preparation<'e> {
         self.batch((OpKind::Create, keys.parents(), ""), ask, judge)
     }
 
-    /// Makes all keys that are missing, and gives those of another size a value of `value_size`. Returns how many
+    /// Makes all keys that are missing, and gives those of a size that does not occur another value. Returns how many
     /// were made or changed.
     ///
     /// # Errors
     /// An interrupt, and any refusal.
-    pub fn make_keys(&mut self, value_size: usize, mut random: Random) -> Result<u64, Failure> {
+    pub fn make_keys(&mut self, sizes: &Sizes, mut random: Random) -> Result<u64, Failure> {
         self.make_parents()?;
-        let (missing, other) = self.survey(value_size)?;
-        let values = Values::new(value_size, &mut random);
+        let (missing, other) = self.survey(sizes)?;
+        let values = Values::new(sizes, &mut random);
         self.write_keys("creating keys", OpKind::Create, &missing, &values, &mut random)?;
         self.write_keys("resizing keys", OpKind::Set, &other, &values, &mut random)?;
         Ok((missing.len() + other.len()) as u64)
     }
 
-    /// Keys that are missing, and keys whose data are of another size.
-    fn survey(&mut self, value_size: usize) -> Result<(Vec<u32>, Vec<u32>), Failure> {
+    /// Keys that are missing, and keys whose data have a size that does not occur.
+    fn survey(&mut self, sizes: &Sizes) -> Result<(Vec<u32>, Vec<u32>), Failure> {
         let keys = self.keys;
         let (mut missing, mut other) = (Vec::new(), Vec::new());
         let mut path = String::new();
@@ -160,7 +160,7 @@ impl<'e> Preparation<'e> {
         let judge = |number, err, body: &[u8]| {
             match Response::decode(OpCode::Exists, body) {
                 _ if err == NO_NODE => missing.push(number as u32),
-                Ok(Response::Stat(stat)) if stat.data_length as usize != value_size => other.push(number as u32),
+                Ok(Response::Stat(stat)) if !sizes.admit(stat.data_length as usize) => other.push(number as u32),
                 _ => {}
             }
             accept(&[NO_NODE], err, || "exists".into())

@@ -2,16 +2,18 @@
 //!
 //! ```text
 //! schema        1; rises when a field changes its meaning or goes
-//! command       run, fill, idle, failover
+//! command       run, fill, idle, failover, probe, compare
 //! started_ms    wall clock, milliseconds since 1970
 //! settings      the command line as understood
 //! environment   of the machine that loadgen ran on
-//! result        see `Measured`, and `failover::findings` for `failover`; latencies in microseconds
+//! result        see `Measured`, and the `Findings` of `failover`, `probe` and `compare`; latencies in microseconds
 //! ```
 
 use crate::crew::{Consumed, Outcome};
+use crate::distribution::Distribution;
 use crate::environment::Environment;
 use crate::op::error_name;
+use crate::run::Saturation;
 use crate::stats::Phase;
 use crate::totals::{Counts, Totals};
 use anyhow::{Context, Result};
@@ -92,6 +94,8 @@ pub struct Measured {
     pub unsent: u64,
     /// Operations sent whose outcome is unknown: interrupted, or lost with their connection.
     pub unanswered: u64,
+    /// Events of watches that arrived within the window.
+    pub events: u64,
     /// All kinds together.
     pub all: KindResult,
     /// By kind.
@@ -102,6 +106,9 @@ pub struct Measured {
     pub server: Option<ServerCost>,
     /// Loadgen itself within the window.
     pub loadgen: Cost,
+    /// Set by `run --until-saturated`, of which the rest is the best step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub saturation: Option<Saturation>,
     /// Set by `fill`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fill: Option<FillResult>,
@@ -124,6 +131,8 @@ pub struct KindResult {
     /// From the sending to the reply: less than the above by the time that an operation of an open loop had to wait
     /// for its turn. `None` in a closed loop, where the two are the same.
     pub service_us: Option<Percentiles>,
+    /// The shape of `latency_us`: pairs of a quantile and its value in microseconds.
+    pub distribution: Distribution,
 }
 
 /// A distribution of times, microseconds.
@@ -176,7 +185,9 @@ pub struct Point {
     at_s: f64,
     rate: f64,
     p50_us: f64,
+    p90_us: f64,
     p99_us: f64,
+    p99_9_us: f64,
     max_us: f64,
     errors: u64,
 }
@@ -225,15 +236,22 @@ impl Measured {
             offered_rate,
             unsent: outcome.ended.unsent,
             unanswered: outcome.ended.unanswered + lost_in_flight as u64,
+            events: totals.events,
             all: KindResult::new(&all),
             kinds: totals.kinds.iter().map(|(kind, counts)| (kind.name(), KindResult::new(counts))).collect(),
             lost_connections: totals.lost.clone(),
             server: ServerCost::new(&outcome.consumed, pids, totals),
             loadgen: Cost::new(outcome.consumed.own, totals),
+            saturation: None,
             fill: None,
             idle: None,
             course: totals.course.iter().map(Point::new).collect(),
         }
+    }
+
+    /// Whether it was a search for a rate that found none.
+    pub fn held_nowhere(&self) -> bool {
+        self.saturation.as_ref().is_some_and(|saturation| saturation.rate.is_none())
     }
 
     /// Replies with an error.
@@ -257,6 +275,7 @@ impl KindResult {
             errors: counts.errors.iter().map(|(code, n)| (error_name(*code), *n)).collect(),
             latency_us: Percentiles::new(&counts.latency),
             service_us: counts.service.as_ref().and_then(Percentiles::new),
+            distribution: Distribution::new(&counts.latency),
         }
     }
 }
@@ -311,13 +330,16 @@ impl ServerCost {
 impl Point {
     fn new(course: &crate::totals::Course) -> Point {
         let us = |ns: u64| ns as f64 / 1e3;
+        let [p50, p90, p99, p99_9, max] = course.latency;
         Point {
             phase: course.phase,
             at_s: course.at,
             rate: course.rate,
-            p50_us: us(course.latency[0]),
-            p99_us: us(course.latency[1]),
-            max_us: us(course.latency[2]),
+            p50_us: us(p50),
+            p90_us: us(p90),
+            p99_us: us(p99),
+            p99_9_us: us(p99_9),
+            max_us: us(max),
             errors: course.errors,
         }
     }

@@ -65,6 +65,8 @@ pub struct Interval {
     pub to: Nanos,
     /// Replies that arrived in it, errors included; of pings only where they are recorded.
     pub completed: u64,
+    /// Events of watches that arrived in it.
+    pub events: u64,
     /// Kinds that are recorded, in the order in which they were given to the recorder.
     pub lanes: Vec<Lane>,
     /// Connections lost, by kind, if losses are tolerated.
@@ -84,6 +86,7 @@ impl Interval {
             from: 0,
             to: 0,
             completed: 0,
+            events: 0,
             lanes: kinds.iter().map(lane).collect(),
             lost: BTreeMap::new(),
         })
@@ -92,6 +95,7 @@ impl Interval {
     /// Forgets all counts.
     pub fn clear(&mut self) {
         self.completed = 0;
+        self.events = 0;
         self.lost.clear();
         for lane in &mut self.lanes {
             lane.latency.reset();
@@ -244,6 +248,11 @@ impl Recorder {
         if let Some(service) = &mut lane.service {
             service.saturating_record(now.saturating_sub(sent));
         }
+    }
+
+    /// Counts an event of a watch.
+    pub fn noticed(&mut self) {
+        self.current.events += 1;
     }
 
     /// Counts a lost connection that is tolerated.

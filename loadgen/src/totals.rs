@@ -69,6 +69,8 @@ pub struct Totals {
     pub kinds: Vec<(OpKind, Counts)>,
     /// Replies that arrived within the measured window.
     pub completed: u64,
+    /// Events of watches that arrived within it.
+    pub events: u64,
     /// Lost connections that were tolerated, by kind.
     pub lost: BTreeMap<&'static str, u64>,
     /// The course, second by second.
@@ -93,8 +95,8 @@ pub struct Course {
     pub at: f64,
     /// Replies per second.
     pub rate: f64,
-    /// Median, 99th percentile and maximum, nanoseconds.
-    pub latency: [u64; 3],
+    /// Percentiles 50, 90, 99, 99.9, and the maximum, nanoseconds.
+    pub latency: [u64; 5],
     /// Replies with an error, and lost connections.
     pub errors: u64,
 }
@@ -106,6 +108,7 @@ impl Totals {
             kinds: kinds.iter().map(|kind| (*kind, Counts::new(open_loop))).collect(),
             open_loop,
             completed: 0,
+            events: 0,
             lost: BTreeMap::new(),
             course: Vec::new(),
             warmup_errors: 0,
@@ -141,6 +144,7 @@ impl Totals {
     fn sum(&mut self, interval: &Interval) {
         if interval.phase == Phase::Measure {
             self.completed += interval.completed;
+            self.events += interval.events;
             self.measured_to = self.measured_to.max(interval.to);
         }
         for ((_, counts), lane) in self.kinds.iter_mut().zip(&interval.lanes) {
@@ -187,7 +191,7 @@ impl Totals {
             phase: second.phase,
             at: seconds(second.to.saturating_sub(self.window.start)),
             rate: second.completed as f64 * SECOND as f64 / length as f64,
-            latency: [latency.value_at_quantile(0.5), latency.value_at_quantile(0.99), latency.max()],
+            latency: [0.5, 0.9, 0.99, 0.999, 1.0].map(|quantile| latency.value_at_quantile(quantile)),
             errors: second.errors,
         };
         self.course.push(point);
@@ -197,7 +201,7 @@ impl Totals {
             at: point.at,
             of,
             rate: point.rate,
-            latency: (!latency.is_empty()).then(|| (point.latency[0], point.latency[1])),
+            latency: (!latency.is_empty()).then(|| (point.latency[0], point.latency[2])),
             errors: self.errors_so_far.iter().map(|(kind, n)| (kind.clone(), *n)).collect(),
         })
     }

@@ -19,7 +19,7 @@ fn a_server_that_breaks_off_or_breaks_the_protocol_ends_the_run_with_its_figures
         (Trouble::Close, "lost the connection"),
         (Trouble::Silence, "silent"),
         (Trouble::WrongXid, "broke the protocol: reply to xid"),
-        (Trouble::Notification, "broke the protocol: reply to xid -1"),
+        (Trouble::Notification, "broke the protocol: event of 0 bytes"),
         (Trouble::ShortBody, "broke the protocol: reply to a set with a body of"),
         (Trouble::Garbage, "broke the protocol: frame of"),
         (Trouble::Error(-112), "has expired"),
@@ -94,6 +94,13 @@ fn wrong_command_lines_end_with_status_2_and_name_the_flag() {
         ("run --ops 0", "--ops"),
         ("run --keys 0", "--keys"),
         ("run --fail-if p98>5ms", "no figure"),
+        ("run --mix multi=1", "multi:N"),
+        ("run --key-distribution zipf", "--key-distribution"),
+        ("run --value-size 5..1", "--value-size"),
+        ("run --workload /no/such/file", "/no/such/file"),
+        ("run --until-saturated p98<5ms", "no figure"),
+        ("run --until-saturated p99<5ms --ops 5", "--ops"),
+        ("self-test --fail-if p98>5ms", "no figure"),
         ("run --prefix loadgen", "--prefix"),
         ("run --prefix /zookeeper/x", "--prefix"),
         ("run --threads 5 --connections 4", "threads"),
@@ -109,9 +116,9 @@ fn wrong_command_lines_end_with_status_2_and_name_the_flag() {
 
 #[test]
 fn the_help_of_each_command_teaches_with_examples() {
-    for command in ["run", "fill", "idle", "failover"] {
+    for command in ["run", "fill", "idle", "failover", "self-test", "probe", "compare"] {
         let help = loadgen(&format!("help {command}")).expect(0).stdout;
-        assert!(help.contains("Examples:") && help.contains(&format!("loadgen {command} -s ")), "{help}");
+        assert!(help.contains("Examples:") && help.contains(&format!("\n      loadgen {command}")), "{help}");
     }
     assert!(loadgen("--help").expect(0).stdout.contains("Exit status"));
 }

@@ -219,6 +219,8 @@ const SCHEMA: &[(&str, char)] = &[
     ("settings/duration", 'n'),
     ("settings/warmup", 'n'),
     ("settings/rate", 'N'),
+    ("settings/key_distribution", 's'),
+    ("settings/fail_if", 'a'),
     ("environment/loadgen", 's'),
     ("environment/kernel", 's'),
     ("environment/cpu", 's'),
@@ -233,6 +235,7 @@ const SCHEMA: &[(&str, char)] = &[
     ("result/offered_rate", 'N'),
     ("result/unsent", 'n'),
     ("result/unanswered", 'n'),
+    ("result/events", 'n'),
     ("result/all/operations", 'n'),
     ("result/all/errors", 'o'),
     ("result/kinds/set/operations", 'n'),
@@ -245,6 +248,7 @@ const SCHEMA: &[(&str, char)] = &[
     ("result/kinds/set/latency_us/p99_99", 'n'),
     ("result/kinds/set/latency_us/max", 'n'),
     ("result/kinds/get/service_us/p50", 'n'),
+    ("result/kinds/get/distribution", 'a'),
     ("result/lost_connections", 'o'),
     ("result/server/pids", 'a'),
     ("result/server/cpu_us_per_op", 'n'),
@@ -281,9 +285,72 @@ fn the_document_has_the_fields_that_programs_rely_on() {
         assert!(right, "{path} is {value}\n{document:#}");
     }
     let course = ran.result()["course"].as_array().unwrap();
-    for key in ["phase", "at_s", "rate", "p50_us", "p99_us", "max_us", "errors"] {
+    for key in ["phase", "at_s", "rate", "p50_us", "p90_us", "p99_us", "p99_9_us", "max_us", "errors"] {
         assert!(course.iter().all(|point| point.get(key).is_some()), "{key}: {course:#?}");
     }
     let measured = course.iter().filter(|point| point["phase"] == "measure").count();
     assert!(measured >= 2, "{course:#?}");
+}
+
+#[test]
+fn every_kind_works_and_events_of_watches_are_counted() {
+    let server = NullServer::start(Conduct::default());
+    let mix = "multi:3=1,check-set=1,ephemeral=2,watch=2,get=1";
+    let ran = loadgen(&format!("run -s {} -c 3 -d 5 --mix {mix} --keys 500 -w 0s -n 7000 --seed 5", server.address))
+        .expect(0);
+    let operations = |kind: &str| number(ran.result(), &format!("kinds/{kind}/operations"));
+    let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed) as f64;
+    assert_eq!(operations("multi") + operations("check-set"), count(&server.counts.multis));
+    assert_eq!(operations("release"), count(&server.counts.deletes));
+    let open = operations("ephemeral") - operations("release");
+    assert!((0.0..=3.0).contains(&open), "at most one on each connection: {open}");
+    assert_eq!(operations("watch"), count(&server.counts.watches));
+    assert!((1_800.0..2_200.0).contains(&operations("watch")), "seed 5: {}", operations("watch"));
+    // Events behind the last reply are not waited for.
+    let events = number(ran.result(), "events");
+    assert!((operations("watch") - 15.0..=operations("watch")).contains(&events), "{events}");
+    assert!(ran.stdout.contains("events of watches received"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_workload_file_is_run_and_flags_override_it() {
+    let server = NullServer::start(Conduct::default());
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("workloads");
+    let mut names = Vec::new();
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        names.push(path.file_name().unwrap().to_str().unwrap().to_owned());
+        let ran =
+            loadgen(&format!("run -s {} --workload {} -c 5 -w 0s -n 2000", server.address, path.display())).expect(0);
+        assert_eq!(number(ran.result(), "operations"), 2_000.0, "{}", path.display());
+        let settings = &ran.json.as_ref().unwrap()["settings"];
+        assert_eq!(settings["connections"], 5, "as the flag says");
+        assert!(number(settings, "keys") < 10_000.0, "as the file says: {settings:#}");
+    }
+    let help = loadgen("help run").expect(0).stdout;
+    assert!(names.iter().all(|name| help.contains(name.as_str())), "{names:?} are named by the help");
+}
+
+#[test]
+fn the_highest_rate_that_holds_is_found() {
+    // The first step has an error, whatever the machine does.
+    let server = NullServer::start(Conduct { trouble: Some((50, Trouble::Error(-101))), ..Conduct::default() });
+    let line = format!("run -s {} --read-ratio 0 --keys 9 -w 0s -t 300ms --rate 1000", server.address);
+    let search = |bound: &str| {
+        let mut arguments: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        arguments.extend(["--until-saturated".into(), bound.into()]);
+        finish(start_with(&arguments))
+    };
+    let ran = search("p99 <= 10m").expect(0);
+    let found = &ran.result()["saturation"];
+    let steps = found["steps"].as_array().unwrap();
+    assert_eq!((steps[0]["held"].as_bool(), steps[0]["verdict"].as_str()), (Some(false), Some("1 errors")));
+    assert_eq!(number(&steps[1], "offered_rate"), 250.0, "{found:#}");
+    assert!(number(found, "rate") < 1_000.0 && number(found, "broke_at") > number(found, "rate"), "{found:#}");
+    assert_eq!(number(ran.result(), "offered_rate"), number(found, "rate"), "the result is the step that was found");
+    assert!(ran.stdout.contains("p99 <= 10m holds up to "), "{}", ran.stdout);
+    assert!(ran.stderr.contains("step 1: 1,000/s: 1 errors"), "{}", ran.stderr);
+    let ran = search("p99 < 0us").expect(4);
+    assert!(ran.stdout.contains("holds at no rate"), "{}", ran.stdout);
+    assert!(ran.result()["saturation"]["rate"].is_null());
 }

@@ -97,7 +97,7 @@ impl Drop for ZooKeeper {
 fn every_operation_works_and_is_counted_as_the_server_counts() {
     let Some(server) = ZooKeeper::start(0) else { return };
     let (nodes, packets) = (server.figure("zk_znode_count"), server.figure("zk_packets_received"));
-    let mix = "set=3,get=3,create=2,delete=1,exists=1,children=1";
+    let mix = "set=3,get=3,create=2,delete=1,exists=1,children=1,multi:2=1,check-set=1,ephemeral=2,watch=2";
     let ran = loadgen(&format!(
         "run -s {} -c 70 -d 8 --mix {mix} --keys 200 --prefix /a/b -w 0s -n 30000 --server-pid {} --cleanup",
         server.address,
@@ -107,6 +107,7 @@ fn every_operation_works_and_is_counted_as_the_server_counts() {
     assert_eq!(number(ran.result(), "operations"), 30_000.0, "{ran:#?}");
     assert!(number(ran.result(), "server/cpu_us_per_op") > 0.0);
     let created = number(ran.result(), "kinds/create/operations") as u64;
+    assert!(number(ran.result(), "events") > 0.0, "sets are noticed: {ran:#?}");
     // Beside the operations: sessions, preparation, `sync`, cleanup.
     let extra = server.figure("zk_packets_received") - packets - 30_000;
     assert!((500..2_500 + created).contains(&extra), "{extra} packets beside the operations");

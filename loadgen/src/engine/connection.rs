@@ -4,7 +4,7 @@ use super::clock::{Nanos, SECOND};
 use super::failure::Failure;
 use crate::op::OpKind;
 use mio::net::TcpStream;
-use ringkeeper_core::jute::{ConnectRequest, ConnectResponse, ReplyHeader, Request};
+use ringkeeper_core::jute::{ConnectRequest, ConnectResponse, ReplyHeader, Request, WatcherEvent};
 use ringkeeper_core::jute::{append_connect_request, append_request};
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -56,6 +56,8 @@ pub enum Arrived<'a> {
         /// The body.
         body: &'a [u8],
     },
+    /// A watch has fired.
+    Event,
     /// The reply to the ping that was sent then.
     Pong {
         /// When the ping was sent.
@@ -277,6 +279,10 @@ impl Connection {
         if header.xid == ReplyHeader::PING {
             let sent = self.ping_sent.take().ok_or_else(|| self.breach("reply to a ping that was not sent".into()))?;
             return Ok(Arrived::Pong { sent });
+        }
+        if header.xid == ReplyHeader::NOTIFICATION {
+            WatcherEvent::decode(body).map_err(|_| self.breach(format!("event of {} bytes", body.len())))?;
+            return Ok(Arrived::Event);
         }
         if header.err == SESSION_EXPIRED {
             return Err(Failure::SessionExpired { server: self.server.to_string(), session: self.identity.session });

@@ -5,7 +5,8 @@ use super::{Engine, Failure, Job, NAP, Nanos, Next, Pacer, SECOND, Stop, nanos};
 use crate::stats::{Ended, Recorder};
 use std::time::Duration;
 
-/// How long operations of the schedule that are overdue at its end are still sent.
+/// How long operations of the schedule that are overdue at its end are still sent: as long as the load lasted, at most
+/// this.
 const OVERTIME: Nanos = 10 * SECOND;
 /// How long an interrupted load waits for replies.
 const PATIENCE: Nanos = SECOND;
@@ -112,7 +113,8 @@ impl Engine {
         let Drive { job, pacer, length, hold } = drive;
         let gate = Gate { depth: self.options.depth, length, counted: 0, dry: false, issued: 0 };
         let settled = self.tally.settled;
-        let mut load = Load { gate, pacer, hold, turn_of: 0, interrupted_at: None, dirty: Vec::new(), settled };
+        let began = self.clock.now();
+        let mut load = Load { gate, pacer, hold, turn_of: 0, interrupted_at: None, dirty: Vec::new(), settled, began };
         if load.pacer.is_none() {
             load.start(self, job)?;
         }
@@ -153,6 +155,7 @@ struct Load {
     dirty: Vec<usize>,
     /// Operations that the engine had settled when the load began.
     settled: u64,
+    began: Nanos,
 }
 
 impl Load {
@@ -221,7 +224,7 @@ impl Load {
     }
 
     fn overtime_is_over(&self, now: Nanos) -> bool {
-        matches!(self.gate.length, Length::Until(end) if now > end + OVERTIME)
+        matches!(self.gate.length, Length::Until(end) if now > end + OVERTIME.min(end.saturating_sub(self.began)))
     }
 
     /// Operations of the schedule that are due and were not sent.

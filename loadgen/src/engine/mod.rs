@@ -69,6 +69,14 @@ pub trait Job {
     /// # Errors
     /// What is wrong with the reply.
     fn answered(&mut self, kind: OpKind, tag: u32, err: i32, body: &[u8]) -> Verdict;
+
+    /// Judges the event of a watch.
+    ///
+    /// # Errors
+    /// Unless the job leaves watches.
+    fn noticed(&mut self) -> Verdict {
+        Err("event of a watch that nobody left".into())
+    }
 }
 
 /// A job that asks nothing: sessions are only kept alive.
@@ -327,6 +335,10 @@ impl Job for Farewell {
     fn answered(&mut self, _: OpKind, _: u32, _: i32, _: &[u8]) -> Verdict {
         Ok(())
     }
+
+    fn noticed(&mut self) -> Verdict {
+        Ok(())
+    }
 }
 
 /// One connection's share of a pass.
@@ -401,6 +413,12 @@ fn settle<J: Job>(
         Arrived::Pong { sent } => {
             if let Some(recorder) = recorder {
                 recorder.record(OpKind::Ping, sent, sent, now, 0);
+            }
+        }
+        Arrived::Event => {
+            job.noticed().map_err(|what| connection.breach(what))?;
+            if let Some(recorder) = recorder {
+                recorder.noticed();
             }
         }
         Arrived::Farewell => connection.state = State::Closed,

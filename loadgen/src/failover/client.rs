@@ -280,7 +280,7 @@ impl Client {
                 check_body(op.kind, err, body).map_err(|what| connection.breach(what))?;
                 self.answered(op, err, body, now, books);
             }
-            Arrived::Pong { .. } => {}
+            Arrived::Pong { .. } | Arrived::Event => {}
             Arrived::Farewell => connection.state = State::Closed,
         }
         Ok(())

@@ -2,6 +2,7 @@
 //!
 //! Clients whose server the fault did not befall are *survivors'*, the others are *displaced*.
 
+use super::course::Course;
 use super::gaps::{Gap, longest};
 use super::round::Record;
 use super::servers::Server;
@@ -89,6 +90,8 @@ pub struct RoundFindings {
     pub lost_between: u64,
     /// Loadgen's own lateness.
     pub late_ms: f64,
+    /// Acknowledged writes over time.
+    pub course: Course,
 }
 
 /// What went wrong for a group of clients.
@@ -222,6 +225,7 @@ impl RoundFindings {
             displaced: record.troubles(false),
             lost_between: record.lost_between,
             late_ms: ms(record.tape.late),
+            course: Course::of(record),
         }
     }
 }

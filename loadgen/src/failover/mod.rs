@@ -7,6 +7,7 @@
 
 mod args;
 mod client;
+mod course;
 mod errand;
 mod fault;
 mod figures;
@@ -25,6 +26,8 @@ mod verify;
 mod words;
 
 pub use args::FailoverArgs;
+pub use process::{is_gone, listening_on, signal};
+pub use words::{Role, role};
 
 use crate::engine::{Clock, Failure, Options, Stop, nanos};
 use crate::keyspace::KeySpace;

@@ -129,3 +129,16 @@ fn lost_writes_and_stale_reads_are_failures() {
     assert_eq!((found.status, found.stale_reads), (Status::Failed, 1));
     assert_eq!(Gathering::default().conclude(Vec::new(), true, None, 0.0).status, Status::Interrupted);
 }
+
+#[test]
+fn the_course_of_a_round_is_cut_at_the_fault() {
+    let course = RoundFindings::of(&record(), &servers()).course;
+    assert_eq!((course.from_ms, course.step_ms, course.undone_ms), (-1_000.0, 20.0, 1_000.0));
+    assert_eq!(course.returned_ms, Some(1_150.0));
+    // Two writes of each of three clients; nothing in the first step of the fault, and in the second what client 1 held back.
+    assert_eq!(course.writes[48..52], [6, 6, 0, 3 + 1]);
+    // The last step is not whole.
+    assert_eq!(course.writes.len(), 50 + 99);
+    let long = Record { ended: 60_000 * MS, ..record() };
+    assert!((100..=210).contains(&RoundFindings::of(&long, &servers()).course.writes.len()));
+}

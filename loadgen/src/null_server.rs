@@ -1,6 +1,7 @@
 //! A server that answers every request at once with a canned reply: what loadgen costs and counts by itself.
 //!
-//! It writes its bytes by hand, so that it does not share a mistake with the codec that loadgen uses.
+//! It writes its bytes by hand, so that it does not share a mistake with the codec that loadgen uses. Tests make trouble with
+//! it; `self-test` measures loadgen against it.
 
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token, Waker};
@@ -12,15 +13,20 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-pub const CREATE: i32 = 1;
-pub const DELETE: i32 = 2;
-pub const EXISTS: i32 = 3;
-pub const GET_DATA: i32 = 4;
-pub const SET_DATA: i32 = 5;
-pub const GET_CHILDREN: i32 = 8;
-pub const SYNC: i32 = 9;
-pub const PING: i32 = 11;
-pub const CLOSE: i32 = -11;
+const CREATE: i32 = 1;
+const DELETE: i32 = 2;
+const EXISTS: i32 = 3;
+const GET_DATA: i32 = 4;
+const SET_DATA: i32 = 5;
+const GET_CHILDREN: i32 = 8;
+const SYNC: i32 = 9;
+const PING: i32 = 11;
+const CHECK: i32 = 13;
+const MULTI: i32 = 14;
+const CLOSE: i32 = -11;
+
+/// Zxid, error code, kind and state of the event that data changed.
+const DATA_CHANGED: [u8; 20] = [255, 255, 255, 255, 255, 255, 255, 255, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 3];
 
 const LISTENER: Token = Token(usize::MAX);
 const WAKER: Token = Token(usize::MAX - 1);
@@ -42,8 +48,10 @@ impl Default for Conduct {
     }
 }
 
+/// What it does with a connect request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Welcome {
+    /// Gives a session.
     Session,
     /// Closes the connection.
     Close,
@@ -53,6 +61,7 @@ pub enum Welcome {
     Expired,
 }
 
+/// What it does wrong.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Trouble {
     /// Answers nobody for a while, then goes on.
@@ -75,12 +84,16 @@ pub enum Trouble {
 
 /// What it was asked.
 #[derive(Debug, Default)]
+#[allow(missing_docs, reason = "the names say it")]
 pub struct Counts {
     pub sessions: AtomicU64,
     pub sets: AtomicU64,
     pub gets: AtomicU64,
     pub creates: AtomicU64,
     pub deletes: AtomicU64,
+    pub multis: AtomicU64,
+    /// Gets that left a watch, whose event was sent at once.
+    pub watches: AtomicU64,
     pub pings: AtomicU64,
     pub closes: AtomicU64,
 }
@@ -88,7 +101,9 @@ pub struct Counts {
 /// The server, in a thread of its own until it is dropped.
 #[derive(Debug)]
 pub struct NullServer {
+    /// Where it listens.
     pub address: SocketAddr,
+    /// What it was asked.
     pub counts: Arc<Counts>,
     stop: Arc<AtomicBool>,
     waker: Waker,
@@ -96,12 +111,16 @@ pub struct NullServer {
 }
 
 impl NullServer {
-    pub fn start(conduct: Conduct) -> NullServer {
-        let poll = Poll::new().unwrap();
-        let waker = Waker::new(poll.registry(), WAKER).unwrap();
-        let mut listener = TcpListener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let address = listener.local_addr().unwrap();
-        poll.registry().register(&mut listener, LISTENER, Interest::READABLE).unwrap();
+    /// A server on a free port of loopback.
+    ///
+    /// # Errors
+    /// What the machine does not give.
+    pub fn begin(conduct: Conduct) -> io::Result<NullServer> {
+        let poll = Poll::new()?;
+        let waker = Waker::new(poll.registry(), WAKER)?;
+        let mut listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+        let address = listener.local_addr()?;
+        poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
         let counts = Arc::new(Counts::default());
         let stop = Arc::new(AtomicBool::new(false));
         let replies = Replies::new(conduct.value_size);
@@ -109,14 +128,11 @@ impl NullServer {
             Served { conduct, replies, counts: Arc::clone(&counts), mute: false, connections: HashMap::new(), next: 0 };
         let thread = {
             let stop = Arc::clone(&stop);
-            std::thread::spawn(move || served.serve(poll, &listener, &stop))
+            std::thread::Builder::new()
+                .name("null server".into())
+                .spawn(move || served.serve(poll, &listener, &stop))?
         };
-        NullServer { address, counts, stop, waker, thread: Some(thread) }
-    }
-
-    /// So many setData have come so far.
-    pub fn sets(&self) -> u64 {
-        self.counts.sets.load(Ordering::Relaxed)
+        Ok(NullServer { address, counts, stop, waker, thread: Some(thread) })
     }
 }
 
@@ -159,6 +175,45 @@ impl Replies {
     }
 }
 
+impl Replies {
+    /// The results of a transaction of sets and checks; `None` if it is none.
+    fn multi(&self, mut rest: &[u8]) -> Option<Vec<u8>> {
+        let mut results = self.empty.clone();
+        loop {
+            let (op, tail) = int(rest)?;
+            let (&done, tail) = tail.split_first()?;
+            let (_, tail) = int(tail)?;
+            if done != 0 {
+                results.extend_from_slice(&[0xff, 0xff, 0xff, 0xff, 1, 0xff, 0xff, 0xff, 0xff]);
+                return Some(results);
+            }
+            let (_, tail) = text(tail)?;
+            let tail = match op {
+                SET_DATA => text(tail)?.1,
+                CHECK => tail,
+                _ => return None,
+            };
+            rest = int(tail)?.1;
+            results.extend_from_slice(&[&op.to_be_bytes()[..], &[0; 5]].concat());
+            if op == SET_DATA {
+                results.extend_from_slice(&self.stat[12..]);
+            }
+        }
+    }
+}
+
+/// The integer in front, and what follows.
+fn int(bytes: &[u8]) -> Option<(i32, &[u8])> {
+    let (head, tail) = bytes.split_first_chunk::<4>()?;
+    Some((i32::from_be_bytes(*head), tail))
+}
+
+/// The text or buffer in front, its length included, and what follows.
+fn text(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (len, _) = int(bytes)?;
+    bytes.split_at_checked(4usize.checked_add(usize::try_from(len).ok()?)?)
+}
+
 struct Served {
     conduct: Conduct,
     replies: Replies,
@@ -175,7 +230,8 @@ impl Served {
         while !stop.load(Ordering::Relaxed) {
             match poll.poll(&mut events, None) {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                other => other.unwrap(),
+                Err(_) => return,
+                Ok(()) => {}
             }
             for event in &events {
                 match event.token() {
@@ -195,8 +251,11 @@ impl Served {
 
     fn accept(&mut self, poll: &Poll, listener: &TcpListener) {
         while let Ok((mut stream, _)) = listener.accept() {
-            stream.set_nodelay(true).unwrap();
-            poll.registry().register(&mut stream, Token(self.next), Interest::READABLE | Interest::WRITABLE).unwrap();
+            let interest = Interest::READABLE | Interest::WRITABLE;
+            let registered = poll.registry().register(&mut stream, Token(self.next), interest);
+            if stream.set_nodelay(true).and(registered).is_err() {
+                continue;
+            }
             let client = Client { stream, greeted: false, input: Vec::new(), output: Vec::new() };
             self.connections.insert(self.next, client);
             self.next += 1;
@@ -221,11 +280,12 @@ impl Served {
         let input = std::mem::take(&mut client.input);
         let mut rest = &input[..];
         let mut keep = true;
-        while keep && rest.len() >= 4 {
-            let len = i32::from_be_bytes(rest[..4].try_into().unwrap()) as usize;
-            let Some(payload) = rest[4..].get(..len) else { break };
+        while keep && let Some((len, tail)) = int(rest) {
+            let Some((payload, tail)) = usize::try_from(len).ok().and_then(|len| tail.split_at_checked(len)) else {
+                break;
+            };
             keep = self.request(client, payload);
-            rest = &rest[4 + len..];
+            rest = tail;
         }
         client.input = rest.to_vec();
         while !client.output.is_empty() {
@@ -246,8 +306,11 @@ impl Served {
         if self.mute {
             return true;
         }
-        let xid = i32::from_be_bytes(payload[..4].try_into().unwrap());
-        let op = i32::from_be_bytes(payload[4..8].try_into().unwrap());
+        // What is no request ends the connection: loadgen sent something that it must not send.
+        let Some((xid, op, body)) = int(payload).and_then(|(xid, rest)| int(rest).map(|(op, body)| (xid, op, body)))
+        else {
+            return false;
+        };
         let counts = &self.counts;
         let count = |counter: &AtomicU64| counter.fetch_add(1, Ordering::Relaxed) + 1;
         match op {
@@ -264,18 +327,26 @@ impl Served {
             GET_DATA => {
                 count(&counts.gets);
                 reply(client, xid, &self.replies.data);
+                if let Some((&1, path)) = body.split_last() {
+                    count(&counts.watches);
+                    reply(client, -1, &[&DATA_CHANGED[..], path].concat());
+                }
             }
             CREATE | SYNC => {
                 if op == CREATE {
                     count(&counts.creates);
                 }
-                let len = i32::from_be_bytes(payload[8..12].try_into().unwrap()) as usize;
-                let path = &payload[8..12 + len];
+                let Some((path, _)) = text(body) else { return false };
                 reply(client, xid, &[&[0; 12], path].concat());
             }
             DELETE => {
                 count(&counts.deletes);
                 reply(client, xid, &self.replies.empty);
+            }
+            MULTI => {
+                count(&counts.multis);
+                let Some(results) = self.replies.multi(body) else { return false };
+                reply(client, xid, &results);
             }
             GET_CHILDREN => reply(client, xid, &self.replies.children),
             PING => {
@@ -286,13 +357,16 @@ impl Served {
                 count(&counts.closes);
                 reply(client, xid, &self.replies.empty);
             }
-            other => panic!("loadgen sent operation {other}"),
+            _ => return false,
         }
         true
     }
 
     fn greet(&mut self, client: &mut Client, payload: &[u8]) -> bool {
-        assert_eq!(payload.len(), 45, "connect request with read-only byte and a password of 16 bytes");
+        // With read-only byte and a password of 16 bytes.
+        if payload.len() != 45 {
+            return false;
+        }
         let timeout = &payload[12..16];
         let number = self.counts.sessions.fetch_add(1, Ordering::Relaxed) + 1;
         let (timeout, session) = match self.conduct.welcome {

@@ -1,18 +1,28 @@
-//! `loadgen run`.
+//! `loadgen run`: [`args`] and [`shape`] (flags and files) become a [`plan`]; [`search`] and [`saturate`] look for the highest
+//! rate that holds. What other commands share with it is here, too.
 
-use crate::cli::{OutputArgs, RunArgs, TargetArgs};
+mod args;
+mod plan;
+mod saturate;
+mod search;
+mod shape;
+
+use crate::cli::{OutputArgs, TargetArgs};
 use crate::crew::{Campaign, Span};
 use crate::engine::{Clock, Engine, Failure, Options, Stop, nanos};
-use crate::keyspace::{Fresh, KeySpace};
+use crate::keyspace::KeySpace;
 use crate::live::LiveLine;
 use crate::prepare::Preparation;
 use crate::random::Random;
 use crate::results::{Document, Measured, Status};
 use crate::threshold::{self, Threshold};
 use crate::totals::Totals;
-use crate::workload::{Mix, Workload};
-use crate::{cpu, hdr, report, target};
+use crate::workload::{Nodes, Workload};
+use crate::{cpu, hdr, summary, target};
 use anyhow::Result;
+pub use args::RunArgs;
+use plan::Plan;
+pub use saturate::Saturation;
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
@@ -38,8 +48,7 @@ const PREPARING: (usize, usize) = (4, 64);
 #[derive(Serialize)]
 struct Settings<'a> {
     #[serde(flatten)]
-    args: &'a RunArgs,
-    mix: String,
+    plan: &'a Plan,
     seed: u64,
 }
 
@@ -49,78 +58,90 @@ struct Settings<'a> {
 /// What kept it from measuring at all.
 pub fn run(args: &RunArgs, stop: &Stop) -> Result<Exit> {
     let started = SystemTime::now();
-    let mix = match (&args.mix, args.read_ratio) {
-        (Some(mix), _) => mix.clone(),
-        (None, ratio) => Mix::reads(ratio.unwrap_or(0.5)),
+    let plan = args.plan().map_err(anyhow::Error::msg)?;
+    let (quiet, seed) = (plan.output.quiet, plan.seed.unwrap_or_else(|| seed_from(started)));
+    let keys = KeySpace::new(&plan.prefix, plan.keys, plan.keys_per_parent)?;
+    let servers = target::resolve(&plan.target.servers)?;
+    check_means(plan.connections, &plan.output)?;
+    let bench = Bench { target: &plan.target, servers: &servers, clock: Clock::start(), quiet };
+    let make = |tree: &mut Preparation<'_>| {
+        if plan.mix.uses_keys() {
+            tree.make_keys(&plan.value_size, Random::new(seed)).map(drop)
+        } else {
+            tree.make_prefix()
+        }
     };
-    let keys = KeySpace::new(&args.prefix, args.keys, args.keys_per_parent)?;
-    let servers = target::resolve(&args.target.servers)?;
-    check_means(args.connections, &args.output)?;
-    let seed = args.seed.unwrap_or_else(|| seed_from(started));
-    let bench = Bench { target: &args.target, servers: &servers, clock: Clock::start(), quiet: args.output.quiet };
-    bench.prepare(
-        stop,
-        |tree| {
-            if mix.uses_keys() {
-                tree.make_keys(args.value_size, Random::new(seed)).map(drop)
-            } else {
-                tree.make_prefix()
-            }
-        },
-        &keys,
-    )?;
-    let campaign = campaign(args, &mix, &bench, seed, stop);
-    let run_id = (seed_from(started) >> 8) as u32;
-    let mut live = LiveLine::new(args.output.quiet, args.output.report_every);
-    let outcome = campaign.execute(&mut live, args.output.quiet, |thread, connections| {
-        let fresh = connections.map(|connection| Fresh::new(keys.prefix(), run_id, connection)).collect();
-        let random = Random::of_party(seed, thread as u64);
-        Workload::new(&mix, keys.clone(), args.value_size, random, fresh)
-    });
-    let measured = Measured::new(&outcome, &args.output.server_pid, args.rate);
-    let settings = Settings { args, mix: mix.to_string(), seed };
-    let document = Document::new("run", started, settings, measured);
-    publish(&title(args, &mix), &args.output, &document, &outcome.totals)?;
-    let exit = exit_of(document.result(), &args.fail_if);
-    if args.cleanup {
+    bench.prepare(stop, make, &keys)?;
+    let live = LiveLine::new(quiet, plan.output.report_every).with_leader_of(&servers);
+    let id = (seed_from(started) >> 8) as u32;
+    let mut run = Run { plan: &plan, keys: &keys, bench: &bench, seed, id, stop, live };
+    let taken = match &plan.aim.until_saturated {
+        Some(bound) => saturate::saturate(&mut run, bound),
+        None => run.measure(plan.rate, 0),
+    };
+    let document = Document::new("run", started, Settings { plan: &plan, seed }, taken.measured);
+    publish(&plan.title(), &plan.output, &document, &taken.totals)?;
+    let exit = match exit_of(document.result(), &plan.aim.fail_if) {
+        Exit::Fine | Exit::ErrorReplies if document.result().held_nowhere() => Exit::PastThreshold,
+        exit => exit,
+    };
+    if plan.aim.cleanup {
         clean_up(&bench, &keys, exit);
     }
     Ok(exit)
 }
 
-fn campaign(args: &RunArgs, mix: &Mix, bench: &Bench<'_>, seed: u64, stop: &Stop) -> Campaign {
-    Campaign {
-        servers: target::spread(bench.servers, args.connections),
-        threads: args.threads,
-        options: options(&args.target, args.depth),
-        kinds: mix.kinds(),
-        rate: args.rate.map(|rate| (rate, args.arrival)),
-        warmup: args.warmup,
-        span: args.ops.map_or(Span::Time(args.duration), Span::Operations),
-        hold: false,
-        catch_up: Some(args.prefix.clone()),
-        seed,
-        pids: args.output.server_pid.clone(),
-        clock: bench.clock,
-        stop: stop.clone(),
-    }
+/// What measurements of a run have in common.
+struct Run<'a> {
+    plan: &'a Plan,
+    keys: &'a KeySpace,
+    bench: &'a Bench<'a>,
+    seed: u64,
+    /// Tells this run's nodes from those of others.
+    id: u32,
+    stop: &'a Stop,
+    live: LiveLine,
 }
 
-fn title(args: &RunArgs, mix: &Mix) -> String {
-    let connections = if args.connections == 1 { "connection" } else { "connections" };
-    let loop_kind = args.rate.map_or_else(
-        || "closed loop".into(),
-        |rate| {
-            format!("open loop of {}/s ({})", crate::units::count(rate), format!("{:?}", args.arrival).to_lowercase())
-        },
-    );
-    format!(
-        "{} {connections} x {} deep to {}; {mix}; {}-byte values; {loop_kind}",
-        args.connections,
-        args.depth,
-        args.target.servers.join(","),
-        args.value_size
-    )
+/// A measurement.
+struct Taken {
+    measured: Measured,
+    totals: Totals,
+}
+
+impl Run<'_> {
+    /// Measures once, in an open loop if there is a rate. Each step of several makes nodes of its own.
+    fn measure(&mut self, rate: Option<f64>, step: u32) -> Taken {
+        let Plan { mix, prefix, key_distribution, value_size, .. } = self.plan;
+        let campaign = self.campaign(rate);
+        let id = self.id.wrapping_add(step);
+        let outcome = campaign.execute(&mut self.live, self.plan.output.quiet, |thread, connections| {
+            let nodes = connections.map(|connection| Nodes::new(prefix, id, connection)).collect();
+            let random = Random::of_party(self.seed, thread as u64);
+            Workload::new(mix, self.keys.clone(), (*key_distribution, value_size), random, nodes)
+        });
+        let measured = Measured::new(&outcome, &self.plan.output.server_pid, rate);
+        Taken { measured, totals: outcome.totals }
+    }
+
+    fn campaign(&self, rate: Option<f64>) -> Campaign {
+        let plan = self.plan;
+        Campaign {
+            servers: target::spread(self.bench.servers, plan.connections),
+            threads: plan.threads,
+            options: options(&plan.target, plan.depth),
+            kinds: plan.mix.kinds(),
+            rate: rate.map(|rate| (rate, plan.arrival)),
+            warmup: plan.warmup,
+            span: plan.ops.map_or(Span::Time(plan.duration), Span::Operations),
+            hold: false,
+            catch_up: Some(plan.prefix.clone()),
+            seed: self.seed,
+            pids: plan.output.server_pid.clone(),
+            clock: self.bench.clock,
+            stop: self.stop.clone(),
+        }
+    }
 }
 
 /// How sessions of a command are held.
@@ -199,7 +220,7 @@ fn clean_up(bench: &Bench<'_>, keys: &KeySpace, exit: Exit) {
 pub fn publish<S: Serialize>(title: &str, output: &OutputArgs, document: &Document<S>, totals: &Totals) -> Result<()> {
     let to_stdout = output.json.as_ref().is_some_and(|path| path.as_os_str() == "-");
     if !to_stdout {
-        print!("{}", report::summary(title, document.result()));
+        print!("{}", summary::summary(title, document.result()));
     }
     if let Some(path) = &output.json {
         document.write(path)?;

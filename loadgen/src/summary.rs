@@ -81,6 +81,12 @@ fn remarks(text: &mut String, measured: &Measured) {
     if measured.unanswered > 0 {
         line(text, &format!("{} operations were sent and never answered.", count(measured.unanswered as f64)));
     }
+    if let Some(saturation) = &measured.saturation {
+        line(text, &saturation.told());
+    }
+    if measured.events > 0 {
+        line(text, &format!("{} events of watches received", count(measured.events as f64)));
+    }
     if let Some(fill) = measured.fill {
         let per_node = fill.rss_bytes_per_node.map(|b| format!(", {b:.0} bytes of server memory each"));
         let existed =

@@ -1,0 +1,19 @@
+//! `loadgen self-test`. That it measures, not what: figures are for idle machines.
+#![allow(clippy::unwrap_used, reason = "failing here is what a test is for")]
+
+mod support;
+
+use support::{loadgen, number};
+
+#[test]
+fn loadgen_measures_itself() {
+    let ran = loadgen("self-test -t 500ms -w 100ms --quiet --fail-if rate<1").expect(0);
+    let result = ran.result();
+    let rate = number(result, "maximum/rate");
+    assert!(rate > 1_000.0 && number(result, "maximum/loadgen/cpu_us_per_op") > 0.0, "{result:#}");
+    assert_eq!(number(result, "half/offered_rate"), rate / 2.0);
+    assert!(number(result, "half/all/latency_us/p99") >= number(result, "half/all/service_us/p50"));
+    assert!(ran.stdout.contains("maximum rate, pipelined: ") && ran.stdout.contains("once sent"), "{}", ran.stdout);
+    let ran = loadgen("self-test -t 100ms -w 0s --rate 500 --quiet --fail-if p99>0us").expect(4);
+    assert_eq!(number(ran.result(), "half/offered_rate"), 500.0);
+}
