@@ -61,7 +61,10 @@ pub fn saturate(run: &mut Run<'_>, bound: &Threshold<Measured>) -> Taken {
         if !run.plan.output.quiet {
             eprintln!("step {}: {}/s: {}", steps.len() + 1, count(rate), step.verdict);
         }
-        search.note(step.held);
+        // A step that was cut short says nothing about its rate.
+        if whole {
+            search.note(step.held);
+        }
         let next = search.next().filter(|_| whole);
         let held = step.held;
         steps.push(step);
