@@ -87,11 +87,10 @@ impl<F: Figures> Threshold<F> {
         })
     }
 
-    /// The figure, in words.
+    /// What the figure is, in words.
     pub fn told(&self, found: &F) -> String {
-        found
-            .figure(&self.name)
-            .map_or("there is no such figure".into(), |value| format!("it is {}", self.unit.tell(value)))
+        let value = found.figure(&self.name).map(|value| self.unit.tell(value));
+        value.map_or_else(|| format!("there is no {}", self.name), |value| format!("{} is {value}", self.name))
     }
 }
 
@@ -199,8 +198,8 @@ mod tests {
     #[test]
     fn what_is_passed_is_told_and_a_figure_that_is_missing_is_passed() {
         let parse = |text: &str| text.parse::<Threshold<Found>>().unwrap();
-        assert_eq!(parse("wait.p99 > 1ms").told(&FOUND), "it is 151 ms");
-        assert_eq!(parse("losses > 1").told(&FOUND), "it is 2.50");
+        assert_eq!(parse("wait.p99 > 1ms").told(&FOUND), "wait.p99 is 151 ms");
+        assert_eq!(parse("losses > 1").told(&FOUND), "losses is 2.50");
         assert!(!any_passed(&[parse("losses > 3"), parse("wait.p99 > 1s")], &FOUND));
         assert!(any_passed(&[parse("losses > 3"), parse("losses < 3")], &FOUND));
         assert!(any_passed(&[parse("missing > 3")], &FOUND), "nothing was checked");

@@ -52,7 +52,7 @@ fn a_paused_leader_goes_on_and_a_threshold_that_is_passed_has_an_exit_status() {
     let before = ensemble.processes();
     let servers = ensemble.addresses();
     let ran = loadgen(&format!("failover -s {servers} -n 1 --fault pause {SHORT} --fail-if write-gap.max>0ms"));
-    assert!(ran.stderr.contains("past the threshold write-gap.max>0ms: it is "), "{ran:#?}");
+    assert!(ran.stderr.contains("past the threshold write-gap.max>0ms: write-gap.max is "), "{ran:#?}");
     let ran = ran.expect(4);
     assert_eq!(number(ran.result(), "verification/lost"), 0.0, "{ran:#?}");
     let pids = |processes: Vec<(u32, char)>| processes.into_iter().map(|(pid, _)| pid).collect::<Vec<_>>();

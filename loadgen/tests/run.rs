@@ -167,13 +167,13 @@ fn a_threshold_that_is_passed_has_an_exit_status() {
         finish(start_with(&arguments))
     };
     let ran = run("errors > 0").expect(4);
-    assert!(ran.stderr.contains("past the threshold errors > 0: it is 1\n"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("past the threshold errors > 0: errors is 1\n"), "{}", ran.stderr);
     assert_eq!(ran.json.unwrap()["settings"]["fail_if"][0], "errors > 0");
     run("errors > 1").expect(0);
     run("set.p99 > 0us").expect(4);
     run("rate < 1").expect(3);
     let ran = run("get.p99 > 1s").expect(4);
-    assert!(ran.stderr.contains("there is no such figure"), "no gets were asked for: {}", ran.stderr);
+    assert!(ran.stderr.contains("there is no get.p99"), "no gets were asked for: {}", ran.stderr);
 }
 
 #[test]
@@ -344,12 +344,15 @@ fn the_highest_rate_that_holds_is_found() {
     let ran = search("p99 <= 10m").expect(0);
     let found = &ran.result()["saturation"];
     let steps = found["steps"].as_array().unwrap();
-    assert_eq!((steps[0]["held"].as_bool(), steps[0]["verdict"].as_str()), (Some(false), Some("1 errors")));
+    assert_eq!(
+        (steps[0]["held"].as_bool(), steps[0]["verdict"].as_str()),
+        (Some(false), Some("replies with an error: 1"))
+    );
     assert_eq!(number(&steps[1], "offered_rate"), 250.0, "{found:#}");
     assert!(number(found, "rate") < 1_000.0 && number(found, "broke_at") > number(found, "rate"), "{found:#}");
     assert_eq!(number(ran.result(), "offered_rate"), number(found, "rate"), "the result is the step that was found");
     assert!(ran.stdout.contains("p99 <= 10m holds up to "), "{}", ran.stdout);
-    assert!(ran.stderr.contains("step 1: 1,000/s: 1 errors"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("step 1: 1,000/s: replies with an error: 1"), "{}", ran.stderr);
     let ran = search("p99 < 0us").expect(4);
     assert!(ran.stdout.contains("holds at no rate"), "{}", ran.stdout);
     assert!(ran.result()["saturation"]["rate"].is_null());

@@ -111,7 +111,7 @@ impl Plan {
             other => format!("; keys {other}"),
         };
         format!(
-            "{} {connections} x {} deep to {}; {}; {}-byte values{keys}; {schedule}",
+            "{} {connections} x {} deep to {}; {}; values of {} bytes{keys}; {schedule}",
             self.connections,
             self.depth,
             self.target.servers.join(","),

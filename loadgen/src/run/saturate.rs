@@ -61,7 +61,10 @@ pub fn saturate(run: &mut Run<'_>, bound: &Threshold<Measured>) -> Taken {
         if !run.plan.output.quiet {
             eprintln!("step {}: {}/s: {}", steps.len() + 1, count(rate), step.verdict);
         }
-        search.note(step.held);
+        // A step that was cut short says nothing about its rate.
+        if whole {
+            search.note(step.held);
+        }
         let next = search.next().filter(|_| whole);
         let held = step.held;
         steps.push(step);
@@ -87,13 +90,13 @@ fn judge(measured: &Measured, bound: &Threshold<Measured>) -> Result<String, Str
     }
     let errors = measured.error_replies();
     if errors > 0 {
-        return Err(format!("{} errors", count(errors as f64)));
+        return Err(format!("replies with an error: {}", count(errors as f64)));
     }
     let scheduled = (measured.operations + measured.unsent + measured.unanswered) as f64;
     if (measured.completed as f64) < COMPLETED * scheduled {
         return Err(format!("only {}/s were completed", count(measured.rate)));
     }
-    let told = format!("{}, {}", bound.name(), bound.told(measured));
+    let told = bound.told(measured);
     match bound.holds(measured) {
         Some(true) => Ok(told),
         Some(false) => Err(format!("{told}: too much")),
