@@ -8,7 +8,7 @@ use crate::time::MS;
 use crate::world::World;
 use ringkeeper_core::error_code::ErrorCode;
 use ringkeeper_core::ids::{SessionId, Zxid};
-use ringkeeper_core::jute::{ConnectResponse, OpCode, ReplyHeader, Response, WatcherEvent, first_payload};
+use ringkeeper_core::jute::{ConnectResponse, MultiResult, OpCode, ReplyHeader, Response, WatcherEvent, first_payload};
 use ringkeeper_core::stat::Stat;
 use ringkeeper_core::watch::EventType;
 
@@ -129,6 +129,7 @@ impl Client {
     }
 
     fn written(&mut self, world: &mut World, asked: &Asked, zxid: Zxid, err: i32, body: &[u8], who: &str) {
+        let err = if asked.what == What::Pair && err == 0 { error_of_step(body) } else { err };
         if err == 0 && asked.at >= self.wanted_since {
             self.answered = true;
         }
@@ -220,4 +221,14 @@ impl Client {
 /// Whether a node came into being with a transaction.
 fn made(view: Option<&View>, zxid: Zxid) -> bool {
     view.is_some_and(|view| view.stat.czxid == zxid.wire())
+}
+
+/// A multi that is refused because of one of its steps says so only in its body.
+fn error_of_step(body: &[u8]) -> i32 {
+    let Ok(Response::Multi(results)) = Response::decode(OpCode::Multi, body) else { panic!("no answer to a multi") };
+    let error = results.iter().find_map(|result| match result {
+        MultiResult::Error(error) if error != 0 => Some(error),
+        _ => None,
+    });
+    error.unwrap_or_default()
 }

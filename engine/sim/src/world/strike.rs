@@ -164,7 +164,9 @@ impl World {
     /// A bit changes, and the server is started again, so that it is read. The end of a log can rot in a way that nobody
     /// can tell from a write that was torn; that is not asked for.
     fn rot(&mut self, at: usize, choice: u64) {
-        if !self.may_forget(at) {
+        // Before an ensemble is founded nobody can bring a server up again that does not know what it had.
+        let founded = self.seen.times("leader established") > 0;
+        if !self.may_forget(at) || !founded {
             return;
         }
         self.end(at, End::Process);
