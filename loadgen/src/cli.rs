@@ -4,6 +4,7 @@ use crate::engine::Arrival;
 use crate::failover::FailoverArgs;
 use crate::keyspace::check_prefix;
 use crate::units::{parse_count, parse_duration, parse_size};
+use crate::verify::VerifyArgs;
 use crate::workload::Mix;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -38,9 +39,12 @@ impl Cli {
             let what = format!("{threads} threads for {connections} connections: each thread needs one at least");
             Cli::command().error(ErrorKind::ArgumentConflict, what).exit();
         }
-        if let Command::Failover(args) = &cli.command
-            && let Err(what) = args.check()
-        {
+        let together = match &cli.command {
+            Command::Failover(args) => args.faults.check(&args.servers),
+            Command::Verify(args) => args.check(),
+            _ => Ok(()),
+        };
+        if let Err(what) = together {
             Cli::command().error(ErrorKind::ArgumentConflict, what).exit();
         }
         cli
@@ -54,6 +58,7 @@ pub enum Command {
     Fill(FillArgs),
     Idle(IdleArgs),
     Failover(FailoverArgs),
+    Verify(VerifyArgs),
 }
 
 const RUN_EXAMPLES: &str = "\

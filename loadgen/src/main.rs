@@ -10,6 +10,7 @@ mod crew;
 mod engine;
 mod environment;
 mod failover;
+mod faults;
 mod fill;
 mod idle;
 mod keyspace;
@@ -19,11 +20,13 @@ mod prepare;
 mod random;
 mod report;
 mod results;
+mod roaming;
 mod run;
 mod stats;
 mod target;
 mod totals;
 mod units;
+mod verify;
 mod workload;
 
 use cli::{Cli, Command};
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Command::Fill(args) => fill::fill(args, &stop),
         Command::Idle(args) => idle::idle(args, &stop),
         Command::Failover(args) => failover::failover(args, &stop),
+        Command::Verify(args) => verify::verify(args, &stop),
     };
     match done {
         Ok(Exit::Fine) => ExitCode::SUCCESS,

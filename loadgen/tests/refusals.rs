@@ -19,7 +19,7 @@ fn a_server_that_breaks_off_or_breaks_the_protocol_ends_the_run_with_its_figures
         (Trouble::Close, "lost the connection"),
         (Trouble::Silence, "silent"),
         (Trouble::WrongXid, "broke the protocol: reply to xid"),
-        (Trouble::Notification, "broke the protocol: reply to xid -1"),
+        (Trouble::Notification, "broke the protocol: event of"),
         (Trouble::ShortBody, "broke the protocol: reply to a set with a body of"),
         (Trouble::Garbage, "broke the protocol: frame of"),
         (Trouble::Error(-112), "has expired"),

@@ -79,6 +79,9 @@ pub enum Failure {
         /// The error code, by name.
         code: String,
     },
+    /// Nobody waits for its answers any more.
+    #[error("given up")]
+    GivenUp,
     /// The user ended it.
     #[error("interrupted")]
     Interrupted,
@@ -104,6 +107,7 @@ impl Failure {
             Failure::Silent { .. } => "silent",
             Failure::Protocol { .. } => "protocol",
             Failure::Refused { .. } => "refused",
+            Failure::GivenUp => "given up",
             Failure::Interrupted => "interrupted",
             Failure::Local { .. } => "local",
         }

@@ -391,7 +391,7 @@ fn settle<J: Job>(
 ) -> Result<(), Failure> {
     match arrived {
         Arrived::Session => tally.established += 1,
-        Arrived::Reply { op, err, body } => {
+        Arrived::Reply { op, err, body, .. } => {
             tally.settled += 1;
             job.answered(op.kind, op.tag, err, body).map_err(|what| connection.breach(what))?;
             if let Some(recorder) = recorder {
@@ -403,7 +403,8 @@ fn settle<J: Job>(
                 recorder.record(OpKind::Ping, sent, sent, now, 0);
             }
         }
-        Arrived::Farewell => connection.state = State::Closed,
+        Arrived::Event { .. } => return Err(connection.breach("event of a watch that nobody left".into())),
+        Arrived::Farewell { .. } => connection.state = State::Closed,
     }
     Ok(())
 }
