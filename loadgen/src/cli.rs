@@ -3,8 +3,10 @@
 use crate::engine::Arrival;
 use crate::failover::FailoverArgs;
 use crate::keyspace::check_prefix;
+use crate::sessions::SessionsArgs;
 use crate::units::{parse_count, parse_duration, parse_size};
 use crate::verify::VerifyArgs;
+use crate::watch::WatchArgs;
 use crate::workload::Mix;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -42,6 +44,7 @@ impl Cli {
         let together = match &cli.command {
             Command::Failover(args) => args.faults.check(&args.servers),
             Command::Verify(args) => args.check(),
+            Command::Sessions(args) => args.check(),
             _ => Ok(()),
         };
         if let Err(what) = together {
@@ -59,6 +62,8 @@ pub enum Command {
     Idle(IdleArgs),
     Failover(FailoverArgs),
     Verify(VerifyArgs),
+    Watch(WatchArgs),
+    Sessions(SessionsArgs),
 }
 
 const RUN_EXAMPLES: &str = "\
@@ -288,7 +293,7 @@ pub(crate) fn within(text: &str, low: u64, high: u64) -> Result<usize, String> {
     if (low..=high).contains(&n) { Ok(n as usize) } else { Err(format!("it must be within {low} and {high}")) }
 }
 
-fn positive_count(text: &str) -> Result<u64, String> {
+pub(crate) fn positive_count(text: &str) -> Result<u64, String> {
     match parse_count(text)? {
         0 => Err("it must be at least 1".into()),
         n => Ok(n),

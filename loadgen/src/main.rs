@@ -22,11 +22,13 @@ mod report;
 mod results;
 mod roaming;
 mod run;
+mod sessions;
 mod stats;
 mod target;
 mod totals;
 mod units;
 mod verify;
+mod watch;
 mod workload;
 
 use cli::{Cli, Command};
@@ -55,6 +57,8 @@ fn main() -> ExitCode {
         Command::Fill(args) => fill::fill(args, &stop),
         Command::Idle(args) => idle::idle(args, &stop),
         Command::Failover(args) => failover::failover(args, &stop),
+        Command::Sessions(args) => sessions::sessions(args, &stop),
+        Command::Watch(args) => watch::watch(args, &stop),
         Command::Verify(args) => verify::verify(args, &stop),
     };
     match done {

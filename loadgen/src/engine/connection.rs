@@ -299,7 +299,8 @@ impl Connection {
             return Err(Failure::SessionExpired { server: self.server.to_string(), session: self.identity.session });
         }
         if header.xid != self.awaited_xid {
-            return Err(self.breach(format!("reply to xid {} where xid {} is due", header.xid, self.awaited_xid)));
+            let server = self.server.to_string();
+            return Err(Failure::Skipped { server, got: header.xid, due: self.awaited_xid });
         }
         self.identity.last_zxid = self.identity.last_zxid.max(header.zxid);
         if let Some(op) = self.in_flight.pop_front() {

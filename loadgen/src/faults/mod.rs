@@ -11,10 +11,9 @@ mod servers;
 mod strike;
 mod words;
 
-pub use args::{FaultArgs, Target};
+pub use args::FaultArgs;
 pub use errand::Errand;
 pub use fault::{Fault, Kind, Method};
-pub use process::listening_on;
 pub use servers::{Server, number};
 pub use strike::{Deed, Striking};
-pub use words::{await_leader, role};
+pub use words::await_leader;

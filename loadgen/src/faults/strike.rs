@@ -8,7 +8,6 @@ use super::words;
 use crate::engine::{Clock, Nanos, Stop};
 use crate::random::Random;
 use anyhow::{Context, Result};
-use std::process::Child;
 use std::time::Duration;
 
 /// How often an interrupt is looked for.
@@ -23,12 +22,8 @@ pub struct Deed {
     pub led: bool,
     /// The fault was set off.
     pub at: Nanos,
-    /// It began to be undone.
-    pub undone: Nanos,
     /// The server served again.
     pub back: Nanos,
-    /// The server's process, if it was started by us. It goes on when loadgen has ended.
-    pub process: Option<Child>,
 }
 
 /// Who strikes, and how.
@@ -84,12 +79,14 @@ impl Striking {
         while self.clock.now() < until && !self.stop.is_set() && effective.is_ok() {
             std::thread::sleep(GLANCE);
         }
-        let undone = self.clock.now();
         // Also after a fault that failed: whatever it did is undone.
         let returning = fault.undo(self.stop.clone())?;
-        let process = self.wait_for(&returning)?;
+        if let Some(mut process) = self.wait_for(&returning)? {
+            // It goes on when loadgen has ended. Until then it is waited for: one that is killed again is not to stay as a zombie.
+            std::thread::spawn(move || process.wait());
+        }
         effective?;
-        Ok(Deed { target, led, at, undone, back: self.clock.now(), process })
+        Ok(Deed { target, led, at, back: self.clock.now() })
     }
 
     /// Errands have limits of their own.

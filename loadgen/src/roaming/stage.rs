@@ -34,11 +34,6 @@ impl Stage {
         Ok(Stage { poll, events: Events::with_capacity(EVENTS), timer, clock, scratch: vec![0; SCRATCH] })
     }
 
-    /// The clock.
-    pub fn clock(&self) -> Clock {
-        self.clock
-    }
-
     /// Where connections are registered.
     pub fn registry(&self) -> &Registry {
         self.poll.registry()

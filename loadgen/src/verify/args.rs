@@ -69,6 +69,10 @@ pub struct VerifyArgs {
     /// Nodes that most operations are about: the fewer, the more they conflict.
     #[arg(short, long, default_value_t = 8, value_parser = keys, value_name = "N")]
     pub keys: usize,
+    /// Do not check what a sync promises. The leader of a ZooKeeper ensemble answers a sync at once, though a follower may
+    /// have acknowledged already what the leader itself has yet to apply.
+    #[arg(long)]
+    pub weak_sync: bool,
     #[command(flatten)]
     #[serde(flatten)]
     pub faults: FaultArgs,

@@ -152,12 +152,9 @@ impl AtWork<'_> {
     fn learn(&mut self, ask: &Ask, err: i32, answer: &Answer) {
         let work = &mut *self.work;
         match ask {
-            Ask::Get { path, watch: true } | Ask::Exists { path, watch: true } => {
-                // A get of a node that is not there leaves no watch.
-                if err == 0 || matches!(ask, Ask::Exists { .. }) {
-                    work.watches.insert((path.clone(), false), err == 0);
-                }
-            }
+            // A get of a node that is not there leaves no watch.
+            Ask::Get { path, watch: true } if err == 0 => drop(work.watches.insert((path.clone(), false), true)),
+            Ask::Exists { path, watch: true } => drop(work.watches.insert((path.clone(), false), err == 0)),
             Ask::Children { path, watch: true } if err == 0 => drop(work.watches.insert((path.clone(), true), true)),
             _ => {}
         }
@@ -184,7 +181,7 @@ impl Traveller for AtWork<'_> {
     fn established(&mut self, connection: &mut Connection, now: Nanos) {
         let work = &mut *self.work;
         if work.session != connection.session() {
-            work.session = connection.session();
+            (work.session, work.newest_zxid) = (connection.session(), 0);
             work.watches.clear();
         }
         work.watches_lost = !work.watches.is_empty();
@@ -243,8 +240,7 @@ impl Traveller for AtWork<'_> {
                 if let Some((called, ask)) = self.work.asked.pop_front() {
                     self.note(called, ask, Some((now, zxid, 0, Answer::Nothing)));
                 }
-                (self.work.session, self.work.newest_zxid) = (0, 0);
-                self.work.watches.clear();
+                // Events may still come.
             }
             Arrived::Session | Arrived::Pong { .. } => {}
         }
@@ -262,7 +258,5 @@ impl Traveller for AtWork<'_> {
     fn expired(&mut self, now: Nanos) {
         let (client, session) = (self.work.number, self.work.session);
         self.history.note(Entry::Expired { client, session, at: now });
-        (self.work.session, self.work.newest_zxid) = (0, 0);
-        self.work.watches.clear();
     }
 }

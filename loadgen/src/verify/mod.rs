@@ -22,7 +22,7 @@ use crate::results::{Document, Status};
 use crate::roaming::Dialling;
 use crate::run::{Exit, seed_from};
 use anyhow::{Context, Result};
-use check::Verdict;
+use check::{Promises, Verdict};
 use client::Client;
 use history::{Ask, Entry, History};
 use load::{Load, Plan};
@@ -80,7 +80,7 @@ pub fn verify(args: &VerifyArgs, stop: &Stop) -> Result<Exit> {
     let started = SystemTime::now();
     let seed = args.seed.unwrap_or_else(|| seed_from(started));
     let found = match &args.check {
-        Some(path) => judge(&history::read(path)?, Vec::new(), false),
+        Some(path) => judge(args, &history::read(path)?, Vec::new(), false),
         None => Run::begin(args, started, seed, stop)?.complete()?,
     };
     let exit = match found.status {
@@ -99,9 +99,9 @@ pub fn verify(args: &VerifyArgs, stop: &Stop) -> Result<Exit> {
 }
 
 /// Checks a history, and draws the conclusions.
-fn judge(entries: &[Entry], mut failures: Vec<String>, interrupted: bool) -> Findings {
+fn judge(args: &VerifyArgs, entries: &[Entry], mut failures: Vec<String>, interrupted: bool) -> Findings {
     let began = std::time::Instant::now();
-    let verdict = check::check(entries);
+    let verdict = check::check(entries, Promises { sync: !args.weak_sync });
     failures.extend(verdict.violations.iter().cloned());
     let status = match (failures.is_empty(), interrupted) {
         (false, _) => Status::Failed,
@@ -203,7 +203,7 @@ impl<'a> Run<'a> {
             }
         }
         let entries = std::mem::replace(&mut self.history, History::new(None)?).finish()?;
-        let mut found = judge(&entries, failures, interrupted);
+        let mut found = judge(args, &entries, failures, interrupted);
         (found.seconds, found.faults) = (Some(seconds), faults);
         self.clean_up(&entries, found.status != Status::Failed);
         Ok(found)

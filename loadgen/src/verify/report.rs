@@ -63,7 +63,7 @@ pub fn summary(title: &str, found: &Findings) -> String {
     for failure in &found.failures {
         let _ = writeln!(text, "FAILED: {failure}");
     }
-    if verdict.counts.is_empty() {
+    if verdict.counts.is_empty() && found.failures.is_empty() {
         text.push_str("Every promise was kept.\n");
     } else {
         for (promise, n) in &verdict.counts {

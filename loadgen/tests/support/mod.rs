@@ -42,7 +42,10 @@ pub fn start_with(arguments: &[String]) -> (Child, tempfile::NamedTempFile) {
     let json = tempfile::NamedTempFile::new().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
     command.args(arguments);
-    if ["run", "fill", "idle", "failover"].iter().any(|name| arguments.first().is_some_and(|first| first == name)) {
+    if ["run", "fill", "idle", "failover", "verify", "watch", "sessions"]
+        .iter()
+        .any(|name| arguments.first().is_some_and(|first| first == name))
+    {
         command.arg("--json").arg(json.path());
     }
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

@@ -23,6 +23,9 @@ mod order;
 mod states;
 mod watches;
 
+#[cfg(test)]
+mod tests;
+
 use super::history::{Entry, Op};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -129,8 +132,15 @@ impl<'h> Case<'h> {
     }
 }
 
+/// Promises that not every system makes.
+#[derive(Clone, Copy, Debug)]
+pub struct Promises {
+    /// A sync shows everything that anybody had seen before it.
+    pub sync: bool,
+}
+
 /// Checks a history.
-pub fn check(entries: &[Entry]) -> Verdict {
+pub fn check(entries: &[Entry], promises: Promises) -> Verdict {
     let case = Case::new(entries);
     let mut verdict = Verdict::default();
     let mut sessions = std::collections::BTreeSet::new();
@@ -145,7 +155,7 @@ pub fn check(entries: &[Entry]) -> Verdict {
         }
     }
     verdict.sessions = sessions.len() as u64;
-    order::check(&case, &mut verdict);
+    order::check(&case, promises, &mut verdict);
     let model = model::Model::new(&case, &mut verdict);
     states::check(&case, &model, &mut verdict);
     watches::check(&case, &model, &mut verdict);

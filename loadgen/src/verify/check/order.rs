@@ -1,12 +1,12 @@
 //! What follows from zxids and times alone.
 
 use super::super::history::{Answer, Ask, Entry, Op};
-use super::{Case, Verdict};
+use super::{Case, Promises, Verdict};
 use std::collections::HashMap;
 
-pub fn check(case: &Case<'_>, verdict: &mut Verdict) {
+pub fn check(case: &Case<'_>, promises: Promises, verdict: &mut Verdict) {
     sessions(case, verdict);
-    real_time(case, verdict);
+    real_time(case, promises, verdict);
     sequences(case, verdict);
     expiry(case, verdict);
 }
@@ -46,7 +46,7 @@ fn sessions(case: &Case<'_>, verdict: &mut Verdict) {
 
 /// Writes come after everything that was seen before they were asked, and each has a zxid of its own; so do syncs and
 /// refusals, but they share the zxid with what they follow.
-fn real_time(case: &Case<'_>, verdict: &mut Verdict) {
+fn real_time(case: &Case<'_>, promises: Promises, verdict: &mut Verdict) {
     let mut taken: HashMap<i64, usize> = HashMap::new();
     for (at, op) in case.ops.iter().enumerate().filter(|(_, op)| op.returned.is_some()) {
         let (floor, whose) = case.floor[at];
@@ -58,7 +58,7 @@ fn real_time(case: &Case<'_>, verdict: &mut Verdict) {
             if let Some(other) = taken.insert(op.zxid, at) {
                 verdict.broken("each write has a zxid of its own", || format!("{op} and {}", case.ops[other]));
             }
-        } else if matches!(op.ask, Ask::Sync { .. }) && op.is_done() && op.zxid < floor {
+        } else if promises.sync && matches!(op.ask, Ask::Sync { .. }) && op.is_done() && op.zxid < floor {
             verdict.broken("after a sync nothing is older than what was seen before it", before);
         } else if op.ask.is_write() && op.zxid < floor {
             verdict.broken("refusals are as current as writes", before);

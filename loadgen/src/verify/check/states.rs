@@ -10,8 +10,11 @@ const REASON: &str = "every refusal has a reason";
 const READS: &str = "reads show the state at some point between what the session has seen and the answer";
 const LISTS: &str = "lists of children are what was created and not deleted";
 
+/// An answer to a request for children: the operation, the names, the stat of the parent.
+type Listing<'h> = (usize, &'h Vec<String>, &'h Stat);
+
 pub fn check(case: &Case<'_>, model: &Model<'_>, verdict: &mut Verdict) {
-    let mut lists: HashMap<&str, Vec<(usize, &Vec<String>, &Stat)>> = HashMap::new();
+    let mut lists: HashMap<&str, Vec<Listing<'_>>> = HashMap::new();
     for (path, over_time) in model.paths() {
         writes(case, model, path, over_time, verdict);
     }
@@ -192,13 +195,7 @@ const NOT_EMPTY: i32 = -111;
 const SESSION_MOVED: i32 = -118;
 
 /// Lists of the children of one node: each is the state at its pzxid.
-fn children(
-    case: &Case<'_>,
-    model: &Model<'_>,
-    path: &str,
-    mut lists: Vec<(usize, &Vec<String>, &Stat)>,
-    verdict: &mut Verdict,
-) {
+fn children(case: &Case<'_>, model: &Model<'_>, path: &str, mut lists: Vec<Listing<'_>>, verdict: &mut Verdict) {
     let children = model.children.get(path).map_or(&[][..], Vec::as_slice);
     let mut changes: Vec<(&Change, &str)> = Vec::new();
     for &child in children {
