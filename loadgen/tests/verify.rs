@@ -11,7 +11,7 @@ use support::{loadgen, number};
 fn promises_are_kept_while_the_leader_is_killed_and_the_history_can_be_checked_again() {
     let Some(ensemble) = Ensemble::start() else { return };
     let history = ensemble.dir().join("seen.jsonl");
-    let flags = "-t 4s -d 1 -c 6 --fault kill --fault-every 1s";
+    let flags = "-t 4s -c 6 --fault kill --fault-every 1s";
     let ran = loadgen(&format!("verify -s {} {flags} --history {}", ensemble.addresses(), history.display())).expect(0);
     assert!(number(ran.result(), "done") > 500.0 && number(ran.result(), "events") > 10.0, "{ran:#?}");
     assert!(!ran.result()["faults"].as_array().unwrap().is_empty(), "{ran:#?}");
