@@ -8,8 +8,11 @@ use crate::report::ReportArgs;
 use crate::results::Measured;
 use crate::run::RunArgs;
 use crate::self_test::SelfTestArgs;
+use crate::sessions::SessionsArgs;
 use crate::threshold::{Threshold, texts};
 use crate::units::{parse_count, parse_duration, parse_size};
+use crate::verify::VerifyArgs;
+use crate::watch::WatchArgs;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use serde::{Serialize, Serializer};
@@ -41,9 +44,13 @@ impl Cli {
         {
             Cli::command().error(ErrorKind::ArgumentConflict, what).exit();
         }
-        if let Command::Failover(args) = &cli.command
-            && let Err(what) = args.check()
-        {
+        let together = match &cli.command {
+            Command::Failover(args) => args.faults.check(&args.servers),
+            Command::Verify(args) => args.check(),
+            Command::Sessions(args) => args.check(),
+            _ => Ok(()),
+        };
+        if let Err(what) = together {
             Cli::command().error(ErrorKind::ArgumentConflict, what).exit();
         }
         cli
@@ -61,6 +68,9 @@ pub enum Command {
     Compare(CompareArgs),
     SelfTest(SelfTestArgs),
     Report(ReportArgs),
+    Verify(VerifyArgs),
+    Watch(WatchArgs),
+    Sessions(SessionsArgs),
 }
 
 const FILL_EXAMPLES: &str = "\

@@ -1,6 +1,6 @@
 //! Who leads, for the live line: asked beside the load, at most once a second.
 
-use crate::failover::{Role, role};
+use crate::faults::{Role, role};
 use std::net::SocketAddr;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -14,6 +14,7 @@ mod distribution;
 mod engine;
 mod environment;
 mod failover;
+mod faults;
 mod figures;
 mod fill;
 mod hdr;
@@ -30,14 +31,18 @@ mod probe;
 mod random;
 mod report;
 mod results;
+mod roaming;
 mod run;
 mod self_test;
+mod sessions;
 mod stats;
 mod summary;
 mod target;
 mod threshold;
 mod totals;
 mod units;
+mod verify;
+mod watch;
 mod workload;
 
 use cli::{Cli, Command};
@@ -70,6 +75,9 @@ fn main() -> ExitCode {
         Command::Compare(args) => compare::compare(args, &stop),
         Command::SelfTest(args) => self_test::self_test(args, &stop),
         Command::Report(args) => report::report(args),
+        Command::Sessions(args) => sessions::sessions(args, &stop),
+        Command::Watch(args) => watch::watch(args, &stop),
+        Command::Verify(args) => verify::verify(args, &stop),
     };
     match done {
         Ok(Exit::Fine) => ExitCode::SUCCESS,

@@ -116,7 +116,7 @@ fn wrong_command_lines_end_with_status_2_and_name_the_flag() {
 
 #[test]
 fn the_help_of_each_command_teaches_with_examples() {
-    for command in ["run", "fill", "idle", "failover", "self-test", "probe", "compare"] {
+    for command in ["run", "fill", "idle", "failover", "self-test", "probe", "compare", "verify", "watch", "sessions"] {
         let help = loadgen(&format!("help {command}")).expect(0).stdout;
         assert!(help.contains("Examples:") && help.contains(&format!("\n      loadgen {command}")), "{help}");
     }

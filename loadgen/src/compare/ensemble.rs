@@ -3,7 +3,7 @@
 use super::launch::{Plan, spawn};
 use super::variant::{System, Variant};
 use crate::engine::{Failure, Stop};
-use crate::failover::{Role, is_gone, listening_on, role, signal};
+use crate::faults::{Role, is_gone, listening_on, role, signal};
 use crate::target;
 use anyhow::{Context, Result, bail};
 use std::fs;

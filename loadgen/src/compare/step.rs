@@ -2,7 +2,7 @@
 
 use super::workload::{Setting, Workload};
 use crate::engine::Stop;
-use crate::failover::signal;
+use crate::faults::signal;
 use anyhow::{Context, Result};
 use serde_json::Value;
 use std::fs::{self, File};

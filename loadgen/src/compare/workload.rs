@@ -85,8 +85,8 @@ impl Workload {
                 (plan.target.servers.len(), plan.warmup + plan.duration)
             }
             Command::Failover(args) => {
-                args.check().map_err(anyhow::Error::msg)?;
-                let round = args.lead.mul_f64(1.5) + args.downtime + args.settle + PREPARING;
+                args.faults.check(&args.servers).map_err(anyhow::Error::msg)?;
+                let round = args.lead.mul_f64(1.5) + args.faults.downtime + args.settle + PREPARING;
                 (args.servers.len(), round * args.rounds)
             }
             _ => bail!("either `run` or `failover` is needed"),

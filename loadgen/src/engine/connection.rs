@@ -51,20 +51,30 @@ pub enum Arrived<'a> {
     Reply {
         /// The operation.
         op: InFlight,
+        /// The zxid of the transaction, or of the newest one that the server had applied.
+        zxid: i64,
         /// The error code.
         err: i32,
         /// The body.
         body: &'a [u8],
     },
     /// A watch has fired.
-    Event,
+    Event {
+        /// The zxid of the change, where the server tells it; -1 otherwise.
+        zxid: i64,
+        /// What happened.
+        event: WatcherEvent<'a>,
+    },
     /// The reply to the ping that was sent then.
     Pong {
         /// When the ping was sent.
         sent: Nanos,
     },
     /// The session is closed.
-    Farewell,
+    Farewell {
+        /// The zxid of the transaction that closed it.
+        zxid: i64,
+    },
 }
 
 /// What a client needs to continue its session on another connection.
@@ -281,21 +291,23 @@ impl Connection {
             return Ok(Arrived::Pong { sent });
         }
         if header.xid == ReplyHeader::NOTIFICATION {
-            WatcherEvent::decode(body).map_err(|_| self.breach(format!("event of {} bytes", body.len())))?;
-            return Ok(Arrived::Event);
+            let event = WatcherEvent::decode(body);
+            let event = event.map_err(|_| self.breach(format!("event of {} bytes", body.len())))?;
+            return Ok(Arrived::Event { zxid: header.zxid, event });
         }
         if header.err == SESSION_EXPIRED {
             return Err(Failure::SessionExpired { server: self.server.to_string(), session: self.identity.session });
         }
         if header.xid != self.awaited_xid {
-            return Err(self.breach(format!("reply to xid {} where xid {} is due", header.xid, self.awaited_xid)));
+            let server = self.server.to_string();
+            return Err(Failure::Skipped { server, got: header.xid, due: self.awaited_xid });
         }
         self.identity.last_zxid = self.identity.last_zxid.max(header.zxid);
         if let Some(op) = self.in_flight.pop_front() {
             self.awaited_xid = following(self.awaited_xid);
-            Ok(Arrived::Reply { op, err: header.err, body })
+            Ok(Arrived::Reply { op, zxid: header.zxid, err: header.err, body })
         } else if self.state == State::Closing {
-            Ok(Arrived::Farewell)
+            Ok(Arrived::Farewell { zxid: header.zxid })
         } else {
             Err(self.breach(format!("reply to xid {}, which was not sent", header.xid)))
         }
@@ -336,6 +348,16 @@ impl Connection {
             in_flight: self.in_flight.len(),
             millis: silence / 1_000_000,
         })
+    }
+
+    /// The session, once it is established.
+    pub fn session(&self) -> i64 {
+        self.identity.session
+    }
+
+    /// The session timeout that was granted.
+    pub fn timeout(&self) -> Nanos {
+        self.timeout
     }
 
     /// Asks the server to close the session.

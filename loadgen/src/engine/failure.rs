@@ -69,6 +69,16 @@ pub enum Failure {
         /// What it did.
         what: String,
     },
+    /// The server left an answer out. Client libraries drop the connection then; so do sessions that survive.
+    #[error("{server} broke the protocol: reply to xid {got} where xid {due} is due")]
+    Skipped {
+        /// Address of the server.
+        server: String,
+        /// The answer that came.
+        got: i32,
+        /// The answer that should have come.
+        due: i32,
+    },
     /// A request of the preparation or the cleanup was refused.
     #[error("{what}: {server} answered {code}")]
     Refused {
@@ -79,6 +89,9 @@ pub enum Failure {
         /// The error code, by name.
         code: String,
     },
+    /// Nobody waits for its answers any more.
+    #[error("given up")]
+    GivenUp,
     /// The user ended it.
     #[error("interrupted")]
     Interrupted,
@@ -103,7 +116,9 @@ impl Failure {
             Failure::Lost { .. } => "connection lost",
             Failure::Silent { .. } => "silent",
             Failure::Protocol { .. } => "protocol",
+            Failure::Skipped { .. } => "answer left out",
             Failure::Refused { .. } => "refused",
+            Failure::GivenUp => "given up",
             Failure::Interrupted => "interrupted",
             Failure::Local { .. } => "local",
         }

@@ -403,7 +403,7 @@ fn settle<J: Job>(
 ) -> Result<(), Failure> {
     match arrived {
         Arrived::Session => tally.established += 1,
-        Arrived::Reply { op, err, body } => {
+        Arrived::Reply { op, err, body, .. } => {
             tally.settled += 1;
             job.answered(op.kind, op.tag, err, body).map_err(|what| connection.breach(what))?;
             if let Some(recorder) = recorder {
@@ -415,13 +415,13 @@ fn settle<J: Job>(
                 recorder.record(OpKind::Ping, sent, sent, now, 0);
             }
         }
-        Arrived::Event => {
+        Arrived::Event { .. } => {
             job.noticed().map_err(|what| connection.breach(what))?;
             if let Some(recorder) = recorder {
                 recorder.noticed();
             }
         }
-        Arrived::Farewell => connection.state = State::Closed,
+        Arrived::Farewell { .. } => connection.state = State::Closed,
     }
     Ok(())
 }

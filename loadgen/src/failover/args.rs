@@ -1,12 +1,11 @@
 //! The command line of `failover`.
 
-use super::fault::{Kind, Method};
 use super::findings::Findings;
 use super::fleet::Rates;
 use super::round::Plan;
-use super::servers::Server;
 use crate::cli::{prefix, rate, seconds, value_size, within};
 use crate::engine::nanos;
+use crate::faults::{FaultArgs, Server};
 use crate::threshold::{Threshold, texts};
 use crate::units::parse_duration;
 use clap::Args;
@@ -64,24 +63,9 @@ pub struct FailoverArgs {
     /// All servers of the ensemble, HOST:PORT or ID=HOST:PORT. The id is for commands; without it, servers count from 1.
     #[arg(short, long, value_name = "[ID=]HOST:PORT,...", required = true, value_delimiter = ',')]
     pub servers: Vec<Server>,
-    /// What happens to the server.
-    #[arg(long, value_enum, default_value_t = Kind::Kill)]
-    #[serde(skip)]
-    pub fault: Kind,
-    /// A command that does the damage, instead of a signal to a process of this machine.
-    #[arg(long, conflicts_with = "fault", value_name = "COMMAND")]
-    pub fault_command: Option<String>,
-    /// A command that starts the server, or undoes what the fault command did. It may end, or be the server itself; what it
-    /// prints is not shown. Without it, a process that was killed is started again with its own command line, environment
-    /// and directory.
-    #[arg(long, value_name = "COMMAND")]
-    pub start_command: Option<String>,
-    /// Somebody else (systemd, Kubernetes) starts the server again: it is only waited for.
-    #[arg(long, conflicts_with = "start_command")]
-    pub restarts_itself: bool,
-    /// Whom it befalls.
-    #[arg(long, value_enum, default_value_t = Target::Leader)]
-    pub target: Target,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub faults: FaultArgs,
     /// How often.
     #[arg(short = 'n', long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub rounds: u32,
@@ -98,18 +82,10 @@ pub struct FailoverArgs {
     #[arg(long, default_value = "1s", value_parser = parse_duration, value_name = "TIME")]
     #[serde(serialize_with = "seconds")]
     pub lead: Duration,
-    /// The server is left alone at least so long.
-    #[arg(long, default_value = "1s", value_parser = parse_duration, value_name = "TIME")]
-    #[serde(serialize_with = "seconds")]
-    pub downtime: Duration,
     /// Load after the server's return.
     #[arg(long, default_value = "1s", value_parser = parse_duration, value_name = "TIME")]
     #[serde(serialize_with = "seconds")]
     pub settle: Duration,
-    /// What takes longer than this (a failover, a server's start) fails the run.
-    #[arg(long, default_value = "60s", value_parser = parse_duration, value_name = "TIME")]
-    #[serde(serialize_with = "seconds")]
-    pub patience: Duration,
     /// Session timeout to ask for; the server may grant another.
     #[arg(long, default_value = "6s", value_parser = parse_duration, value_name = "TIME")]
     #[serde(serialize_with = "seconds")]
@@ -150,70 +126,16 @@ pub struct FailoverArgs {
     pub quiet: bool,
 }
 
-/// Whom a fault befalls.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Target {
-    /// The leader.
-    Leader,
-    /// One of the others, drawn anew in each round.
-    Follower,
-}
-
 impl FailoverArgs {
-    /// What happens to the server.
-    pub fn kind(&self) -> Kind {
-        if self.fault_command.is_some() { Kind::Command } else { self.fault }
-    }
-
-    /// How the damage is done and undone.
-    pub fn method(&self) -> Method {
-        Method {
-            kind: self.kind(),
-            fault_command: self.fault_command.clone(),
-            start_command: self.start_command.clone(),
-            restarts_itself: self.restarts_itself,
-            patience: self.patience,
-        }
-    }
-
     /// The times of a round.
     pub fn plan(&self) -> Plan {
         Plan {
             rates: Rates { writes: self.write_rate, reads: self.read_rate },
             lead: nanos(self.lead),
-            downtime: nanos(self.downtime),
+            downtime: nanos(self.faults.downtime),
             settle: nanos(self.settle),
-            patience: nanos(self.patience),
+            patience: nanos(self.faults.patience),
         }
-    }
-
-    /// What no single flag can tell.
-    ///
-    /// # Errors
-    /// Why these flags make no sense together.
-    pub fn check(&self) -> Result<(), String> {
-        if self.servers.len() < 3 {
-            let n = self.servers.len();
-            return Err(format!(
-                "--servers names {n}: an ensemble that survives a fault has three at least; name all of them"
-            ));
-        }
-        for (at, server) in self.servers.iter().enumerate() {
-            if self.servers[..at].iter().any(|other| other.address == server.address) {
-                return Err(format!("--servers names {server} twice"));
-            }
-        }
-        if self.fault_command.is_some() && self.start_command.is_none() && !self.restarts_itself {
-            return Err("--fault-command needs a --start-command that undoes it, or --restarts-itself".into());
-        }
-        if self.fault == Kind::Pause && (self.start_command.is_some() || self.restarts_itself) {
-            return Err("--fault pause is ended by SIGCONT: there is nothing to start".into());
-        }
-        if self.downtime >= self.patience {
-            return Err("--downtime must be shorter than --patience".into());
-        }
-        Ok(())
     }
 }
 

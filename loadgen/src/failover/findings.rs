@@ -5,10 +5,10 @@
 use super::course::Course;
 use super::gaps::{Gap, longest};
 use super::round::Record;
-use super::servers::Server;
 use super::tape::Sample;
 use super::verify::Verification;
 use crate::engine::Nanos;
+use crate::faults::Server;
 use crate::op::{OpKind, error_name};
 use crate::results::{Percentiles, Status};
 use crate::stats::latency_histogram;

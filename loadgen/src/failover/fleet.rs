@@ -1,21 +1,13 @@
 //! All clients and their event loop, in one thread that sleeps most of the time.
 
-use super::client::{Books, Client, Dialling, Due};
+use super::client::{Books, Client, Due};
 use super::ledger::Ledger;
 use super::tape::Tape;
-use crate::engine::{Arrival, Clock, Failure, Nanos, Pacer, SECOND, Timer};
+use crate::engine::{Arrival, Clock, Failure, Nanos, Pacer, SECOND};
 use crate::op::OpKind;
 use crate::random::Random;
-use mio::{Events, Poll, Token};
-use std::io;
-use std::time::Duration;
+use crate::roaming::{Dialling, Stage};
 
-/// Longest sleep: how quickly an interrupt is noticed.
-const NAP: Duration = Duration::from_millis(50);
-const TIMER: Token = Token(usize::MAX);
-const EVENTS: usize = 256;
-/// Bytes read at a time.
-const SCRATCH: usize = 64 << 10;
 /// How long sessions get to close.
 const FAREWELL: Nanos = SECOND;
 
@@ -46,14 +38,11 @@ impl Schedule {
 /// The clients.
 #[derive(Debug)]
 pub struct Fleet {
-    poll: Poll,
-    events: Events,
-    timer: Timer,
+    stage: Stage,
     clock: Clock,
     dialling: Dialling,
     clients: Vec<Client>,
     schedules: Vec<Schedule>,
-    scratch: Vec<u8>,
     ledger: Ledger,
     tape: Tape,
 }
@@ -70,25 +59,12 @@ impl Fleet {
         clock: Clock,
         seed: u64,
     ) -> Result<Fleet, Failure> {
-        let local = |what| move |cause| Failure::Local { what, cause };
-        let poll = Poll::new().map_err(local("epoll"))?;
-        let timer = Timer::new(poll.registry(), TIMER).map_err(local("timer"))?;
+        let stage = Stage::new(clock)?;
         let servers = dialling.servers.len();
         let random = |number| Random::of_party(seed, number as u64);
         let client = |number| Client::new(number, number % servers, random(number));
         let clients = (0..servers * per_server).map(client).collect();
-        Ok(Fleet {
-            poll,
-            events: Events::with_capacity(EVENTS),
-            timer,
-            clock,
-            dialling,
-            clients,
-            schedules: Vec::new(),
-            scratch: vec![0; SCRATCH],
-            ledger,
-            tape: Tape::default(),
-        })
+        Ok(Fleet { stage, clock, dialling, clients, schedules: Vec::new(), ledger, tape: Tape::default() })
     }
 
     /// The time.
@@ -121,18 +97,19 @@ impl Fleet {
 
     /// All clients go to their own servers.
     pub fn go_home(&mut self) {
-        self.clients.iter_mut().for_each(Client::go_home);
+        self.clients.iter_mut().for_each(|client| client.roamer.go_home());
     }
 
     /// From now on clients go to other servers when they lose their own.
     pub fn may_leave(&mut self) {
-        self.clients.iter_mut().for_each(Client::may_leave);
+        self.clients.iter_mut().for_each(|client| client.roamer.may_leave());
     }
 
     /// Gives up what is unanswered.
     pub fn give_up(&mut self) {
         let mut books = Books { ledger: &mut self.ledger, tape: &mut self.tape };
-        self.clients.iter_mut().for_each(|client| client.give_up(&mut books));
+        let now = self.clock.now();
+        self.clients.iter_mut().for_each(|client| client.give_up(now, &mut books));
     }
 
     /// Sends what is due, waits for something to happen, at most until `until`, and attends to it.
@@ -144,7 +121,7 @@ impl Fleet {
         self.hand_out(now);
         let mut books = Books { ledger: &mut self.ledger, tape: &mut self.tape };
         for client in &mut self.clients {
-            client.tend(&self.dialling, self.poll.registry(), now, &mut books)?;
+            client.tend(&self.dialling, self.stage.registry(), now, &mut books)?;
         }
         self.sleep(until)?;
         self.attend()
@@ -164,36 +141,24 @@ impl Fleet {
 
     fn sleep(&mut self, until: Nanos) -> Result<(), Failure> {
         let due = self.schedules.iter().map(|schedule| schedule.pacer.next());
-        let wake = self.clients.iter().map(Client::wake).chain(due).fold(until, Nanos::min);
-        let left = self.clock.until(wake);
-        let mut timeout = NAP;
-        if left.is_zero() {
-            timeout = Duration::ZERO;
-        } else if left < NAP {
-            let set = self.timer.set(self.clock.now(), wake);
-            set.map_err(|cause| Failure::Local { what: "timer", cause })?;
-        }
-        match self.poll.poll(&mut self.events, Some(timeout)) {
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => Ok(()),
-            other => other.map_err(|cause| Failure::Local { what: "epoll", cause }),
-        }
+        let wake = self.clients.iter().map(|client| client.roamer.wake()).chain(due).fold(until, Nanos::min);
+        self.stage.sleep(wake)
     }
 
     fn attend(&mut self) -> Result<(), Failure> {
         let mut books = Books { ledger: &mut self.ledger, tape: &mut self.tape };
-        for event in self.events.iter().filter(|event| event.token() != TIMER) {
-            let client = &mut self.clients[event.token().0];
-            client.serve(&self.dialling, &mut self.scratch, self.clock, &mut books)?;
-        }
-        Ok(())
+        self.stage
+            .attend(|number, _, scratch| self.clients[number].serve(&self.dialling, scratch, self.clock, &mut books))
     }
 
     /// Closes all sessions. Servers that do not answer within a second are left alone.
     pub fn close(mut self) -> Ledger {
         self.end_load();
-        self.clients.iter_mut().for_each(Client::say_goodbye);
+        for client in &mut self.clients {
+            client.roamer.say_goodbye();
+        }
         let deadline = self.clock.now() + FAREWELL;
-        while self.clients.iter().any(Client::is_closing) && self.clock.now() < deadline {
+        while self.clients.iter().any(|client| client.roamer.is_closing()) && self.clock.now() < deadline {
             // Whatever a server does to a session that is being given up is of no interest.
             let _ = self.pass(deadline);
         }

@@ -2,50 +2,39 @@
 //!
 //! Pure, and tested alone: [`ledger`] (what became of each write), [`gaps`], [`findings`] (from what happened to figures),
 //! [`figures`], and the comparison in [`verify`]. The rest does what they need: [`fleet`] and [`client`] hold sessions that
-//! survive their servers, [`fault`] and [`process`] do the damage and undo it, [`words`] finds the leader, and [`round`] puts
-//! these in an order.
+//! survive their servers, [`crate::faults`] does the damage and undoes it, and [`round`] puts these in an order.
 
 mod args;
 mod client;
 mod course;
-mod errand;
-mod fault;
 mod figures;
 mod findings;
 mod fleet;
 mod gaps;
 mod ledger;
-mod process;
 mod report;
 mod requests;
 mod round;
-mod servers;
 mod tape;
 mod tree;
 mod verify;
-mod words;
 
 pub use args::FailoverArgs;
-pub use process::{is_gone, listening_on, signal};
-pub use words::{Role, role};
 
 use crate::engine::{Clock, Failure, Options, Stop, nanos};
+use crate::faults::{self, Errand, Method, Server};
 use crate::keyspace::KeySpace;
 use crate::random::Random;
 use crate::results::{Document, Status};
+use crate::roaming::Dialling;
 use crate::run::{Exit, seed_from};
 use crate::{cpu, hdr, threshold};
 use anyhow::Result;
-use args::Target;
-use client::Dialling;
-use errand::Errand;
-use fault::Method;
 use findings::{Findings, Gathering};
 use fleet::Fleet;
 use ledger::Ledger;
 use round::{Played, Round};
 use serde::Serialize;
-use servers::Server;
 use std::process::Child;
 use std::time::{Duration, SystemTime};
 use tree::Gardener;
@@ -60,7 +49,7 @@ const DEPTH: usize = 64;
 struct Settings<'a> {
     #[serde(flatten)]
     args: &'a FailoverArgs,
-    fault: fault::Kind,
+    fault: faults::Kind,
     seed: u64,
 }
 
@@ -83,7 +72,7 @@ pub fn failover(args: &FailoverArgs, stop: &Stop) -> Result<Exit> {
 
 /// Prints the summary, writes the document, and judges.
 fn publish(args: &FailoverArgs, seed: u64, started: SystemTime, found: Findings) -> Result<Exit> {
-    let document = Document::new("failover", started, Settings { args, fault: args.kind(), seed }, found);
+    let document = Document::new("failover", started, Settings { args, fault: args.faults.kind(), seed }, found);
     if args.json.as_ref().is_none_or(|path| path.as_os_str() != "-") {
         print!("{}", report::summary(&report::title(args), document.result()));
     }
@@ -120,10 +109,10 @@ struct Campaign<'a> {
 impl<'a> Campaign<'a> {
     /// Looks at the ensemble and makes the nodes that are needed.
     fn begin(args: &'a FailoverArgs, run: u32, seed: u64, stop: &'a Stop) -> Result<Campaign<'a>> {
-        let servers = servers::number(&args.servers);
+        let servers = faults::number(&args.servers);
         let keys = KeySpace::new(&args.prefix, 1, 1)?;
-        let method = args.method();
-        let leader = words::await_leader(&servers, FIRST_LOOK, stop)?;
+        let method = args.faults.method();
+        let leader = faults::await_leader(&servers, FIRST_LOOK, stop)?;
         // Whatever keeps the fault from being set off is said before anything is written.
         for server in &servers {
             method.aim(server)?;
@@ -188,13 +177,7 @@ impl<'a> Campaign<'a> {
         // Those that were killed again are not to stay as zombies.
         self.processes.retain_mut(|process| matches!(process.try_wait(), Ok(None)));
         let leader = self.leader()?;
-        let target = match self.args.target {
-            Target::Leader => leader,
-            Target::Follower => {
-                let others = self.servers.len() as u64 - 1;
-                (leader + 1 + self.random.below(others) as usize) % self.servers.len()
-            }
-        };
+        let target = self.args.faults.target.choose(leader, self.servers.len(), &mut self.random);
         let fault = self.method.aim(&self.servers[target])?;
         let mut round = Round { fleet: &mut self.fleet, plan: self.args.plan(), stop: self.stop };
         round.gather()?;
@@ -203,8 +186,8 @@ impl<'a> Campaign<'a> {
 
     /// Waits for a healthy ensemble, while the sessions are kept alive.
     fn leader(&mut self) -> Result<usize> {
-        let (servers, patience, stop) = (self.servers.clone(), self.args.patience, self.stop.clone());
-        let looking = Errand::begin(move || words::await_leader(&servers, patience, &stop));
+        let (servers, patience, stop) = (self.servers.clone(), self.args.faults.patience, self.stop.clone());
+        let looking = Errand::begin(move || faults::await_leader(&servers, patience, &stop));
         loop {
             if let Some(found) = looking.outcome() {
                 return found;

@@ -1,6 +1,6 @@
 //! What people read: a line for each round, and the summary.
 
-use super::args::{FailoverArgs, Target};
+use super::args::FailoverArgs;
 use super::findings::{Findings, Quantiles, RoundFindings, Troubles};
 use crate::results::{Percentiles, Status};
 use crate::units::{count, duration};
@@ -39,14 +39,11 @@ fn losses(troubles: &Troubles) -> String {
 
 /// What was done, in a line.
 pub fn title(args: &FailoverArgs) -> String {
-    let whom = match args.target {
-        Target::Leader => "the leader",
-        Target::Follower => "a follower",
-    };
     let servers: Vec<String> = args.servers.iter().map(ToString::to_string).collect();
     format!(
-        "{}: {whom} of {}; {} clients, {} writes and {} reads per second; session timeout {}",
-        args.kind().noun(),
+        "{}: {} of {}; {} clients, {} writes and {} reads per second; session timeout {}",
+        args.faults.kind().noun(),
+        args.faults.target.noun(),
         servers.join(","),
         args.clients * args.servers.len(),
         count(args.write_rate),

@@ -1,12 +1,12 @@
 //! One round: load, a fault at a random moment, recovery, the server's return.
 
 use super::client::Client;
-use super::errand::Errand;
-use super::fault::Fault;
 use super::fleet::{Fleet, Rates};
 use super::tape::Tape;
 use crate::engine::{Nanos, SECOND, Stop};
+use crate::faults::{Errand, Fault};
 use crate::random::Random;
+use crate::roaming::Roamer;
 use anyhow::{Context, Result, bail};
 use std::process::Child;
 
@@ -89,11 +89,11 @@ impl Round<'_> {
     pub fn gather(&mut self) -> Result<()> {
         self.fleet.go_home();
         let deadline = self.fleet.now() + self.plan.patience;
-        let at_home = |client: &Client| client.is_connected() && client.at() == client.home();
+        let at_home = |client: &Client| client.roamer.is_connected() && client.roamer.at() == client.roamer.home();
         while !self.fleet.clients().iter().all(at_home) && !self.stop.is_set() {
             if self.fleet.now() > deadline {
                 let lost = self.fleet.clients().iter().find(|client| !at_home(client));
-                bail!("a client cannot connect: {}", lost.map_or("", Client::trouble));
+                bail!("a client cannot connect: {}", lost.map_or("", |client| client.roamer.trouble()));
             }
             self.fleet.pass(deadline)?;
         }
@@ -122,7 +122,7 @@ impl Round<'_> {
             return Ok(None);
         }
         let mut record = Record { target, leader, began, lost_between, ..Record::default() };
-        record.placed = self.fleet.clients().iter().map(Client::at).collect();
+        record.placed = self.fleet.clients().iter().map(|client| client.roamer.at()).collect();
         record.fault = self.fleet.now();
         let striking = fault.set_off()?;
         let mut failure = self.recover(&striking, &mut record).err().map(|error| format!("{error:#}"));
@@ -180,8 +180,9 @@ impl Round<'_> {
         let clients = self.fleet.clients();
         record.unrecovered = (0..clients.len()).filter(|&at| !recovered(&clients[at])).collect();
         let (n, all, seconds) = (record.unrecovered.len(), clients.len(), self.plan.patience / SECOND);
-        let first = record.unrecovered.first().map(|&at| &clients[at]);
-        let why = first.filter(|client| !client.is_connected()).map_or("connected, and no answer", Client::trouble);
+        let first = record.unrecovered.first().map(|&at| &clients[at].roamer);
+        let apart = first.filter(|roamer| !roamer.is_connected());
+        let why = apart.map_or("connected, and no answer", Roamer::trouble);
         anyhow::anyhow!(
             "{n} of {all} clients had no write acknowledged within {seconds} s of the fault; the first: {why}"
         )
