@@ -324,3 +324,59 @@ impl Bodies {
         self.start = self.released;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::Epoch;
+
+    fn zxid(epoch: u32, counter: u32) -> Zxid {
+        Zxid::new(Epoch(epoch), counter)
+    }
+
+    /// One request, refused on the state at `released_by`, to be confirmed by round 2.
+    fn refused(released_by: Zxid) -> (Submitted, Tag) {
+        let mut submitted = Submitted::new(Tag(7));
+        let conn = ConnId { frontend: 0, slot: 0, generation: 0 };
+        let tag = submitted.push(conn, SessionId(1), Wish::Open { timeout_ms: 1 });
+        let verdict = Verdict::Refused(ErrorCode::NoNode);
+        submitted.decide(tag, Judged { verdict, released_by, round: 2 });
+        (submitted, tag)
+    }
+
+    #[test]
+    fn a_verdict_is_told_when_its_round_is_confirmed_and_its_state_reached() {
+        let (mut submitted, tag) = refused(zxid(1, 5));
+        assert_eq!(submitted.next_verdict(zxid(1, 5), None, false), None, "no quorum has confirmed the leader");
+        submitted.confirm(1);
+        assert_eq!(submitted.next_verdict(zxid(1, 5), None, false), None, "a round before it came says nothing");
+        submitted.confirm(2);
+        assert_eq!(submitted.next_verdict(zxid(1, 4), None, false), None, "its state is not reached");
+        assert_eq!(submitted.next_verdict(zxid(1, 5), None, false), Some(tag));
+    }
+
+    #[test]
+    fn a_verdict_is_told_before_anything_newer_than_its_state_is_applied() {
+        let (mut submitted, tag) = refused(zxid(1, 5));
+        assert_eq!(submitted.next_verdict(zxid(1, 4), Some(zxid(1, 5)), false), None, "its state is not reached");
+        assert_eq!(submitted.next_verdict(zxid(1, 5), Some(zxid(1, 6)), false), Some(tag));
+    }
+
+    #[test]
+    fn what_another_leader_has_proposed_confirms_nothing() {
+        let (mut submitted, tag) = refused(zxid(1, 5));
+        assert_eq!(submitted.next_verdict(zxid(1, 5), Some(zxid(2, 1)), true), None);
+        assert_eq!(submitted.next_verdict(zxid(1, 5), Some(zxid(1, 6)), true), Some(tag), "proposed by the same one");
+    }
+
+    #[test]
+    fn rounds_and_verdicts_of_one_leader_mean_nothing_under_the_next() {
+        let (mut submitted, tag) = refused(zxid(1, 5));
+        submitted.confirm(2);
+        submitted.start_over();
+        assert_eq!(submitted.next_verdict(zxid(1, 5), None, false), None, "it is to be judged again");
+        let verdict = Verdict::Refused(ErrorCode::NodeExists);
+        submitted.decide(tag, Judged { verdict, released_by: zxid(2, 1), round: 1 });
+        assert_eq!(submitted.next_verdict(zxid(2, 1), None, false), None, "the rounds are counted anew");
+    }
+}
