@@ -8,6 +8,8 @@ pub enum Defect {
     CommitWithoutQuorum,
     /// A learner acknowledges what its disk has not confirmed.
     AckBeforeDurable,
+    /// A learner counts what its disk has not confirmed when it concludes what is committed.
+    CountedBeforeDurable,
     /// A learner promises an epoch before that is durable: a crash makes it forget.
     PromiseForgotten,
     /// What a learner has beyond the leader's history stays.

@@ -27,6 +27,7 @@ const fn bug(name: &'static str, defect: Defect, mode: Mode) -> Bug {
 pub const BUGS: &[Bug] = &[
     bug("commit without a quorum", Defect::CommitWithoutQuorum, Mode::Safety),
     bug("acknowledge before durable", Defect::AckBeforeDurable, Mode::Safety),
+    bug("counted before durable", Defect::CountedBeforeDurable, Mode::Safety),
     bug("promise of an epoch forgotten", Defect::PromiseForgotten, Mode::Safety),
     bug("no truncation", Defect::NoTruncation, Mode::Safety),
     bug("election ignores the zxid", Defect::ElectionIgnoresZxid, Mode::Safety),

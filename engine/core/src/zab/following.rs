@@ -226,7 +226,8 @@ impl Following {
         let Some(proposed) = self.up_to_date.filter(|_| shared.epochs.member) else { return Ok(()) };
         // A server that promises another epoch follows this leader no more; so what is durable here now is in the history
         // of whoever leads next, as it is if the leader counts the acknowledgement.
-        let with_ours = self.committed_with_ours.min(shared.durable);
+        let ours = if shared.has(Defect::CountedBeforeDurable) { shared.history.last() } else { shared.durable };
+        let with_ours = self.committed_with_ours.min(ours);
         shared.commit(self.leader_committed.min(shared.history.last()).max(with_ours));
         if !self.active && (shared.committed >= proposed || shared.has(Defect::ResubmittedTooEarly)) {
             self.active = true;

@@ -89,6 +89,8 @@ struct World {
     history_bytes: u64,
     /// A server that has stood alone before, and is to found the ensemble.
     founder: Option<usize>,
+    /// Nobody asks for anything.
+    idle: bool,
 }
 
 const DISK_MS: u64 = 2;
@@ -115,6 +117,7 @@ impl World {
             swarm: 0,
             history_bytes: 0,
             founder: None,
+            idle: false,
         };
         world.swarm = world.rng.below(512);
         world.history_bytes = if world.rng.permille(500) { 1 + world.rng.below(2_000) } else { 1 << 20 };
@@ -373,7 +376,7 @@ impl World {
             }
             return;
         }
-        if !self.rng.permille(150) {
+        if self.idle || !self.rng.permille(150) {
             return;
         }
         let mut bytes = FrameBuf::new();
@@ -691,6 +694,32 @@ fn every_planted_defect_is_noticed() {
         let found = seeds.clone().find_map(|seed| Some((seed, run(seed, Defects::planted(defect)).err()?)));
         let (seed, why) = found.unwrap_or_else(|| panic!("{defect:?} goes unnoticed for the seeds {seeds:?}"));
         println!("{defect:?}: seed {seed}: {why}");
+    }
+}
+
+/// It is told once what is committed together with its own disk; that others have it is no news that it can do without.
+#[test]
+fn a_follower_whose_disk_hangs_shows_what_the_others_have() {
+    for seed in 0..20 {
+        let mut world = World::new(seed, Defects::default());
+        if world.last_counter < u32::MAX {
+            // Whoever has a disk that hangs does not get into the next epoch.
+            continue;
+        }
+        while world.nodes.iter().any(|node| node.delivered < 10) {
+            world.step();
+        }
+        let leads = |at: &usize| world.nodes[*at].zab.as_ref().is_some_and(|zab| zab.broadcast().is_some());
+        let leader = (0..world.nodes.len()).find(leads).expect("somebody has proposed that");
+        let hung = (leader + 1) % world.nodes.len();
+        for time in 0..600 {
+            world.idle = time >= 100;
+            world.step();
+            for (done, _) in &mut world.nodes[hung].disk.writes {
+                *done = u64::MAX;
+            }
+        }
+        assert_eq!(world.nodes[hung].delivered, world.committed.len(), "seed {seed}: server {hung} shows less");
     }
 }
 

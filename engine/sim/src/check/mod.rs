@@ -7,6 +7,7 @@
 //! | A leader has everything that anybody was shown | [`Check::leads`] |
 //! | One zxid is one transaction, with one predecessor | [`Check::proposed`] |
 //! | Everybody is shown the same transactions in the same order, each proposed before | [`Check::shows`] |
+//! | What is shown is on the disks of a quorum | `world::links` |
 //! | Equal histories make equal states | [`Check::shows`] |
 //! | What is shown never goes back in one life of a server | [`Check::shows`] |
 //! | A request is executed once, and those of a session in the order in which they were asked | `order` |
@@ -86,6 +87,12 @@ impl Check {
         assert_eq!(newest, Some(&epoch), "server {at} leads {epoch:?} after a later epoch was established");
         let (has, shown) = (tree.last_zxid(), self.order.last());
         assert!(has >= shown, "server {at} leads {epoch:?} with {has}, but {shown} has been shown");
+    }
+
+    /// The newest transaction that anybody was shown.
+    #[must_use]
+    pub fn last_shown(&self) -> Zxid {
+        self.order.last()
     }
 
     /// The newest acknowledged write: whatever is asked for from now on comes after it.

@@ -6,6 +6,7 @@ use super::server::{Server, id, number};
 use super::{DIAL, World};
 use crate::time::{MS, Time, US};
 use ringkeeper_core::frame::{Frame, FrameBuf};
+use ringkeeper_core::ids::Zxid;
 use ringkeeper_core::peer;
 use ringkeeper_core::replica::Input;
 use ringkeeper_core::zab::{Message, SyncStart};
@@ -74,6 +75,21 @@ impl World {
         if let Message::AckEpoch { epoch, .. } = message {
             self.servers[from].promised = *epoch;
         }
+    }
+
+    /// What is shown for the first time is on the disks of a quorum. Servers that lost theirs, or a part of it, count: they
+    /// had it when they acknowledged it.
+    pub(super) fn shown_first(&self, at: usize, zxid: Zxid) {
+        if zxid.0 % DURABILITY_CHECKS != 0 {
+            return;
+        }
+        let voters = self.plan.limits.voters;
+        let has_it = |server: &Server| {
+            let stored = Server::read(&self.plan, &server.disk.copy());
+            !server.sound || stored.map_or(true, |(_, recovered)| recovered.summary.last >= zxid)
+        };
+        let count = self.servers[..voters].iter().filter(|server| has_it(server)).count();
+        assert!(count > voters / 2, "server {at} shows {zxid}, which is on the disks of {count} voters only");
     }
 
     pub(super) fn arrive(&mut self, from: usize, to: usize) {

@@ -226,10 +226,17 @@ impl World {
 
     /// What the server shows after its turn is held against what it may show.
     fn observe(&mut self, at: usize) {
+        let before = self.check.last_shown();
+        if let Some(process) = &self.servers[at].process {
+            self.check.shows(self.now, at, &process.node.tree);
+        }
+        let shown = self.check.last_shown();
+        if shown > before {
+            self.shown_first(at, shown);
+        }
         let server = &mut self.servers[at];
         let Some(process) = &mut server.process else { return };
         let tree = &process.node.tree;
-        self.check.shows(self.now, at, tree);
         let role = process.node.backend.replica.role();
         if role == process.role {
             return;
