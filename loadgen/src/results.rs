@@ -47,6 +47,17 @@ impl<Settings: Serialize, Findings: Serialize> Document<Settings, Findings> {
         &self.result
     }
 
+    /// Prints the summary, and writes the document if `json` says where. If that is standard output, there is no summary.
+    ///
+    /// # Errors
+    /// Those of the file.
+    pub fn publish(&self, json: Option<&Path>, summary: impl FnOnce(&Findings) -> String) -> Result<()> {
+        if json != Some(Path::new("-")) {
+            print!("{}", summary(&self.result));
+        }
+        json.map_or(Ok(()), |path| self.write(path))
+    }
+
     /// Writes it to a file, or to standard output if the path is `-`.
     ///
     /// # Errors

@@ -100,20 +100,10 @@ pub fn self_test(args: &SelfTestArgs, stop: &Stop) -> Result<Exit> {
     let started = SystemTime::now();
     let found = measure(args, stop)?;
     let document = Document::new("self-test", started, args, found);
-    if args.json.as_ref().is_none_or(|path| path.as_os_str() != "-") {
-        print!("{}", summary(document.result()));
-    }
-    if let Some(path) = &args.json {
-        document.write(path)?;
-    }
+    document.publish(args.json.as_deref(), summary)?;
     let found = document.result();
     let passed = threshold::any_passed(&args.fail_if, found);
-    Ok(match found.half.as_ref().unwrap_or(&found.maximum).status {
-        Status::Failed => Exit::Failed,
-        Status::Interrupted => Exit::Interrupted,
-        Status::Complete if passed => Exit::PastThreshold,
-        Status::Complete => Exit::Fine,
-    })
+    Ok(Exit::of(found.half.as_ref().unwrap_or(&found.maximum).status, passed))
 }
 
 fn measure(args: &SelfTestArgs, stop: &Stop) -> Result<Findings> {

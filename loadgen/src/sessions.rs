@@ -257,18 +257,9 @@ pub fn sessions(args: &SessionsArgs, stop: &Stop) -> Result<Exit> {
     for (roamer, _) in &mut dormitory.beds {
         roamer.say_goodbye();
     }
-    let exit = match found.status {
-        Status::Failed => Exit::Failed,
-        Status::Interrupted => Exit::Interrupted,
-        Status::Complete => Exit::Fine,
-    };
+    let exit = Exit::of(found.status, false);
     let document = Document::new("sessions", started, args, found);
-    if args.output.json.as_ref().is_none_or(|path| path.as_os_str() != "-") {
-        print!("{}", summary(args, document.result()));
-    }
-    if let Some(path) = &args.output.json {
-        document.write(path)?;
-    }
+    document.publish(args.output.json.as_deref(), |found| summary(args, found))?;
     Ok(exit)
 }
 

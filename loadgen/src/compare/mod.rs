@@ -110,12 +110,7 @@ fn publish(
     for failure in &found.failures {
         eprintln!("loadgen: {failure}");
     }
-    let exit = match found.status {
-        Status::Interrupted => Exit::Interrupted,
-        Status::Failed => Exit::Failed,
-        Status::Complete if args.fail_if_worse && found.some_worse() => Exit::PastThreshold,
-        Status::Complete => Exit::Fine,
-    };
+    let exit = Exit::of(found.status, args.fail_if_worse && found.some_worse());
     Document::new("compare", started, definition, found).write(&output.document())?;
     // The figures are there: without pictures they are worth no less.
     if let Err(error) = report(&output.pictures(&definition.title)) {

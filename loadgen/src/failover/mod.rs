@@ -25,7 +25,7 @@ use crate::engine::{Clock, Failure, Options, Stop, nanos};
 use crate::faults::{self, Errand, Method, Server};
 use crate::keyspace::KeySpace;
 use crate::random::Random;
-use crate::results::{Document, Status};
+use crate::results::Document;
 use crate::roaming::Dialling;
 use crate::run::{Exit, seed_from};
 use crate::{cpu, hdr, threshold};
@@ -73,20 +73,10 @@ pub fn failover(args: &FailoverArgs, stop: &Stop) -> Result<Exit> {
 /// Prints the summary, writes the document, and judges.
 fn publish(args: &FailoverArgs, seed: u64, started: SystemTime, found: Findings) -> Result<Exit> {
     let document = Document::new("failover", started, Settings { args, fault: args.faults.kind(), seed }, found);
-    if args.json.as_ref().is_none_or(|path| path.as_os_str() != "-") {
-        print!("{}", report::summary(&report::title(args), document.result()));
-    }
-    if let Some(path) = &args.json {
-        document.write(path)?;
-    }
+    document.publish(args.json.as_deref(), |found| report::summary(&report::title(args), found))?;
     let found = document.result();
     let passed = threshold::any_passed(&args.fail_if, found);
-    Ok(match found.status {
-        Status::Failed => Exit::Failed,
-        Status::Interrupted => Exit::Interrupted,
-        Status::Complete if passed => Exit::PastThreshold,
-        Status::Complete => Exit::Fine,
-    })
+    Ok(Exit::of(found.status, passed))
 }
 
 /// A run.

@@ -90,17 +90,7 @@ pub fn measure(dir: &Path, writes: u32, stop: &Stop) -> Result<Findings> {
 }
 
 fn publish(args: &ProbeArgs, document: Document<&ProbeArgs, Findings>) -> Result<Exit> {
-    if args.json.as_ref().is_none_or(|path| path.as_os_str() != "-") {
-        print!("{}", report::summary(&args.dir, document.result()));
-    }
-    if let Some(path) = &args.json {
-        document.write(path)?;
-    }
+    document.publish(args.json.as_deref(), |found| report::summary(&args.dir, found))?;
     let passed = threshold::any_passed(&args.fail_if, document.result());
-    Ok(match document.result().status {
-        Status::Complete if passed => Exit::PastThreshold,
-        Status::Complete => Exit::Fine,
-        Status::Interrupted => Exit::Interrupted,
-        Status::Failed => Exit::Failed,
-    })
+    Ok(Exit::of(document.result().status, passed))
 }

@@ -42,6 +42,18 @@ pub enum Exit {
     Interrupted,
 }
 
+impl Exit {
+    /// Of something that ended so; `passed`: a threshold was.
+    pub fn of(status: Status, passed: bool) -> Exit {
+        match status {
+            Status::Failed => Exit::Failed,
+            Status::Interrupted => Exit::Interrupted,
+            Status::Complete if passed => Exit::PastThreshold,
+            Status::Complete => Exit::Fine,
+        }
+    }
+}
+
 /// Sessions that prepare the tree, and the operations in flight on each.
 const PREPARING: (usize, usize) = (4, 64);
 
@@ -218,13 +230,7 @@ fn clean_up(bench: &Bench<'_>, keys: &KeySpace, exit: Exit) {
 /// # Errors
 /// Those of the files.
 pub fn publish<S: Serialize>(title: &str, output: &OutputArgs, document: &Document<S>, totals: &Totals) -> Result<()> {
-    let to_stdout = output.json.as_ref().is_some_and(|path| path.as_os_str() == "-");
-    if !to_stdout {
-        print!("{}", summary::summary(title, document.result()));
-    }
-    if let Some(path) = &output.json {
-        document.write(path)?;
-    }
+    document.publish(output.json.as_deref(), |measured| summary::summary(title, measured))?;
     if let Some(path) = &output.hdr_log {
         let length = Duration::from_secs_f64(totals.seconds());
         let began = SystemTime::now().checked_sub(length).unwrap_or(SystemTime::UNIX_EPOCH);

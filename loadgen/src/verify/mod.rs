@@ -83,18 +83,9 @@ pub fn verify(args: &VerifyArgs, stop: &Stop) -> Result<Exit> {
         Some(path) => judge(args, &history::read(path)?, Vec::new(), false),
         None => Run::begin(args, started, seed, stop)?.complete()?,
     };
-    let exit = match found.status {
-        Status::Failed => Exit::Failed,
-        Status::Interrupted => Exit::Interrupted,
-        Status::Complete => Exit::Fine,
-    };
+    let exit = Exit::of(found.status, false);
     let document = Document::new("verify", started, Settings { args, fault: args.faults.chosen(), seed }, found);
-    if args.json.as_ref().is_none_or(|path| path.as_os_str() != "-") {
-        print!("{}", report::summary(&report::title(args), document.result()));
-    }
-    if let Some(path) = &args.json {
-        document.write(path)?;
-    }
+    document.publish(args.json.as_deref(), |found| report::summary(&report::title(args), found))?;
     Ok(exit)
 }
 
