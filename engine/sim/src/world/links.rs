@@ -80,7 +80,7 @@ impl World {
     /// What is shown for the first time is on the disks of a quorum. Servers that lost theirs, or a part of it, count: they
     /// had it when they acknowledged it.
     pub(super) fn shown_first(&self, at: usize, zxid: Zxid) {
-        if zxid.0 % DURABILITY_CHECKS != 0 {
+        if !zxid.0.is_multiple_of(DURABILITY_CHECKS) {
             return;
         }
         let voters = self.plan.limits.voters;
