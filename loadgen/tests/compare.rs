@@ -5,7 +5,8 @@ mod support;
 
 use serde_json::Value;
 use std::fs;
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use support::{Ran, await_that, finish, number, signal, skipped, start_with};
@@ -50,6 +51,15 @@ impl Place {
             assert!(!line.contains(&mark), "{line} runs still");
         }
     }
+}
+
+/// How many connections a server has.
+fn connections(server: &str) -> usize {
+    let Ok(mut stream) = TcpStream::connect(server) else { return 0 };
+    let mut text = String::new();
+    let asked = stream.write_all(b"srvr").and_then(|()| stream.read_to_string(&mut text));
+    let count = text.lines().find_map(|line| line.strip_prefix("Connections: ")?.parse().ok());
+    asked.map_or(0, |_| count.unwrap_or(0))
 }
 
 /// The server of the same build; `None`, with the reason printed, if there is none.
@@ -139,7 +149,12 @@ fn an_interrupt_ends_the_servers_and_keeps_what_was_measured() {
         program.display()
     );
     let running = start_with(&place.arguments(&definition));
-    await_that("the second load", || place.path("out/runs/r-endless-1.txt").exists());
+    // Its sessions are there: from then on an interrupt finds somebody who heeds it.
+    await_that("the second load", || {
+        let said = fs::read_to_string(place.path("out/runs/r-endless-1.txt")).unwrap_or_default();
+        let server = said.split(' ').find(|word| word.starts_with("127.0.0.1:"));
+        server.is_some_and(|server| connections(server) > 10)
+    });
     signal(&running.0, libc::SIGINT);
     let ran = finish(running).expect(130);
     assert!(ran.stderr.contains("interrupted"), "{}", ran.stderr);
