@@ -5,6 +5,7 @@
 pub mod cli;
 pub mod config;
 mod date;
+mod doctor;
 mod executor;
 pub mod four_letter;
 pub mod logging;

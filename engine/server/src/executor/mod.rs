@@ -34,6 +34,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 use thiserror::Error;
 
+pub(crate) use probe::{MEMLOCK_BYTES, try_uring};
 pub use probe::{Unfit, check};
 pub(crate) use wake::until_due;
 
@@ -150,6 +151,18 @@ fn spawn<T: Send + 'static, F: Future<Output = T> + 'static>(
         .io_memory(IO_MEMORY)
         .spawn(main)
         .map_err(|error| ServerFailed::Executor(error.to_string()))
+}
+
+/// Runs something that is not a server on an executor like a server's, and waits for its result.
+///
+/// # Errors
+/// If there can be no executor here.
+pub(crate) fn run_alone<T: Send + 'static, F: Future<Output = T> + 'static>(
+    name: &str,
+    main: impl FnOnce() -> F + Send + 'static,
+) -> Result<T, ServerFailed> {
+    check()?;
+    spawn(name, main)?.join().map_err(|error| ServerFailed::Executor(error.to_string()))
 }
 
 /// A broken invariant on any thread ends the process: the others must not go on without it.
