@@ -9,6 +9,7 @@
 //!   threads that complete its own writes.
 
 pub(crate) mod clock;
+mod notify;
 mod probe;
 mod signals;
 mod spread;
@@ -210,6 +211,7 @@ async fn until_stopped(stop: StopRequest, tick: impl Fn(), begin: impl Fn(), has
         match deadline {
             None if stop.is_raised() => {
                 tracing::info!("stopping");
+                notify::stopping();
                 begin();
                 deadline = Some(Instant::now() + STOP_GRACE);
             }
