@@ -5,7 +5,7 @@ mod support;
 
 use std::net::TcpListener;
 use support::null_server::{Conduct, NullServer, Trouble, Welcome};
-use support::{Ran, loadgen, number};
+use support::{Ran, finish, loadgen, number, start};
 
 fn troubled(trouble: Trouble) -> Ran {
     let server = NullServer::start(Conduct { trouble: Some((200, trouble)), ..Conduct::default() });
@@ -68,8 +68,10 @@ fn servers_that_listen_and_never_answer_are_told_apart_from_an_ensemble() {
     let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
     let servers = listeners.map(|listener| (listener.local_addr().unwrap().to_string(), listener));
     let names = servers.each_ref().map(|(name, _)| name.as_str()).join(",");
-    for command in ["failover", "verify --fault kill", "sessions --fault kill"] {
-        let ran = loadgen(&format!("{command} -s {names}")).expect(1);
+    // Each waits for its seconds: all at once.
+    let all = ["failover", "verify --fault kill", "sessions --fault kill"];
+    for (command, running) in all.map(|command| (command, start(&format!("{command} -s {names}")))) {
+        let ran = finish(running).expect(1);
         assert!(ran.stderr.contains("no healthy ensemble"), "{command}: {}", ran.stderr);
         for (name, _) in &servers {
             assert!(ran.stderr.contains(&format!("{name} does not answer")), "{command}: {}", ran.stderr);
