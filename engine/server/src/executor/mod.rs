@@ -13,6 +13,7 @@ mod probe;
 mod signals;
 mod spread;
 mod together;
+mod wake;
 
 use crate::storage::{self, StorageSettings};
 use crate::turn::Words;
@@ -34,6 +35,7 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 
 pub use probe::{Unfit, check};
+pub(crate) use wake::until_due;
 
 /// Submission entries of a ring. Little is armed at a time: sockets are waited for through one epoll set.
 const RING_DEPTH: usize = 256;
