@@ -201,6 +201,15 @@ fn what_was_lost_may_have_been_done_or_not_but_not_twice() {
 }
 
 #[test]
+fn what_was_lost_was_not_done_before_it_was_asked() {
+    let mut story = Story::new();
+    story.done(1, node("/b", "b1"), 3, made("/b", 3));
+    story.lost(1, set("/a", "a2"));
+    story.done(2, get("/a", false), 3, Answer::Data("a2".into(), stat(1, 2, 1)));
+    story.breaks("what is read was written", "which is older than");
+}
+
+#[test]
 fn ephemeral_nodes_go_with_their_session_and_not_before() {
     let lock = Ask::Create { path: "/e".into(), data: "e1".into(), ephemeral: true, sequential: false };
     let reads = "reads show the state at some point between what the session has seen and the answer";
