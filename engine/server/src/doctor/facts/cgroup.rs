@@ -72,7 +72,7 @@ mod tests {
     fn the_smallest_limit_of_all_groups_above_counts() {
         let files = Recorded::parse(
             "@ /proc/self/cgroup\n0::/kubepods/pod1/c\n@ /sys/fs/cgroup/kubepods/pod1/c/cpu.max\nmax 100000\n\
-             @ /sys/fs/cgroup/kubepods/pod1/cpu.max\n150000 100000\n\
+             @ /sys/fs/cgroup/kubepods/pod1/cpu.max\n150000 100000\n@ /sys/fs/cgroup/kubepods/cpu.max\n400000 100000\n\
              @ /sys/fs/cgroup/kubepods/pod1/c/memory.max\n2147483648\n@ /sys/fs/cgroup/kubepods/memory.max\nmax\n\
              @ /sys/fs/cgroup/kubepods/pod1/c/cpu.stat\nusage_usec 7\nnr_periods 9\nnr_throttled 4\n",
         );

@@ -110,7 +110,8 @@ mod tests {
         let files = Recorded::parse(
             "@ /lib/systemd/system/r.service\n[Unit]\nLimitNOFILE=1\n[Service]\n# LimitMEMLOCK=1\nLimitMEMLOCK = 64M\nLimitNOFILE=1024:65536\n\
              @ /etc/systemd/system/r.service.d/20.conf\n[Service]\nLimitNOFILE=infinity\n\
-             @ /lib/systemd/system/r.service.d/10.conf\n[Service]\nLimitNOFILE=7\nNice=-5\n",
+             @ /lib/systemd/system/r.service.d/10.conf\n[Service]\nLimitNOFILE=7\nNice=-5\n\
+             @ /lib/systemd/system/r.service.d/20.conf\n[Service]\nLimitNOFILE=8\n",
         );
         let unit = Unit::read(&files, "r.service").unwrap();
         assert_eq!(unit.files.len(), 3);
