@@ -114,7 +114,10 @@ fn how_it_ends() {
         0
     };
     assert_eq!(status, Some(expected), "{report:#}");
-    for wrong in [&["/no/such/zoo.cfg"][..], &["--fail-if", "never"], &["--writes", "many"]] {
-        assert_eq!(doctor(wrong).status.code(), Some(2), "{wrong:?}");
+    let unreadable =
+        Command::new(env!("CARGO_BIN_EXE_ringkeeper")).args(["config", "/no/such/zoo.cfg"]).output().unwrap();
+    assert_eq!(doctor(&["/no/such/zoo.cfg"]).status, unreadable.status, "as for the other commands");
+    for wrong in [["--fail-if", "never"], ["--writes", "many"]] {
+        assert_eq!(doctor(&wrong).status.code(), Some(2), "{wrong:?}");
     }
 }

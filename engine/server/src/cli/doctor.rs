@@ -48,8 +48,8 @@ Severity: error, the server does not start or does not keep its promises; warnin
 note, good to know.
 
 Every setting of `ringkeeper serve` may be given as a flag here too.
-Exit status: 0 nothing as bad as --fail-if, 1 doctor itself failed, 2 wrong command line, 3 a warning (with --fail-if
-warning), 4 an error, 130 interrupted.";
+Exit status: 0 nothing as bad as --fail-if, 3 a warning (with --fail-if warning), 4 an error, 130 interrupted; 1 doctor
+itself failed, 2 wrong command line.";
 
 /// The subcommand.
 pub(super) fn command(file: Arg) -> Command {
