@@ -89,12 +89,14 @@ fn a_port_that_is_taken_and_a_server_that_runs() {
 fn a_configuration_that_is_refused_is_one_of_the_errors() {
     let dir = scratch();
     let file = dir.path().join("zoo.cfg");
-    std::fs::write(&file, "dataDir=/var/lib/ringkeeper\ntickTime=never\n").unwrap();
+    let data = dir.path().join("data");
+    std::fs::write(&file, format!("dataDir={}\ntickTime=never\n", data.display())).unwrap();
     let output = doctor(&[file.to_str().unwrap(), "--writes", "0", "--json"]);
     assert_eq!(output.status.code(), Some(4));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     let problem = &said(&report, "configuration")[0];
     assert!(problem.0 == "error" && problem.1.contains("zoo.cfg:2"), "{problem:?}");
+    assert!(said(&report, "directory")[0].1.contains(data.to_str().unwrap()), "its directory is examined nevertheless");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use super::{FAILED, flags, inputs, print, refused};
-use crate::config::{Config, Inputs};
+use crate::config::{Config, Inputs, Problems, Settings, table};
 use crate::doctor::{Order, Severity, examine};
 
 /// A warning was found, and `--fail-if warning` given.
@@ -29,7 +29,7 @@ const EXAMPLES: &str = "\
 Examples:
   The host as it is, for a server with its data in /var/lib/ringkeeper:
     ringkeeper doctor
-  For the server of a configuration file: its directories, ports, and the other servers of its ensemble:
+  For the server of a configuration file: its directories, ports, and the other servers:
     ringkeeper doctor /etc/ringkeeper/zoo.cfg
   As the user that the server will run as, who may be allowed less than root:
     sudo -u ringkeeper ringkeeper doctor /etc/ringkeeper/zoo.cfg
@@ -38,18 +38,19 @@ Examples:
   In a script that prepares machines; facts, findings and recommended settings as JSON:
     ringkeeper doctor /etc/ringkeeper/zoo.cfg --json --fail-if warning > doctor.json
 
-What it looks at: io_uring, kernel, clock; processors, their frequency, quotas and other load; memory, swap, huge pages; file
-system, direct I/O, write cache, scheduler and space of the data and log directories, and how long a write of the log takes
-by each driver; limits, also those of the systemd unit; whether the server's ports are free, and whether the other servers
-can be reached. Of each it says what was found, why it matters and what to do. It changes nothing; to time the log it writes
-about 50 MiB into a directory of its own beside the log, and removes it.
+What it looks at: io_uring, kernel, clock; processors, their frequency, quotas and other load;
+memory, swap, huge pages; file system, direct I/O, write cache, scheduler and space of the data
+and log directories, and how long a write of the log takes by each driver; limits, also those of
+the systemd unit; whether the server's ports are free, and whether the other servers can be
+reached. Of each it says what was found, why it matters and what to do. It changes nothing; to
+time the log it writes about 50 MiB into a directory of its own beside the log, and removes it.
 
-Severity: error, the server does not start or does not keep its promises; warning, it is slower or less safe than it need be;
-note, good to know.
+Severity: error, the server does not start or does not keep its promises; warning, it is slower
+or less safe than it need be; note, good to know.
 
 Every setting of `ringkeeper serve` may be given as a flag here too.
-Exit status: 0 nothing as bad as --fail-if, 3 a warning (with --fail-if warning), 4 an error, 130 interrupted; 1 doctor
-itself failed, 2 wrong command line.";
+Exit status: 0 nothing as bad as --fail-if, 3 a warning (with --fail-if warning), 4 an error,
+130 interrupted; 1 doctor itself failed, 2 wrong command line.";
 
 /// The subcommand.
 pub(super) fn command(file: Arg) -> Command {
@@ -110,15 +111,18 @@ pub(super) fn run(arguments: &ArgMatches) -> ExitCode {
 }
 
 fn order(arguments: &ArgMatches, mut inputs: Inputs, stop: &Arc<AtomicBool>) -> Order {
-    let given = |(key, value, _): &(String, String, String)| (key == "dataDir").then(|| PathBuf::from(value));
-    let mut data_dir = inputs.flags.iter().find_map(given);
-    let in_environment = inputs.env.iter().any(|(name, _)| name == "RINGKEEPER_DATA_DIR");
-    if inputs.file.is_none() && data_dir.is_none() && !in_environment {
-        data_dir = Some(PathBuf::from(USUAL_DIR));
-        inputs.flags.push(("dataDir".to_owned(), USUAL_DIR.to_owned(), "(the usual place)".to_owned()));
-    }
+    // What is wrong with the settings is told by loading them, below; the directories may be right nevertheless.
+    let settings = Settings::resolve(&inputs, &mut Problems::default());
+    let named = |key| settings.text(key).map(PathBuf::from);
+    let data_dir = named(&table::DATA_DIR).unwrap_or_else(|| {
+        if inputs.file.is_none() {
+            inputs.flags.push((table::DATA_DIR.name.to_owned(), USUAL_DIR.to_owned(), "(the usual place)".to_owned()));
+        }
+        PathBuf::from(USUAL_DIR)
+    });
     Order {
         config: Config::load(&inputs, super::cores()),
+        log_dir: named(&table::DATA_LOG_DIR).unwrap_or_else(|| data_dir.clone()),
         data_dir,
         unit: arguments.get_one::<String>("unit").cloned().unwrap_or_default(),
         writes: arguments.get_one::<u32>("writes").copied().unwrap_or_default(),

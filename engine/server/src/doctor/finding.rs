@@ -44,7 +44,7 @@ pub(super) struct Verdict {
 }
 
 impl Verdict {
-    fn new(severity: Severity, found: impl Into<String>) -> Verdict {
+    pub(super) fn new(severity: Severity, found: impl Into<String>) -> Verdict {
         Verdict { severity, found: found.into(), why: String::new(), remedy: Vec::new() }
     }
 

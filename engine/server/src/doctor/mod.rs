@@ -31,8 +31,10 @@ pub(crate) use finding::Severity;
 pub(crate) struct Order {
     /// The configuration of the server, with its warnings, or why it is refused.
     pub(crate) config: Result<(Config, Problems), Problems>,
-    /// The data directory if the configuration is refused, as far as it is known.
-    pub(crate) data_dir: Option<PathBuf>,
+    /// The data directory, which is to be examined even if the configuration is refused.
+    pub(crate) data_dir: PathBuf,
+    /// The log's.
+    pub(crate) log_dir: PathBuf,
     /// The unit that starts the server.
     pub(crate) unit: String,
     /// How many writes are timed with each of the log's drivers.
@@ -55,7 +57,7 @@ pub(crate) struct Report {
 pub(crate) fn examine(order: &Order, progress: impl FnMut(u32, u32)) -> Report {
     let wanted = match &order.config {
         Ok((config, problems)) => Wanted::of(config, problems),
-        Err(problems) => Wanted::refused(problems, order.data_dir.clone()),
+        Err(problems) => Wanted::refused(problems, &order.data_dir, &order.log_dir),
     };
     let mut facts = Facts::read(&Host, wanted, &order.unit);
     facts.try_out(&Host, order.config.as_ref().ok().map(|(config, _)| config));

@@ -63,6 +63,13 @@ impl Processors {
         }
     }
 
+    /// Whether others leave little of them: completions of the disk then wait for a time slice.
+    pub(in crate::doctor) fn are_busy(&self) -> bool {
+        self.load.is_some_and(|load| load > self.online.len() as f64 * 0.8)
+            || self.pressure.is_some_and(|share| share > 25.0)
+            || self.stolen.is_some_and(|share| share > 3.0)
+    }
+
     /// How many processors a server gets here.
     pub(in crate::doctor) fn usable(&self) -> usize {
         let allowed = if self.allowed.is_empty() { self.online.len() } else { self.allowed.len() };

@@ -3,7 +3,7 @@
 use crate::config::{Config, Durability, LogDriver, Problems};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Excerpt of the configuration.
 #[derive(Clone, Debug, Serialize)]
@@ -88,16 +88,14 @@ impl Wanted {
         }
     }
 
-    /// A configuration that is refused: what is wrong with it, and the directory as far as it is known.
-    pub(in crate::doctor) fn refused(problems: &Problems, data_dir: Option<PathBuf>) -> Wanted {
-        let plain = Wanted::default();
-        let data_dir = data_dir.unwrap_or(plain.data_dir);
+    /// A configuration that is refused: what is wrong with it, and the directories.
+    pub(in crate::doctor) fn refused(problems: &Problems, data_dir: &Path, log_dir: &Path) -> Wanted {
         Wanted {
             refused: problems.errors.iter().map(ToString::to_string).collect(),
             warned: problems.warnings.iter().map(ToString::to_string).collect(),
-            log_dir: data_dir.clone(),
-            data_dir,
-            ..plain
+            data_dir: data_dir.to_owned(),
+            log_dir: log_dir.to_owned(),
+            ..Wanted::default()
         }
     }
 }

@@ -20,7 +20,8 @@ pub(super) fn version(facts: &Facts) -> Vec<Verdict> {
         Verdict::note(format!("{release}, which is older than 5.12"))
             .because("rings count as locked memory, so limits on it must be higher")
             .remedy(
-                "raise the limit on locked memory to 64 MiB: LimitMEMLOCK=64M in the unit, ulimit -l 65536 in a shell",
+                "raise the limit on locked memory to 64 MiB: LimitMEMLOCK=64M in the unit, ulimit -l 65536 in a \
+                 shell",
             )
     } else {
         Verdict::ok(release.as_str())
@@ -43,9 +44,10 @@ pub(super) fn uring(facts: &Facts) -> Vec<Verdict> {
         }
         (None, _) => Verdict::ok("allowed"),
         (Some(_), Some(disabled)) if disabled > 0 => {
-            Verdict::error(format!("refused: kernel.io_uring_disabled={disabled}"))
-                .because(why)
-                .remedy("sysctl -w kernel.io_uring_disabled=0, and the same line in a file of /etc/sysctl.d to keep it")
+            Verdict::error(format!("refused: kernel.io_uring_disabled={disabled}")).because(why).remedy(
+                "sysctl -w kernel.io_uring_disabled=0, and the same line in a file of /etc/sysctl.d to \
+                     keep it",
+            )
         }
         (Some(libc::ENOMEM), _) => Verdict::error("refused: the limit on locked memory is too low")
             .because(why)
@@ -72,7 +74,10 @@ pub(super) fn container(facts: &Facts) -> Vec<Verdict> {
     };
     vec![
         Verdict::note(kind.as_str())
-            .because("kernel settings are those of the host and can only be changed there; data written outside of a volume goes with the container")
+            .because(
+                "kernel settings are those of the host and can only be changed there; data written outside of \
+                 a volume goes with the container",
+            )
             .remedy("keep data and log on a volume; set kernel settings on every host where this container may run"),
     ]
 }
@@ -93,9 +98,10 @@ pub(super) fn clock_source(facts: &Facts) -> Vec<Verdict> {
         Some(name) => verdict
             .remedy(format!("echo {name} > /sys/devices/system/clocksource/clocksource0/current_clocksource"))
             .remedy(format!("to keep it: clocksource={name} on the kernel's command line")),
-        None => {
-            verdict.remedy("look for why the kernel distrusts its other clocks: dmesg | grep -i -e clocksource -e tsc")
-        }
+        None => verdict.remedy(
+            "look for why the kernel distrusts its other clocks: dmesg | grep -i -e clocksource -e \
+                 tsc",
+        ),
     }]
 }
 
@@ -104,8 +110,14 @@ pub(super) fn time_of_day(facts: &Facts) -> Vec<Verdict> {
         None => return Vec::new(),
         Some(true) => Verdict::ok("synchronised"),
         Some(false) => Verdict::note("not synchronised, says the kernel")
-            .because("agreement and sessions do not use it, but times of nodes, nodes with a time to live, and log messages do")
-            .remedy("apt install chrony, or timedatectl set-ntp true; a virtual machine may be kept right by its host"),
+            .because(
+                "agreement and sessions do not use it, but times of nodes, nodes with a time to live, and log \
+                 messages do",
+            )
+            .remedy(
+                "apt install chrony, or timedatectl set-ntp true; a virtual machine may be kept right by its \
+                 host",
+            ),
     };
     vec![verdict]
 }

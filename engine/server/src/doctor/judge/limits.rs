@@ -83,7 +83,10 @@ fn restart(unit: &Unit) -> Option<Verdict> {
     let restarts = unit.settings.get("Restart").is_some_and(|when| when != "no");
     (!restarts).then(|| {
         Verdict::warning("the unit does not start a server again that has failed")
-            .because("a server that fails ends itself, as after a failed sync; until it is started again the ensemble has one less")
+            .because(
+                "a server that fails ends itself, as after a failed sync; until it is started again the \
+                 ensemble has one less",
+            )
             .remedy("Restart=on-failure in the unit, with RestartPreventExitStatus= as in deploy/systemd")
     })
 }

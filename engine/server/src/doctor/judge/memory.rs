@@ -17,8 +17,10 @@ pub(super) fn room(facts: &Facts) -> Vec<Verdict> {
     let nodes = usable.saturating_sub(base) / (NODE_BYTES * copies);
     let whose = if memory.limit == Some(usable) { "within the control group's limit" } else { "available" };
     let found = format!("{} {whose}", bytes(usable));
-    let why = "the whole tree is in memory; a server that the kernel kills for want of it takes its clients' connections with it";
-    let remedy = "more memory, a higher limit (MemoryMax= in the unit, the memory limit of the container), or a smaller ensemble.history.bytes";
+    let why = "the whole tree is in memory; a server that the kernel kills for want of it takes its clients' \
+         connections with it";
+    let remedy = "more memory, a higher limit (MemoryMax= in the unit, the memory limit of the container), or a \
+         smaller ensemble.history.bytes";
     vec![match nodes {
         0 => Verdict::error(format!("{found}; {} are needed before the first node", bytes(base)))
             .because(why)
@@ -43,9 +45,15 @@ pub(super) fn swap(facts: &Facts) -> Vec<Verdict> {
     vec![match swappiness {
         Some(0 | 1) => Verdict::ok(found),
         _ => Verdict::warning(found)
-            .because("a part of the tree that was swapped out comes back at the pace of the disk, and meanwhile the server stands still: sessions expire, a leader is deposed")
+            .because(
+                "a part of the tree that was swapped out comes back at the pace of the disk, and meanwhile \
+                 the server stands still: sessions expire, a leader is deposed",
+            )
             .remedy("MemorySwapMax=0 in the unit, as deploy/systemd has it")
-            .remedy("or for the whole host: sysctl -w vm.swappiness=1, and the same line in /etc/sysctl.d; swapoff -a"),
+            .remedy(
+                "or for the whole host: sysctl -w vm.swappiness=1, and the same line in /etc/sysctl.d; swapoff \
+                 -a",
+            ),
     }]
 }
 
@@ -59,9 +67,15 @@ pub(super) fn huge_pages(facts: &Facts) -> Vec<Verdict> {
     let verdict = if defrag == "always" { Verdict::warning(found) } else { Verdict::note(found) };
     vec![
         verdict
-            .because("the kernel may stop the server to make a large page out of small ones, and small nodes spread over large pages take more memory")
+            .because(
+                "the kernel may stop the server to make a large page out of small ones, and small nodes \
+                 spread over large pages take more memory",
+            )
             .remedy("echo madvise > /sys/kernel/mm/transparent_hugepage/enabled")
-            .remedy("to keep it: transparent_hugepage=madvise on the kernel's command line, or deploy/sysctl/ringkeeper-tmpfiles.conf"),
+            .remedy(
+                "to keep it: transparent_hugepage=madvise on the kernel's command line, or \
+                 deploy/sysctl/ringkeeper-tmpfiles.conf",
+            ),
     ]
 }
 

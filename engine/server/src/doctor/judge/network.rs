@@ -30,13 +30,22 @@ fn port(own: &Listening, running: Option<u32>) -> Verdict {
     let Listening { purpose, address, port, refused, taken } = own;
     match (refused, running) {
         (None, _) => Verdict::ok(format!("{address} is free, for {purpose}")),
-        (Some(_), Some(pid)) if *taken => Verdict::ok(format!("{address} is taken, as it should be: process {pid} runs")),
+        (Some(_), Some(pid)) if *taken => Verdict::ok(format!(
+            "{address} is taken, as it should be: process {pid} \
+             runs"
+        )),
         (Some(_), _) if *taken => Verdict::error(format!("{address} for {purpose} is taken by another process"))
             .because("the server does not start: it listens there or nowhere")
             .remedy(format!("ss -ltnp 'sport = :{port}' tells by whom; stop it, or choose another port")),
         (Some(reason), _) => Verdict::error(format!("{address} for {purpose}: {reason}"))
-            .because("the server cannot listen on an address that this machine does not have, or a port that needs a privilege")
-            .remedy("for peers behind address translation: quorumListenOnAllIPs=true; for a port below 1024: AmbientCapabilities=CAP_NET_BIND_SERVICE in the unit"),
+            .because(
+                "the server cannot listen on an address that this machine does not have, or a port that needs \
+                 a privilege",
+            )
+            .remedy(
+                "for peers behind address translation: quorumListenOnAllIPs=true; for a port below 1024: \
+                 AmbientCapabilities=CAP_NET_BIND_SERVICE in the unit",
+            ),
     }
 }
 
@@ -47,7 +56,10 @@ pub(super) fn queue(facts: &Facts) -> Vec<Verdict> {
     vec![match longest < wanted {
         false => Verdict::ok(found),
         true => Verdict::note(found)
-            .because("when a server dies, all its clients come to the others at once; who finds no place in the queue waits a second or longer")
+            .because(
+                "when a server dies, all its clients come to the others at once; who finds no place in the \
+                 queue waits a second or longer",
+            )
             .remedy(format!("sysctl -w net.core.somaxconn={wanted}, and the same line in /etc/sysctl.d")),
     }]
 }
@@ -62,7 +74,10 @@ fn reachable(peer: &Peer, silence_ms: u64) -> Verdict {
     match &peer.outcome {
         Reached::Unresolved(reason) => Verdict::error(format!("{name}: its name is not resolved: {reason}"))
             .because("this server cannot reach it")
-            .remedy("getent hosts NAME shows what this machine knows; add it to DNS or /etc/hosts, the same on every server"),
+            .remedy(
+                "getent hosts NAME shows what this machine knows; add it to DNS or /etc/hosts, the same on \
+                 every server",
+            ),
         Reached::Unreachable(reason) => Verdict::error(format!("{name}: {reason}"))
             .because("with a majority out of reach nothing can be written")
             .remedy("is the machine on, and does its firewall let this one connect to that port?"),
@@ -73,11 +88,15 @@ fn reachable(peer: &Peer, silence_ms: u64) -> Verdict {
         }
         _ if peer.round_trip_us.is_some_and(|us| us * 5.0 > silence_ms as f64 * 1e3) => {
             Verdict::warning(format!("{name}{trip}"))
-                .because(format!("with a silence of {silence_ms} ms that is borne, a few lost packets look like a dead server"))
+                .because(format!(
+                    "with a silence of {silence_ms} ms that is borne, a few lost packets look like a \
+                     dead server"
+                ))
                 .remedy(format!("ensemble.silence.min.ms={} and a larger ensemble.silence.max.ms", silence_for(peer)))
         }
-        _ if peer.round_trip_us.is_some_and(|us| us > FAR_US) => Verdict::note(format!("{name}{trip}"))
-            .because("a write waits for the round trip to the nearest majority"),
+        _ if peer.round_trip_us.is_some_and(|us| us > FAR_US) => {
+            Verdict::note(format!("{name}{trip}")).because("a write waits for the round trip to the nearest majority")
+        }
         Reached::Refused => Verdict::ok(format!("{name} is there{trip}; nobody listens yet")),
         Reached::Open => Verdict::ok(format!("{name} listens{trip}")),
     }

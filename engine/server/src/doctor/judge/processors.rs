@@ -25,8 +25,15 @@ pub(super) fn cores(facts: &Facts) -> Vec<Verdict> {
     if !cpus.isolated.is_empty() && !cpus.isolated.iter().any(|core| cpus.allowed.contains(core)) {
         verdicts.push(
             Verdict::note(format!("{} isolated, which this process may not use", list(&cpus.isolated)))
-                .because("cores without other work are what a server of steady latency is best off with; nothing runs there unless it is told to")
-                .remedy(format!("CPUAffinity={} in the unit, if they are meant for this server", list(&cpus.isolated))),
+                .because(
+                    "cores without other work are what a server of steady latency is best off with; nothing \
+                     runs there unless it is told to",
+                )
+                .remedy(format!(
+                    "CPUAffinity={} in the unit, if they are meant for this \
+                 server",
+                    list(&cpus.isolated)
+                )),
         );
     }
     verdicts
@@ -34,7 +41,8 @@ pub(super) fn cores(facts: &Facts) -> Vec<Verdict> {
 
 pub(super) fn quota(facts: &Facts) -> Vec<Verdict> {
     let Some(quota) = facts.processors.quota else { return vec![Verdict::ok("none")] };
-    let why = "a group that has used up its quota stands still for the rest of the period, as a rule up to 100 ms: replies are late, and a leader can be taken for dead";
+    let why = "a group that has used up its quota stands still for the rest of the period, as a rule up to 100 ms: \
+         replies are late, and a leader can be taken for dead";
     let remedy =
         "weights in place of quotas: CPUWeight= in the unit; in Kubernetes a request for processors without a limit";
     let verdict = match facts.processors.throttled {
@@ -50,28 +58,30 @@ pub(super) fn quota(facts: &Facts) -> Vec<Verdict> {
 pub(super) fn other_load(facts: &Facts) -> Vec<Verdict> {
     let cpus = &facts.processors;
     let mut found = Vec::new();
-    let mut is_busy = false;
     if let Some(load) = cpus.load {
         found.push(format!("load {load:.1} on {} cores", cpus.online.len()));
-        is_busy |= load > cpus.online.len() as f64 * 0.8;
     }
     if let Some(pressure) = cpus.pressure {
         found.push(format!("somebody waited for a processor in {pressure:.0} % of the last minute"));
-        is_busy |= pressure > 25.0;
     }
     if let Some(stolen) = cpus.stolen.filter(|stolen| *stolen >= 0.5) {
         found.push(format!("the hypervisor gave {stolen:.1} % to others"));
-        is_busy |= stolen > 3.0;
     }
     if found.is_empty() {
         return Vec::new();
     }
     let found = found.join(", ");
-    vec![match is_busy {
+    vec![match cpus.are_busy() {
         false => Verdict::ok(found),
         true => Verdict::warning(found)
-            .because("completions of the disk wait for a time slice: with a hog on each core a lone write through io_uring took 4 ms in place of 0.2 (docs/architecture.md)")
-            .remedy("keep other work away, or give the server more weight: CPUWeight=1000 in the unit, as deploy/systemd has it")
+            .because(
+                "completions of the disk wait for a time slice: with a hog on each core a lone write through \
+                 io_uring took 4 ms in place of 0.2 (docs/architecture.md)",
+            )
+            .remedy(
+                "keep other work away, or give the server more weight: CPUWeight=1000 in the unit, as \
+                 deploy/systemd has it",
+            )
             .remedy("log.driver=auto, the default, goes over to a thread while this lasts"),
     }]
 }
@@ -84,7 +94,10 @@ pub(super) fn frequency(facts: &Facts) -> Vec<Verdict> {
     vec![match governors.iter().all(|governor| governor == "performance") {
         true => Verdict::ok("governed by performance"),
         false => Verdict::note(format!("governed by {}", governors.join(" and ")))
-            .because("a server that waits for the disk most of the time is taken for idle, and computes slowly when the answer comes")
+            .because(
+                "a server that waits for the disk most of the time is taken for idle, and computes slowly \
+                 when the answer comes",
+            )
             .remedy("cpupower frequency-set -g performance")
             .remedy("to keep it: tuned-adm profile latency-performance, or a unit that runs the command at boot"),
     }]
@@ -112,7 +125,10 @@ pub(super) fn numa(facts: &Facts) -> Vec<Verdict> {
     vec![
         Verdict::note(format!("{} nodes{balancing}", cpus.nodes))
             .because("memory of another node takes about twice as long to reach; moving it interrupts the server")
-            .remedy("keep the server on the node of its disk and network card: NUMAPolicy=bind, NUMAMask=0 and CPUAffinity= in the unit")
+            .remedy(
+                "keep the server on the node of its disk and network card: NUMAPolicy=bind, NUMAMask=0 and \
+                 CPUAffinity= in the unit",
+            )
             .remedy("sysctl -w kernel.numa_balancing=0"),
     ]
 }
@@ -129,7 +145,10 @@ pub(super) fn interrupts(facts: &Facts) -> Vec<Verdict> {
         false => Verdict::ok(found),
         true => Verdict::note(found)
             .because("that processor serves disk and network for all, and whatever runs there is interrupted")
-            .remedy("apt install irqbalance, or put interrupts where the server does not run: /proc/irq/N/smp_affinity_list"),
+            .remedy(
+                "apt install irqbalance, or put interrupts where the server does not run: \
+                 /proc/irq/N/smp_affinity_list",
+            ),
     }]
 }
 

@@ -2,7 +2,7 @@
 
 use super::bytes;
 use crate::doctor::facts::{Facts, Mount, Storage};
-use crate::doctor::finding::Verdict;
+use crate::doctor::finding::{Severity, Verdict};
 
 /// What the log aligns its writes to.
 const BLOCK: u64 = 4096;
@@ -11,6 +11,43 @@ const FEW_SEGMENTS: u64 = 8;
 /// Below this share of free space file systems become slow, and operators nervous.
 const LITTLE_SPACE: f64 = 0.1;
 const FEW_INODES: u64 = 10_000;
+
+/// File systems for a log.
+const GOOD: [&str; 4] = ["ext4", "xfs", "ext3", "f2fs"];
+
+/// Others: their names (one that ends in a dot begins many), how bad it is, why, and what to do.
+const CONCERNS: [(&[&str], Severity, &str, &str); 5] = [
+    (
+        &["tmpfs", "ramfs"],
+        Severity::Error,
+        "this is memory: nothing survives a restart of the machine",
+        "choose a directory on a disk",
+    ),
+    (
+        &["overlay", "aufs"],
+        Severity::Warning,
+        "this is a container's own layer: it goes with the container, and its writes take a longer way",
+        "mount a volume there: docker run -v /srv/ringkeeper:/var/lib/ringkeeper, or a volumeClaimTemplate",
+    ),
+    (
+        &["nfs", "nfs4", "cifs", "smb3", "9p", "virtiofs", "ceph", "glusterfs", "lustre"],
+        Severity::Warning,
+        "what a sync is worth, and how long it takes, is up to another machine; when that is away, so is this server",
+        "use a local disk: the ensemble keeps copies by itself",
+    ),
+    (
+        &["fuse", "fuseblk", "fuse."],
+        Severity::Warning,
+        "a program in user space decides what a sync is worth",
+        "use a local disk with ext4 or xfs",
+    ),
+    (
+        &["btrfs", "zfs", "bcachefs"],
+        Severity::Warning,
+        "it writes every block to a new place, so each log write is also a change of its metadata",
+        "use ext4 or xfs for the log, with dataLogDir; on btrfs, chattr +C on the empty directory helps",
+    ),
+];
 
 /// A verdict for each directory, with its name in front if there are two.
 fn each(facts: &Facts, mut rule: impl FnMut(&Storage) -> Option<Verdict>) -> Vec<Verdict> {
@@ -57,27 +94,22 @@ fn judge_mount(mount: &Mount, durable: bool) -> Verdict {
         let found = format!("{found} without barriers");
         let verdict = if durable { Verdict::error(found) } else { Verdict::note(found) };
         return verdict
-            .because("a sync does not flush the device's cache, so a loss of power takes writes that were acknowledged")
+            .because(
+                "a sync does not flush the device's cache, so a loss of power takes writes that were \
+                 acknowledged",
+            )
             .remedy(format!("mount -o remount,barrier {point}, and remove nobarrier from /etc/fstab"));
     }
-    match kind.as_str() {
-        "ext4" | "xfs" | "ext3" | "f2fs" => Verdict::ok(found),
-        "tmpfs" | "ramfs" => Verdict::error(found)
-            .because("this is memory: nothing survives a restart of the machine")
-            .remedy("choose a directory on a disk"),
-        "overlay" | "aufs" => Verdict::warning(found)
-            .because("this is a container's own layer: it goes with the container, and its writes take a longer way")
-            .remedy("mount a volume there: docker run -v /srv/ringkeeper:/var/lib/ringkeeper, or a volumeClaimTemplate"),
-        "nfs" | "nfs4" | "cifs" | "smb3" | "9p" | "virtiofs" | "ceph" | "glusterfs" | "lustre" => Verdict::warning(found)
-            .because("what a sync is worth, and how long it takes, is up to another machine; when that one is away, so is this server")
-            .remedy("use a local disk: the ensemble keeps copies by itself"),
-        kind if kind.starts_with("fuse") => Verdict::warning(found)
-            .because("a program in user space decides what a sync is worth")
-            .remedy("use a local disk with ext4 or xfs"),
-        "btrfs" | "zfs" | "bcachefs" => Verdict::warning(found)
-            .because("it writes every block to a new place, so each log write is also a change of its metadata")
-            .remedy("use ext4 or xfs for the log, with dataLogDir; on btrfs, chattr +C on the empty directory helps"),
-        _ => Verdict::note(found).because("nothing is known here about the log on this file system; ext4 and xfs are tested"),
+    if GOOD.contains(&kind.as_str()) {
+        return Verdict::ok(found);
+    }
+    let is_of = |names: &[&str]| {
+        names.iter().any(|name| kind.as_str() == *name || name.ends_with('.') && kind.starts_with(*name))
+    };
+    match CONCERNS.iter().find(|(names, ..)| is_of(names)) {
+        Some((_, severity, why, remedy)) => Verdict::new(*severity, found).because(*why).remedy(*remedy),
+        None => Verdict::note(found)
+            .because("nothing is known here about the log on this file system; ext4 and xfs are tested"),
     }
 }
 
@@ -96,7 +128,10 @@ pub(super) fn direct(facts: &Facts) -> Vec<Verdict> {
         Some(match storage.direct? {
             true => Verdict::ok(format!("works{unit}")),
             false => Verdict::warning("not accepted by this file system")
-                .because("the log goes through the page cache, by a thread: every write is copied, and a failed write can look well until the next start")
+                .because(
+                    "the log goes through the page cache, by a thread: every write is copied, and a failed \
+                     write can look well until the next start",
+                )
                 .remedy("use ext4 or xfs"),
         })
     })
@@ -125,13 +160,25 @@ pub(super) fn scheduler(facts: &Facts) -> Vec<Verdict> {
             let name = &device.name;
             return Some(
                 Verdict::note(format!("{name} {}", device.scheduler.as_deref().unwrap_or_default()))
-                    .because("it waits for more requests of one process while others are due; a log writes one small request after the other")
+                    .because(
+                        "it waits for more requests of one process while others are due; a log writes one \
+                         small request after the other",
+                    )
                     .remedy(format!("echo mq-deadline > /sys/block/{name}/queue/scheduler"))
-                    .remedy("to keep it, a rule of udev: ACTION==\"add|change\", KERNEL==\"sd*|vd*|nvme*\", ATTR{queue/scheduler}=\"mq-deadline\""),
+                    .remedy(
+                        "to keep it, a rule of udev: ACTION==\"add|change\", KERNEL==\"sd*|vd*|nvme*\", \
+                         ATTR{queue/scheduler}=\"mq-deadline\"",
+                    ),
             );
         }
-        let told =
-            storage.devices.iter().filter_map(|device| Some(format!("{} {}", device.name, device.scheduler.as_ref()?)));
+        let told = storage.devices.iter().filter_map(|device| {
+            Some(format!(
+                "{} \
+                 {}",
+                device.name,
+                device.scheduler.as_ref()?
+            ))
+        });
         let told = told.collect::<Vec<_>>().join(", ");
         (!told.is_empty()).then(|| Verdict::ok(told))
     })

@@ -43,10 +43,15 @@ fn speed(facts: &Facts, driver: &str, times: Percentiles) -> Verdict {
     let Percentiles { p50, p99, max, .. } = times;
     let found = format!("{} by {driver}, 99 % within {}, the longest {}", micros(p50), micros(p99), micros(max));
     let why = "no durable write is answered sooner than a quorum's disks allow";
-    let remedy = "a device with power-loss protection (enterprise NVMe) syncs in 20 to 50 µs; put the log on one with dataLogDir";
+    let remedy = "a device with power-loss protection (enterprise NVMe) syncs in 20 to 50 µs; put the log on one \
+         with dataLogDir";
     if max > facts.wanted.silence_min_ms as f64 * 1e3 && facts.wanted.peers > 0 {
         return Verdict::warning(found)
-            .because(format!("a leader whose disk hangs longer than ensemble.silence.min.ms={} slows the ensemble down until others have voted", facts.wanted.silence_min_ms))
+            .because(format!(
+                "a leader whose disk hangs longer than ensemble.silence.min.ms={} slows the ensemble \
+                 down until others have voted",
+                facts.wanted.silence_min_ms
+            ))
             .remedy("look for what else uses the disk (iostat -x 1), or for a failing one (smartctl -a, dmesg)")
             .remedy(remedy);
     }
@@ -65,7 +70,13 @@ fn honesty(facts: &Facts, times: Percentiles) -> Option<Verdict> {
     let is_volatile = devices.iter().any(|device| device.write_cache.as_deref() == Some("write back"));
     (is_volatile && times.p50 < TOO_QUICK_US).then(|| {
         Verdict::warning(format!("a sync takes {}, although the device has a volatile cache", micros(times.p50)))
-            .because("no such cache is flushed so quickly: the device, or the hypervisor below (cache=unsafe), may ignore it, and a loss of power would take acknowledged writes")
-            .remedy("ask who runs the hypervisor or array what a flush is worth; test it by cutting the power under load")
+            .because(
+                "no such cache is flushed so quickly: the device, or the hypervisor below (cache=unsafe), may \
+                 ignore it, and a loss of power would take acknowledged writes",
+            )
+            .remedy(
+                "ask who runs the hypervisor or array what a flush is worth; test it by cutting the power \
+                 under load",
+            )
     })
 }
