@@ -77,6 +77,15 @@ impl Watches {
 }
 
 impl<T> Deadlines<T> {
+    /// From moments of the wall clock, each rounded up to the next second.
+    pub fn by_second(ends: impl IntoIterator<Item = (WallMs, T)>) -> Deadlines<T> {
+        let mut seconds: BTreeMap<i64, Vec<T>> = BTreeMap::new();
+        for (at, thing) in ends {
+            seconds.entry(at.0.div_euclid(1000) + 1).or_default().push(thing);
+        }
+        Deadlines(seconds.into_iter().map(|(second, things)| (WallMs(second * 1000), things)).collect())
+    }
+
     /// From moments of the monotonic clock.
     pub fn of(buckets: impl IntoIterator<Item = (Instant, Vec<T>)>, clocks: Clocks) -> Deadlines<T> {
         Deadlines(buckets.into_iter().map(|(at, things)| (clocks.wall_at(at), things)).collect())
