@@ -72,7 +72,8 @@ impl Desk {
         if !self.progress.is_started() {
             return Err(NoFacts::Starting);
         }
-        self.exchange.inquire(needs, errand).wait(PATIENCE).ok_or(NoFacts::Silent)
+        let facts = self.exchange.inquire(needs, errand).wait(PATIENCE).ok_or(NoFacts::Silent)?;
+        Ok(self.words.completed(facts, needs))
     }
 
     pub(crate) fn data(&self) -> &Data {

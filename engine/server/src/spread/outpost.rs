@@ -186,6 +186,7 @@ impl Outpost {
         let reading = |conn: ConnId| self.accepts(frontend, conn);
         let mut facts = ClientFacts::of(frontend, inquiry.needs, clocks, reading);
         facts.executors.push(ExecutorLoad::here(&format!("client-{}", self.index), state.turns));
+        facts.stopping = self.stopping.get();
         facts.sockets = self.sockets.get().map(|sockets| sockets.stats()).unwrap_or_default();
         inquiry.contribute([Part::Clients(Box::new(facts))]);
     }
@@ -199,7 +200,8 @@ impl Outpost {
         let mut server = None;
         if words.admitted.admits(word) && !self.stopping.get() {
             let errand = word.resets().map(Errand::Reset);
-            server = self.exchange.inquire(word.needs(), errand).collected().await;
+            let facts = self.exchange.inquire(word.needs(), errand).collected().await;
+            server = facts.map(|facts| words.completed(facts, word.needs()));
         }
         let mut text =
             answer(word, mask, words.admitted, &words.environment, server.as_ref().filter(|server| server.serving))

@@ -44,9 +44,9 @@ impl Turn {
         let facts = words.admitted.admits(word).then(|| {
             run_errand(node, word.resets().map(Errand::Reset));
             let (replica, clients) = self.facts(node, word.needs());
-            clients.add_to(replica)
+            words.completed(clients.add_to(replica), word.needs())
         });
-        let serving = facts.as_ref().filter(|facts| facts.serving && !self.stopping.get());
+        let serving = facts.as_ref().filter(|facts| facts.serving);
         let mask = rest.first_chunk::<8>().map_or(0, |mask| u64::from_be_bytes(*mask));
         answer(word, mask, words.admitted, &words.environment, serving)
     }
@@ -71,6 +71,7 @@ impl Turn {
         let clocks = Clocks { now: self.clock.now(), wall: self.clock.wall() };
         let reading = |conn: ConnId| self.accepts(&node.frontend, conn);
         let mut clients = ClientFacts::of(&node.frontend, needs, clocks, reading);
+        clients.stopping = self.stopping.get();
         clients.sockets = self.sockets.get().map(|sockets| sockets.stats()).unwrap_or_default();
         let readings = (clocks.now, clocks.wall, self.clock.started());
         let mut replica = self.words.of_replica(&node.backend, &node.tree, needs, readings);
@@ -145,17 +146,25 @@ impl Words {
             let owners = tree.sessions_with_ephemerals();
             facts.ephemerals = owners.map(|(session, _)| (session, tree.ephemerals(session))).collect();
         }
-        if needs.directories {
-            facts.directories = Directories::measure(self.data.dir.clone(), self.data.log_dir.clone());
-        }
         if needs.root_acl {
             facts.root_acl = tree.get("/").and_then(|root| root.acl().clone());
         }
         if needs.metrics {
-            facts.descriptors = Descriptors::gather();
             let backend = backend.measures();
             facts.part_since_ms = now.since(backend.role.since).as_millis() as u64;
             facts.measures = Box::new(Measures { backend, ..Measures::default() });
+        }
+        facts
+    }
+
+    /// With what the system tells. Asking it takes its time, so whoever wants to know does it, and no executor that only
+    /// contributes.
+    pub(crate) fn completed(&self, mut facts: Snapshot, needs: Needs) -> Snapshot {
+        if needs.directories {
+            facts.directories = Directories::measure(self.data.dir.clone(), self.data.log_dir.clone());
+        }
+        if needs.metrics {
+            facts.descriptors = Descriptors::gather();
         }
         facts
     }
@@ -173,6 +182,8 @@ pub(crate) struct ClientFacts {
     deadlines: Vec<(WallMs, (SocketAddr, SessionId))>,
     pub(crate) executors: Vec<ExecutorLoad>,
     pub(crate) sockets: SocketStats,
+    /// No more requests are taken.
+    pub(crate) stopping: bool,
 }
 
 impl ClientFacts {
@@ -224,11 +235,13 @@ impl ClientFacts {
         self.deadlines.extend(other.deadlines);
         self.executors.extend(other.executors);
         self.sockets.merge(&other.sockets);
+        self.stopping |= other.stopping;
         self
     }
 
     /// Completes the replica's facts.
     pub(crate) fn add_to(self, mut facts: Snapshot) -> Snapshot {
+        facts.serving &= !self.stopping;
         facts.latency = Latency::from(&self.stats.latency);
         facts.received = self.stats.packets_received;
         facts.sent = self.stats.packets_sent;

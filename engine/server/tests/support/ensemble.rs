@@ -20,13 +20,15 @@ pub struct Plan<'a> {
     pub observers: usize,
     /// Added to the common settings of all servers.
     pub settings: Settings<'a>,
+    /// Each has an admin server.
+    pub admin: bool,
     /// Where the servers run; loopback if nowhere.
     pub network: Option<&'a Network>,
 }
 
 impl Default for Plan<'_> {
     fn default() -> Self {
-        Plan { target: Target::Ringkeeper, voters: 3, observers: 0, settings: &[], network: None }
+        Plan { target: Target::Ringkeeper, voters: 3, observers: 0, settings: &[], admin: false, network: None }
     }
 }
 
@@ -40,6 +42,7 @@ pub struct Ensemble {
 struct Server {
     client: SocketAddr,
     peer: SocketAddr,
+    admin: SocketAddr,
     namespace: Option<Arc<OwnedFd>>,
     child: Option<Child>,
 }
@@ -47,12 +50,13 @@ struct Server {
 impl Server {
     fn on_loopback() -> Server {
         let free = || SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
-        Server { client: free(), peer: free(), namespace: None, child: None }
+        Server { client: free(), peer: free(), admin: free(), namespace: None, child: None }
     }
 
     fn on(network: &Network, at: usize) -> Server {
         let (client, peer) = network.addresses(at);
-        Server { client, peer, namespace: Some(network.namespace(at)), child: None }
+        let admin = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+        Server { client, peer, admin, namespace: Some(network.namespace(at)), child: None }
     }
 }
 
@@ -72,7 +76,8 @@ impl Ensemble {
         for at in 0..count {
             ensemble.make_data_dir(at);
             let own = ensemble.own_configuration(at, plan.settings);
-            std::fs::write(ensemble.config_path(at), own + &lines).unwrap();
+            let admin = if plan.admin { ensemble.admin_lines(at) } else { String::new() };
+            std::fs::write(ensemble.config_path(at), own + &admin + &lines).unwrap();
         }
         (0..count).for_each(|at| ensemble.launch(at));
         (0..count).for_each(|at| ensemble.wait_until_serving(at));
@@ -97,6 +102,17 @@ impl Ensemble {
         let more = settings_from_environment(self.target);
         lines.extend(more.iter().map(|(key, value)| (key.as_str(), value.as_str())));
         configuration(&lines)
+    }
+
+    /// The last of lines with the same key counts, for both kinds of server.
+    fn admin_lines(&self, at: usize) -> String {
+        let admin = self.servers[at].admin;
+        format!("admin.enableServer=true\nadmin.serverAddress={}\nadmin.serverPort={}\n", admin.ip(), admin.port())
+    }
+
+    /// Where the admin server of a server is, if the plan has one.
+    pub fn admin_addr(&self, at: usize) -> SocketAddr {
+        self.servers[at].admin
     }
 
     fn make_data_dir(&self, at: usize) {

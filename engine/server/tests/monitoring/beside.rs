@@ -1,0 +1,50 @@
+//! Three servers of either kind after the same few requests of clients, and what they tell.
+
+use crate::http;
+use crate::support::client::Client;
+use crate::support::ensemble::{Ensemble, Plan};
+use crate::support::server::Target;
+use crate::support::wire::Acl;
+use serde_json::Value;
+
+/// Ephemeral nodes.
+const EPHEMERAL: i32 = 1;
+
+/// A running ensemble with a client at each server, which has made nodes and set watches.
+pub struct Story {
+    pub ensemble: Ensemble,
+    /// They keep their sessions while the servers are asked.
+    _clients: Vec<Client>,
+}
+
+impl Story {
+    pub fn tell(target: Target) -> Story {
+        let ensemble = Ensemble::of(&Plan { target, admin: true, ..Plan::default() });
+        let open = [Acl { perms: 31, scheme: "world".into(), id: "anyone".into() }];
+        let clients = (0..3).map(|at| {
+            let mut client = Client::connect(ensemble.addr(at));
+            client.create_acl(&format!("/node-{at}"), b"data", &open, 0).unwrap();
+            client.create_acl(&format!("/ephemeral-{at}"), b"", &open, EPHEMERAL).unwrap();
+            client.get(&format!("/node-{at}"), true).unwrap();
+            client.set(&format!("/ephemeral-{at}"), b"changed", -1).unwrap();
+            client
+        });
+        let clients = clients.collect();
+        ensemble.wait_until_equal();
+        Story { ensemble, _clients: clients }
+    }
+
+    /// A server that leads, or one that follows.
+    pub fn server(&self, leads: bool) -> usize {
+        let leader = self.ensemble.leader();
+        if leads { leader } else { (leader + 1) % 3 }
+    }
+
+    pub fn word(&self, leads: bool, word: &str) -> String {
+        self.ensemble.word(self.server(leads), word)
+    }
+
+    pub fn command(&self, leads: bool, command: &str) -> Value {
+        http::get(self.ensemble.admin_addr(self.server(leads)), &format!("/commands/{command}")).json()
+    }
+}
