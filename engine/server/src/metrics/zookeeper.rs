@@ -51,14 +51,16 @@ pub fn gauges(server: &Snapshot) -> Vec<Gauge> {
     if server.mode == Mode::Leader {
         all.extend(leader_gauges(server));
     }
+    if let Some(ensemble) = &server.ensemble {
+        all.push(("quorum_size", "Servers that vote.", ensemble.ids(true).count().to_string()));
+    }
     all
 }
 
-fn leader_gauges(server: &Snapshot) -> [Gauge; 10] {
+fn leader_gauges(server: &Snapshot) -> [Gauge; 9] {
     let count = |wanted: fn(&LearnerStatus) -> bool| {
         server.learners.iter().filter(|learner| wanted(&learner.status)).count().to_string()
     };
-    let voters = server.ensemble.as_ref().map_or(1, |ensemble| ensemble.ids(true).count());
     let sizes = server.proposal_size;
     [
         ("learners", "Servers that follow this leader.", count(|_| true)),
@@ -70,7 +72,6 @@ fn leader_gauges(server: &Snapshot) -> [Gauge; 10] {
         ("last_proposal_size", "Bytes of the last transaction.", sizes.last.to_string()),
         ("max_proposal_size", "Bytes of the largest transaction.", sizes.max.to_string()),
         ("min_proposal_size", "Bytes of the smallest transaction.", sizes.min.to_string()),
-        ("quorum_size", "Servers that vote.", voters.to_string()),
     ]
 }
 
@@ -119,7 +120,6 @@ pub(super) fn counters(server: &Snapshot) -> Vec<Family> {
         ("prep_processor_request_queued", "Requests handed to the part that orders.", replica.queue.count()),
         ("sync_processor_request_queued", "Transactions handed to the log.", backend.log.batch_frames.sum()),
         ("request_commit_queued", "Transactions that were applied.", replica.applied),
-        ("fsync_threshold_exceed_count", "Log writes slower than fsync.warningthresholdms.", backend.log.slow),
     ]
     .map(|(name, help, count)| Family::counter(name, help, count))
     .into()

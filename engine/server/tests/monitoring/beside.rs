@@ -4,7 +4,6 @@ use crate::http;
 use crate::support::client::Client;
 use crate::support::ensemble::{Ensemble, Plan};
 use crate::support::server::Target;
-use crate::support::wire::Acl;
 use serde_json::Value;
 
 /// Ephemeral nodes.
@@ -20,11 +19,10 @@ pub struct Story {
 impl Story {
     pub fn tell(target: Target) -> Story {
         let ensemble = Ensemble::of(&Plan { target, admin: true, ..Plan::default() });
-        let open = [Acl { perms: 31, scheme: "world".into(), id: "anyone".into() }];
         let clients = (0..3).map(|at| {
             let mut client = Client::connect(ensemble.addr(at));
-            client.create_acl(&format!("/node-{at}"), b"data", &open, 0).unwrap();
-            client.create_acl(&format!("/ephemeral-{at}"), b"", &open, EPHEMERAL).unwrap();
+            client.create(&format!("/node-{at}"), b"data", 0).unwrap();
+            client.create(&format!("/ephemeral-{at}"), b"", EPHEMERAL).unwrap();
             client.get(&format!("/node-{at}"), true).unwrap();
             client.set(&format!("/ephemeral-{at}"), b"changed", -1).unwrap();
             client

@@ -40,7 +40,7 @@ fn a_server_starts_from_a_snapshot_that_was_sent() {
         other.stop();
         std::fs::remove_dir_all(other.data_dir()).unwrap();
         std::fs::create_dir(other.data_dir()).unwrap();
-        std::fs::write(other.data_dir().join(format!("snapshot.{zxid:0>16}")), &answer.body).unwrap();
+        std::fs::write(other.data_dir().join(format!("snap.{zxid:0>16}")), &answer.body).unwrap();
         other.restart();
         let mut client = Client::connect(other.addr());
         assert_eq!(client.get("/n99", false).unwrap().0.as_deref(), Some(&b"99"[..]));

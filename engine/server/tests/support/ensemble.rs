@@ -75,9 +75,9 @@ impl Ensemble {
         let lines: String = (0..count).map(|at| ensemble.server_line(at, at >= plan.voters)).collect();
         for at in 0..count {
             ensemble.make_data_dir(at);
-            let own = ensemble.own_configuration(at, plan.settings);
-            let admin = if plan.admin { ensemble.admin_lines(at) } else { String::new() };
-            std::fs::write(ensemble.config_path(at), own + &admin + &lines).unwrap();
+            let admin = if plan.admin { ensemble.admin_lines(at) } else { Vec::new() };
+            let own = ensemble.own_configuration(at, plan.settings, &admin);
+            std::fs::write(ensemble.config_path(at), own + &lines).unwrap();
         }
         (0..count).for_each(|at| ensemble.launch(at));
         (0..count).for_each(|at| ensemble.wait_until_serving(at));
@@ -91,7 +91,7 @@ impl Ensemble {
         format!("server.{id}={}:{}:{election}{role}\n", peer.ip(), peer.port())
     }
 
-    fn own_configuration(&self, at: usize, settings: Settings<'_>) -> String {
+    fn own_configuration(&self, at: usize, settings: Settings<'_>, more: &[(String, String)]) -> String {
         let (data, client) = (self.data_dir(at), self.servers[at].client);
         let (data, address, port) = (data.to_str().unwrap(), client.ip().to_string(), client.port().to_string());
         let mut lines: Vec<(&str, &str)> = vec![("dataDir", data), ("tickTime", "2000")];
@@ -99,15 +99,19 @@ impl Ensemble {
         lines.extend(COMMON);
         lines.extend([("clientPort", port.as_str()), ("clientPortAddress", address.as_str())]);
         lines.extend(settings);
-        let more = settings_from_environment(self.target);
-        lines.extend(more.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+        let environment = settings_from_environment(self.target);
+        lines.extend(more.iter().chain(&environment).map(|(key, value)| (key.as_str(), value.as_str())));
         configuration(&lines)
     }
 
-    /// The last of lines with the same key counts, for both kinds of server.
-    fn admin_lines(&self, at: usize) -> String {
+    fn admin_lines(&self, at: usize) -> Vec<(String, String)> {
         let admin = self.servers[at].admin;
-        format!("admin.enableServer=true\nadmin.serverAddress={}\nadmin.serverPort={}\n", admin.ip(), admin.port())
+        let lines = [
+            ("admin.enableServer", "true".to_owned()),
+            ("admin.serverAddress", admin.ip().to_string()),
+            ("admin.serverPort", admin.port().to_string()),
+        ];
+        lines.map(|(key, value)| (key.to_owned(), value)).into()
     }
 
     /// Where the admin server of a server is, if the plan has one.
