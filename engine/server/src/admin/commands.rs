@@ -141,8 +141,8 @@ pub(super) fn json(name: &str, status: Status, error: Option<String>, mut fields
 }
 
 fn no_restore() -> Response {
-    let error = "a running server is not restored yet: stop all servers, put the snapshot alone into the empty data \
-                 directory of one (of each server of an ensemble, and start them with ensemble.bootstrap=true on that \
-                 one), and start them";
+    let error = "a running server is not restored: stop the servers, make a data directory of the snapshot with \
+                 `ringkeeper restore`, and start one of them on it (in an ensemble once with --bootstrap true, beside \
+                 others with empty directories)";
     json(RESTORE[0], Status::NotImplemented, Some(error.to_owned()), Map::new())
 }

@@ -1,5 +1,4 @@
-//! The admin command snapshot: has one taken, and sends the file. Its form is this server's own
-//! (docs/formats.md): a server that is started on a directory with nothing but this file has the state at its zxid.
+//! The admin command snapshot: has one taken, and sends the file, whose form is this server's own (docs/formats.md).
 
 use super::authorisation::{self, Denied};
 use super::commands;

@@ -9,6 +9,11 @@ use serde_json::Value;
 /// Ephemeral nodes.
 const EPHEMERAL: i32 = 1;
 
+/// The line of the last transaction.
+fn zxid(srvr: &str) -> Option<String> {
+    srvr.lines().find(|line| line.starts_with("Zxid: ")).map(str::to_owned)
+}
+
 /// A running ensemble with a client at each server, which has made nodes and set watches.
 pub struct Story {
     pub ensemble: Ensemble,
@@ -28,7 +33,10 @@ impl Story {
             client
         });
         let clients = clients.collect();
-        ensemble.wait_until_equal();
+        ensemble.wait_until("servers that have applied the same", |ensemble| {
+            let zxids = (0..3).map(|at| zxid(&ensemble.word(at, "srvr")));
+            zxids.collect::<std::collections::BTreeSet<_>>().len() == 1
+        });
         Story { ensemble, _clients: clients }
     }
 
