@@ -220,7 +220,7 @@ fn is_explained(name: &str) -> bool {
 
 /// Where the fields of two answers differ in name or form.
 fn differences(command: &str, theirs: &Value, ours: &Value) -> Vec<String> {
-    let (theirs, ours) = (forms(command, theirs), forms(command, ours));
+    let (theirs, ours) = (forms(theirs), forms(ours));
     let mut all = Vec::new();
     for (path, form) in &theirs {
         match ours.get(path) {
@@ -246,13 +246,13 @@ fn is_excused(command: &str, path: &str) -> bool {
 }
 
 /// The form of the value at each path. Keys that are ids or paths of nodes are put aside; of a list the first one counts.
-fn forms(command: &str, value: &Value) -> BTreeMap<String, String> {
+fn forms(value: &Value) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
-    walk(command, "", value, &mut all);
+    walk("", value, &mut all);
     all
 }
 
-fn walk(command: &str, path: &str, value: &Value, all: &mut BTreeMap<String, String>) {
+fn walk(path: &str, value: &Value, all: &mut BTreeMap<String, String>) {
     match value {
         Value::Object(fields) => {
             let anonymous = matches!(
@@ -264,13 +264,13 @@ fn walk(command: &str, path: &str, value: &Value, all: &mut BTreeMap<String, Str
             );
             for (key, value) in fields {
                 let key = if anonymous { "*" } else { key.as_str() };
-                walk(command, &format!("{path}.{key}"), value, all);
+                walk(&format!("{path}.{key}"), value, all);
             }
         }
         Value::Array(items) => {
             all.insert(format!("{path}[]"), "list".to_owned());
             if let Some(first) = items.first() {
-                walk(command, &format!("{path}[0]"), first, all);
+                walk(&format!("{path}[0]"), first, all);
             }
         }
         Value::Number(_) => {

@@ -98,6 +98,7 @@ pub(in crate::admin) fn stats(asked: &Asked<'_>) -> Fields {
     let mut all = server_stats(asked)?;
     let connections = asked.server.connections.iter().map(super::sessions::brief);
     all.insert("connections".to_owned(), connections.collect());
+    all.insert("secure_connections".to_owned(), json!([]));
     Ok(all)
 }
 
