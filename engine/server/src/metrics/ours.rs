@@ -45,7 +45,7 @@ fn state(server: &Snapshot) -> Vec<Family> {
         ),
         Family::gauge("ringkeeper_epoch", "The established epoch, or the last one known.", f64::from(server.epoch.0)),
         Family::gauge(
-            "ringkeeper_zxid_counter",
+            "ringkeeper_zxid_in_epoch",
             "Number of the last applied transaction within its epoch.",
             f64::from(server.zxid.counter()),
         ),

@@ -26,7 +26,7 @@ def expressions():
     panels = json.loads((DEPLOY / "dashboard.json").read_text())["panels"]
     yield from (target["expr"] for panel in panels for target in panel.get("targets", []))
     rules = (DEPLOY / "alerts.yml").read_text()
-    inline = re.findall(r"expr: ([^|\n]+)\n", rules)
+    inline = re.findall(r"expr: (?!\|)(.+)\n", rules)
     blocks = re.findall(r"expr: \|\n((?: {10,}.*\n)+)", rules)
     assert len(inline) + len(blocks) == rules.count("alert:")
     yield from inline + blocks
@@ -70,11 +70,14 @@ def test_the_parser_takes_it(leader):
     for stage in ["queue", "prepare", "log", "quorum", "apply", "reply"]:
         of_stage = [s for s in stages if s.labels["stage"] == stage]
         buckets = [s.value for s in of_stage if s.name.endswith("_bucket")]
-        assert buckets == sorted(buckets) and buckets[-1] > 0, stage
+        assert buckets == sorted(buckets), stage
+        # The clients may be at other servers.
+        assert buckets[-1] > 0 or stage == "queue", stage
 
 
 def test_dashboard_and_rules_ask_for_what_is_there(leader):
-    there = {sample.name for family in text_string_to_metric_families(leader) for sample in family.samples}
+    # From the text: the parser gives counters the ending `_total`, which ZooKeeper's do not have.
+    there = set(re.findall(r"^([a-z][a-z0-9_]*)", leader, re.MULTILINE))
     for expression in expressions():
         wanted = metrics_of(expression)
         assert wanted and wanted <= there, (expression, wanted - there)
