@@ -1,5 +1,5 @@
 //! Which paths are asked for most: one request of many is looked at, and the frequent ones are kept in a table of fixed
-//! size. When it is full the rarest gives way and leaves its count behind, as an upper bound of the error (the
+//! size. When it is full the rarest gives way and leaves its rank behind: the newcomer may have been as frequent before (the
 //! space-saving algorithm of Metwally, Agrawal and El Abbadi, ICDT 2005).
 
 use crate::ids::Instant;
@@ -18,19 +18,23 @@ const PERIOD: Duration = Duration::from_secs(10);
 pub struct HotPath {
     /// The path.
     pub path: String,
-    /// Reads among the samples.
+    /// Reads among the samples since it was taken into the table.
     pub reads: u64,
-    /// Writes among the samples.
+    /// Writes among them.
     pub writes: u64,
-    /// So many of them may belong to other paths.
-    pub error: u64,
+    /// So many samples of it at most were before that.
+    pub missed: u64,
 }
 
 impl HotPath {
-    /// Samples in all.
+    /// Samples that were surely of this path.
     #[must_use]
     pub fn samples(&self) -> u64 {
         self.reads + self.writes
+    }
+
+    fn rank(&self) -> u64 {
+        self.samples() + self.missed
     }
 }
 
@@ -47,7 +51,7 @@ impl HotPaths {
         let at = match self.paths.iter().position(|entry| entry.path == path) {
             Some(at) => at,
             None if self.paths.len() < ENTRIES => {
-                self.paths.push(HotPath { path: path.to_owned(), reads: 0, writes: 0, error: 0 });
+                self.paths.push(HotPath { path: path.to_owned(), reads: 0, writes: 0, missed: 0 });
                 self.paths.len() - 1
             }
             None => self.replace_rarest(path),
@@ -58,10 +62,11 @@ impl HotPaths {
 
     /// The newcomer may have been as frequent as the one that it replaces, and not more.
     fn replace_rarest(&mut self, path: &str) -> usize {
-        let rarest = self.paths.iter().enumerate().min_by_key(|(_, entry)| entry.samples());
+        let rarest = self.paths.iter().enumerate().min_by_key(|(_, entry)| entry.rank());
         let at = rarest.map_or(0, |(at, _)| at);
         let entry = &mut self.paths[at];
-        entry.error = entry.samples();
+        entry.missed = entry.rank();
+        (entry.reads, entry.writes) = (0, 0);
         entry.path.clear();
         entry.path.push_str(path);
         at
@@ -75,14 +80,14 @@ impl HotPaths {
                 Some(mine) => {
                     mine.reads += theirs.reads;
                     mine.writes += theirs.writes;
-                    mine.error += theirs.error;
+                    mine.missed += theirs.missed;
                 }
                 None => self.paths.push(theirs),
             }
         }
     }
 
-    /// The most frequent first.
+    /// The most frequent first, by what is sure.
     #[must_use]
     pub fn hottest(mut self) -> Vec<HotPath> {
         self.paths.sort_by(|a, b| b.samples().cmp(&a.samples()).then_with(|| a.path.cmp(&b.path)));
@@ -189,7 +194,8 @@ mod tests {
             seen.offer(&format!("/rare/{n}"), false);
         }
         let hottest = seen.hottest();
-        assert_eq!((&*hottest[0].path, hottest[0].writes, hottest[0].error), ("/hot", 5_000, 0));
+        assert_eq!((&*hottest[0].path, hottest[0].writes, hottest[0].missed), ("/hot", 5_000, 0));
+        assert!(hottest[1].samples() < 20, "rare ones do not inherit what others had: {:?}", hottest[1]);
         assert_eq!((hottest[0].samples(), hottest.len()), (20_000, ENTRIES));
     }
 

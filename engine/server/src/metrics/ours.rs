@@ -244,7 +244,7 @@ fn executors(measures: &Measures) -> Vec<Family> {
     vec![
         Family::counters(
             "ringkeeper_executor_busy_seconds_total",
-            "Time in which the executor was not waiting: its rate is the executor's load, 1 being all of a core.",
+            "Processor time of the executor: its rate is its load, 1 being all of a core.",
             "executor",
             executors.iter().map(|executor| (executor.name.clone(), executor.busy.as_secs_f64())),
         ),

@@ -39,7 +39,7 @@ fn slow(entry: &SlowEntry) -> Value {
     })
 }
 
-/// Rates are estimates from samples; of a path's samples so many may belong to others.
+/// Rates are estimates from samples that were surely of the path; so many at most were missed.
 pub(in crate::admin) fn hot_paths(asked: &Asked<'_>) -> Fields {
     let hot = asked.server.hot.clone();
     let seconds = hot.period.as_secs_f64();
@@ -57,7 +57,7 @@ pub(in crate::admin) fn hot_paths(asked: &Asked<'_>) -> Fields {
                 "reads_per_second": rate(hot.reads),
                 "writes_per_second": rate(hot.writes),
                 "samples": hot.samples(),
-                "samples_error": hot.error,
+                "samples_missed": hot.missed,
             })
         })
         .collect();
