@@ -148,6 +148,12 @@ mod tests {
     }
 
     #[test]
+    fn what_ends_in_the_same_second_ends_together() {
+        let ends = [(WallMs(1_999), 'a'), (WallMs(2_000), 'b'), (WallMs(1_001), 'c')];
+        assert_eq!(Deadlines::by_second(ends).0, [(WallMs(2_000), vec!['a', 'c']), (WallMs(3_000), vec!['b'])]);
+    }
+
+    #[test]
     fn averages_of_nothing_are_zero() {
         assert_eq!(Latency::from(&CoreLatency::default()), Latency::default());
         let measured = CoreLatency { count: 4, total_ns: 10_000_000, min_ns: 1_000_000, max_ns: 4_999_999 };

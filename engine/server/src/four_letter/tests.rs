@@ -207,3 +207,39 @@ fn an_empty_server_answers_every_word() {
         assert!(word == Word::Hash || !text.is_empty(), "{}", word.name());
     }
 }
+
+/// The leader of three, of which one is an observer.
+fn leader() -> Snapshot {
+    let lines = "server.1=a:2888:3888\nserver.2=b:2888:3889;2182\nserver.3=c:2888:3888:observer\n";
+    let file = format!("dataDir=/nowhere\nserver.id=1\n{lines}").into_bytes();
+    let (config, _) = Config::load(&Inputs { file: Some(("zoo.cfg".into(), file)), ..Inputs::default() }, 2).unwrap();
+    Snapshot {
+        mode: Mode::Leader,
+        server_id: 1,
+        ensemble: config.ensemble.map(Arc::new),
+        settings: Arc::new(config.settings),
+        ..Snapshot::default()
+    }
+}
+
+#[test]
+fn members_of_an_ensemble_tell_who_else_is_in_it() {
+    let conf = ours(Word::Conf, &leader());
+    let expected = "serverId=1\ninitLimit=10\nsyncLimit=5\nelectionAlg=3\nelectionPort=3888\nquorumPort=2888\npeerType=0\n\
+        membership: \nserver.1=a:2888:3888:participant\nserver.2=b:2888:3889:participant;0.0.0.0:2182\n\
+        server.3=c:2888:3888:observer\nversion=0\n";
+    assert!(conf.contains(expected), "{conf}");
+    let mntr = ours(Word::Mntr, &leader());
+    for line in ["zk_peer_state\tleading - broadcast\n", "zk_quorum_size\t2\n", "zk_synced_followers\t0\n"] {
+        assert!(mntr.contains(line), "{mntr}");
+    }
+    assert!(ours(Word::Srvr, &leader()).ends_with("Node count: 1\nProposal sizes last/min/max: -1/-1/-1\n"));
+}
+
+#[test]
+fn a_follower_knows_timeouts_and_not_when_sessions_end() {
+    let server = Snapshot { mode: Mode::Follower, session_timeouts: vec![(FIRST, 30_000)], ..leader() };
+    let dump = ours(Word::Dump, &server);
+    let expected = "SessionTracker dump:\nGlobal Sessions(1):\n0x10000171aa20000\t30000ms\nephemeral nodes dump:\n";
+    assert!(dump.starts_with(expected), "{dump}");
+}
