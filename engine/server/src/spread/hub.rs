@@ -153,8 +153,10 @@ impl Hub {
         let tree = self.published.read();
         let readings = (now, wall, self.clock.started());
         let mut facts = self.words.of_replica(&state.backend, &tree, inquiry.needs, readings);
-        facts.slow = state.slow.entries();
-        facts.measures.executors.push(ExecutorLoad::here("replica", state.turns));
+        if inquiry.needs.metrics {
+            facts.slow = state.slow.entries();
+            facts.measures.executors.push(ExecutorLoad::here("replica", state.turns));
+        }
         inquiry.contribute([Part::Replica(Box::new(facts))]);
     }
 

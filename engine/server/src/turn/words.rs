@@ -75,8 +75,10 @@ impl Turn {
         clients.sockets = self.sockets.get().map(|sockets| sockets.stats()).unwrap_or_default();
         let readings = (clocks.now, clocks.wall, self.clock.started());
         let mut replica = self.words.of_replica(&node.backend, &node.tree, needs, readings);
-        replica.measures.executors.push(ExecutorLoad::here("replica", self.turns.get()));
-        replica.slow = self.slow.borrow().entries();
+        if needs.metrics {
+            replica.measures.executors.push(ExecutorLoad::here("replica", self.turns.get()));
+            replica.slow = self.slow.borrow().entries();
+        }
         (replica, clients)
     }
 
