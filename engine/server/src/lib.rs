@@ -6,6 +6,7 @@ mod admin;
 pub mod cli;
 pub mod config;
 mod date;
+mod doctor;
 mod executor;
 pub mod four_letter;
 pub mod logging;

@@ -9,6 +9,7 @@
 //!   threads that complete its own writes.
 
 pub(crate) mod clock;
+mod notify;
 mod probe;
 mod signals;
 mod spread;
@@ -36,6 +37,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 use thiserror::Error;
 
+pub(crate) use probe::{MEMLOCK_BYTES, try_uring};
 pub use probe::{Unfit, check};
 pub(crate) use wake::until_due;
 
@@ -168,6 +170,18 @@ fn spawn<T: Send + 'static, F: Future<Output = T> + 'static>(
         .map_err(|error| ServerFailed::Executor(error.to_string()))
 }
 
+/// Runs something that is not a server on an executor like a server's, and waits for its result.
+///
+/// # Errors
+/// If there can be no executor here.
+pub(crate) fn run_alone<T: Send + 'static, F: Future<Output = T> + 'static>(
+    name: &str,
+    main: impl FnOnce() -> F + Send + 'static,
+) -> Result<T, ServerFailed> {
+    check()?;
+    spawn(name, main)?.join().map_err(|error| ServerFailed::Executor(error.to_string()))
+}
+
 /// A broken invariant on any thread ends the process: the others must not go on without it.
 fn end_on_panic() {
     let usual = std::panic::take_hook();
@@ -213,6 +227,7 @@ async fn until_stopped(stop: StopRequest, tick: impl Fn(), begin: impl Fn(), has
         match deadline {
             None if stop.is_raised() => {
                 tracing::info!("stopping");
+                notify::stopping();
                 begin();
                 deadline = Some(Instant::now() + STOP_GRACE);
             }

@@ -1,7 +1,7 @@
 //! Connections on executors of their own (`client.cores`), the replica on its own.
 
 use super::signals::StopRequest;
-use super::{First, Plan, ServerFailed, established, halt, spawn, until_first, until_stopped};
+use super::{First, Plan, ServerFailed, established, halt, notify, spawn, until_first, until_stopped};
 use crate::executor::clock::Clock;
 use crate::spread::{Hub, Outpost, Posting};
 use crate::turn::Peers;
@@ -42,6 +42,7 @@ pub(super) async fn serve(
         let executors = start_clients(hub.postings(), &plan.frontend, &plan.sockets, plan.listener, &stop, clock)?;
         plan.admin.started();
         tracing::info!(client_executors = executors.len(), "serving");
+        notify::serving();
         until_stopped(stop, || hub.tick(), || hub.begin_stop(), || hub.has_stopped()).await;
         Ok::<_, ServerFailed>(executors)
     };

@@ -1,7 +1,7 @@
 //! One executor does all: the way of small machines, where every hop to another thread costs more than it gains.
 
 use super::signals::StopRequest;
-use super::{First, Plan, ServerFailed, established, halt, until_first, until_stopped};
+use super::{First, Plan, ServerFailed, established, halt, notify, until_first, until_stopped};
 use crate::executor::clock::Clock;
 use crate::turn::{Peers, Turn};
 use ringkeeper_core::replica::Replica;
@@ -39,6 +39,7 @@ pub(super) async fn serve(
         sockets.accept_from(plan.listener, Vec::new()).map_err(start("the listening socket"))?;
         plan.admin.started();
         tracing::info!("serving");
+        notify::serving();
         until_stopped(stop, || turn.tick(&sockets), || turn.begin_stop(&sockets), || turn.has_stopped(&sockets)).await;
         Ok::<_, ServerFailed>(())
     };
