@@ -36,8 +36,8 @@ pub(crate) fn found(directories: &Directories, tree: &mut Tree, epoch: Epoch) ->
     let mut recovery = Recovery::open(dirs, log_config, snapshot_config)?;
     recovery.replay(&mut Blank)?;
     let mut log = pollster::block_on(Log::go_live(recovery, &log_disk, DriverKind::Thread, clock.now()))?;
-    install(&mut log, tree, clock)?;
-    // Last: without it, no server starts on what is there.
+    // First, with an epoch that is none of a server's without history: no server starts on what an interruption leaves.
+    let epoch = epoch.max(Epoch(1));
     log.save_epochs(Epochs {
         accepted: epoch,
         current: epoch,
@@ -46,6 +46,8 @@ pub(crate) fn found(directories: &Directories, tree: &mut Tree, epoch: Epoch) ->
         lapsed: false,
         shared: false,
     });
+    run(&mut log, clock, |_| false, |event| matches!(event, LogEvent::EpochsSaved(_)))?;
+    install(&mut log, tree, clock)?;
     let failed = |failure: ringkeeper_txnlog::error::LogFailed| OpenError::Refused(failure.to_string());
     pollster::block_on(log.close(|| clock.now())).map_err(failed)
 }
@@ -60,24 +62,41 @@ fn install(log: &mut Log, tree: &mut Tree, clock: Clock) -> Result<(), OpenError
     let (zxid, digest) = (head.zxid, head.digest);
     let head = SnapshotHead { zxid, digest, nodes: head.node_count, sessions: head.session_count, wall: clock.wall() };
     log.begin_snapshot(head, Origin::Installed)?;
-    let (mut complete, mut events) = (false, Vec::new());
+    let mut complete = false;
+    let feed = |log: &mut Log| {
+        let more = !complete && log.snapshot_wants_more();
+        if more {
+            let mut bytes = log.snapshot_buffer();
+            complete = tree.snapshot_slice(SLICE, &mut bytes);
+            log.snapshot_chunk(bytes, complete);
+        }
+        more
+    };
+    run(log, clock, feed, |event| matches!(event, LogEvent::SnapshotDone { .. }))
+}
+
+/// Runs the log until it tells what is waited for. `feed` gives it something to do; false if it takes no more for now.
+fn run(
+    log: &mut Log,
+    clock: Clock,
+    mut feed: impl FnMut(&mut Log) -> bool,
+    awaited: impl Fn(&LogEvent) -> bool,
+) -> Result<(), OpenError> {
+    let mut events = Vec::new();
     loop {
         log.turn(clock.now(), &mut events);
         for event in events.drain(..) {
             match event {
-                LogEvent::SnapshotDone { .. } => return Ok(()),
                 LogEvent::SnapshotFailed { reason, .. } => return Err(OpenError::Refused(reason)),
                 LogEvent::Failed(failure) => return Err(OpenError::Refused(failure.to_string())),
-                LogEvent::Durable { .. } | LogEvent::Room(_) | LogEvent::EpochsSaved(_) | LogEvent::Read { .. } => {}
+                LogEvent::Room(false) => return Err(OpenError::Refused("the disk is full".into())),
+                event if awaited(&event) => return Ok(()),
+                _ => {}
             }
         }
-        if !complete && log.snapshot_wants_more() {
-            let mut bytes = log.snapshot_buffer();
-            complete = tree.snapshot_slice(SLICE, &mut bytes);
-            log.snapshot_chunk(bytes, complete);
-            continue;
+        if !feed(log) {
+            pollster::block_on(log.ready());
         }
-        pollster::block_on(log.ready());
     }
 }
 
