@@ -11,6 +11,7 @@ mod executor;
 pub mod four_letter;
 pub mod logging;
 pub mod metrics;
+mod offline;
 mod spread;
 mod start;
 mod storage;
