@@ -95,7 +95,7 @@ fn step(pipe: &mut Pipe<'_>, rng: &mut Rng, made: &mut Made, n: u64) {
         15 => pipe.send(op::SET_ACL, Enc::new().str(&known).acl(Some(&acl)).i32(-1)),
         16 => {
             // Without a leaf, one that is refused: it has children.
-            let path = leaves.pop().filter(|_| n % 3 > 0).unwrap_or_else(|| "/app".to_owned());
+            let path = leaves.pop().filter(|_| !n.is_multiple_of(3)).unwrap_or_else(|| "/app".to_owned());
             pipe.send(op::DELETE, Enc::new().str(&path).i32(-1));
         }
         17 => pipe.send(op::SET_DATA, Enc::new().str(&known).buf(Some(&data)).i32(1_000_000)),
