@@ -2,6 +2,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
+mod admin;
 pub mod cli;
 pub mod config;
 mod date;
@@ -9,6 +10,8 @@ mod doctor;
 mod executor;
 pub mod four_letter;
 pub mod logging;
+pub mod metrics;
+mod offline;
 mod spread;
 mod start;
 mod storage;

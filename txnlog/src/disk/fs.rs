@@ -14,7 +14,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// A file of one block, written and synced when the directory is first opened. It shows whether the file system
 /// accepts direct I/O, and gives an I/O runtime a non-empty file for its own probing.
 pub const PROBE: &str = "probe";
-const LOCK: &str = "lock";
+/// A file that whoever uses the directory holds locked.
+pub const LOCK: &str = "lock";
 
 /// A directory of a mounted file system. Files are opened with `O_DIRECT` where the file system has it: recovery then
 /// reads what the device holds, not what the page cache remembers of a write that failed, and background writing
@@ -131,16 +132,7 @@ impl Disk for FsDisk {
     }
 
     fn list(&self) -> io::Result<Vec<Entry>> {
-        let mut entries = Vec::new();
-        for entry in std::fs::read_dir(&self.dir)? {
-            let entry = entry?;
-            let meta = entry.metadata()?;
-            if let (true, Ok(name)) = (meta.is_file(), entry.file_name().into_string()) {
-                entries.push(Entry { name, len: meta.len() });
-            }
-        }
-        entries.sort();
-        Ok(entries)
+        list(&self.dir)
     }
 
     fn create(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
@@ -170,13 +162,30 @@ impl Disk for FsDisk {
     }
 }
 
+/// The regular files of a directory, sorted by name. One that goes meanwhile is left out.
+pub(super) fn list(dir: &Path) -> io::Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        let meta = match entry.metadata() {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+            meta => meta?,
+        };
+        if let (true, Ok(name)) = (meta.is_file(), entry.file_name().into_string()) {
+            entries.push(Entry { name, len: meta.len() });
+        }
+    }
+    entries.sort();
+    Ok(entries)
+}
+
 /// Asks the kernel to forget the clean pages of a file. Only advice: a refusal changes nothing.
-fn drop_cache(file: &File) {
+pub(super) fn drop_cache(file: &File) {
     // SAFETY: the descriptor is open for the duration of the call, which takes no pointers.
     let _ = unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED) };
 }
 
-struct FsFile {
+pub(super) struct FsFile {
     file: File,
     direct: bool,
     /// Turned on by the first failed write or sync: from then on everything fails, so that no later success can hide
@@ -185,7 +194,7 @@ struct FsFile {
 }
 
 impl FsFile {
-    fn new(file: File, direct: bool) -> FsFile {
+    pub(super) fn new(file: File, direct: bool) -> FsFile {
         FsFile { file, direct, broken: AtomicBool::new(false) }
     }
 

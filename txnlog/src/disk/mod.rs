@@ -5,8 +5,10 @@
 
 mod fs;
 pub mod sim;
+mod view;
 
-pub use fs::{FsDisk, PROBE};
+pub use fs::{FsDisk, LOCK, PROBE};
+pub use view::ViewDisk;
 
 use std::io;
 use std::sync::Arc;

@@ -1,5 +1,6 @@
 //! The log of a server on a simulated disk, with every step in the test's hand.
 
+mod look;
 mod watermark;
 
 use super::*;

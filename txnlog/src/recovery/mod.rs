@@ -7,6 +7,7 @@
 
 mod damage;
 mod frames;
+mod look;
 mod pending;
 mod repair;
 mod run;
@@ -114,6 +115,20 @@ struct Outcome {
     broken: Option<(usize, Expected)>,
 }
 
+impl Outcome {
+    /// Before anything was read.
+    fn blank() -> Outcome {
+        Outcome {
+            summary: Summary::default(),
+            end: None,
+            kind: BatchKind::Seal,
+            restart_at: None,
+            damaged: Vec::new(),
+            broken: None,
+        }
+    }
+}
+
 impl Recovery {
     /// Reads names, headers and the epoch record.
     ///
@@ -203,14 +218,7 @@ impl Recovery {
     /// # Errors
     /// See [`OpenError`].
     pub fn replay(&mut self, state: &mut impl Rebuild) -> Result<Summary, OpenError> {
-        let mut outcome = Outcome {
-            summary: Summary::default(),
-            end: None,
-            kind: BatchKind::Seal,
-            restart_at: None,
-            damaged: Vec::new(),
-            broken: None,
-        };
+        let mut outcome = Outcome::blank();
         let base = self.load_snapshot(state, &mut outcome)?;
         outcome.summary.committed = base.zxid;
         let replayed = self.replay_log(base, state, &mut outcome);

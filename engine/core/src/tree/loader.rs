@@ -4,7 +4,8 @@
 use super::node::{Kind, NONE, NodeRecord, ROOT, Slot};
 use super::path::{ROOT_HASH, child_hash};
 use super::record::{self, NodeFields, Record};
-use super::{SnapshotHead, Tree, acl_table, digest};
+use super::{SessionEntry, SnapshotHead, Tree, acl_table, digest};
+use crate::ids::{SessionId, Zxid};
 use std::collections::BTreeMap;
 use thiserror::Error;
 
@@ -131,26 +132,32 @@ impl Loader {
     ///
     /// # Errors
     /// [`LoadError`] if not.
-    pub fn finish(mut self) -> Result<Tree, LoadError> {
+    pub fn finish(self) -> Result<Tree, LoadError> {
         let (Some(head), true) = (self.head, self.ended) else {
             return Err(LoadError::Short { records: self.records });
         };
         if !self.partial.is_empty() {
             return Err(self.wrong("behind the end"));
         }
+        let tree = self.assemble(head.zxid)?;
+        check("number of nodes", head.node_count, tree.node_count() as u64)?;
+        check("number of sessions", head.session_count, tree.sessions.len() as u64)?;
+        check("digest", head.digest, tree.digest)?;
+        Ok(tree)
+    }
+
+    /// Makes a tree of the nodes and sessions that were taken.
+    pub(super) fn assemble(mut self, zxid: Zxid) -> Result<Tree, LoadError> {
         if !self.root_seen {
             return Err(LoadError::Structure { what: "no root", id: ROOT });
         }
-        check("number of nodes", head.node_count, self.tree.node_count() as u64)?;
-        check("number of sessions", head.session_count, self.tree.sessions.len() as u64)?;
         self.link()?;
         self.index()?;
         for slot in std::mem::take(&mut self.lists) {
             self.tree.acls.release(slot);
         }
-        self.tree.last_zxid = head.zxid;
+        self.tree.last_zxid = zxid;
         self.tree.find_quotas();
-        check("digest", head.digest, self.tree.digest)?;
         Ok(self.tree)
     }
 
@@ -179,14 +186,10 @@ impl Loader {
                 if number as usize != self.lists.len() || acl.is_empty() {
                     return Err(self.wrong("a list out of turn"));
                 }
-                let slot = self.tree.acls.acquire(acl.into_iter());
-                self.lists.push(slot);
+                self.take_list(acl.into_iter());
             }
             Record::Node(fields) => self.take_node(&fields)?,
-            Record::Session { id, entry } => {
-                let added = self.tree.sessions.insert(id, entry).ok_or_else(|| self.wrong("a session twice"))?;
-                self.tree.digest = self.tree.digest.wrapping_add(added);
-            }
+            Record::Session { id, entry } => self.take_session(id, entry)?,
             Record::End { records, crc } => {
                 check("number of records", records, self.records)?;
                 check("checksum", crc.into(), self.crc.into())?;
@@ -198,7 +201,20 @@ impl Loader {
         Ok(())
     }
 
-    fn take_node(&mut self, fields: &NodeFields<'_>) -> Result<(), LoadError> {
+    /// Returns the list's number.
+    pub(super) fn take_list<'a>(&mut self, acl: impl ExactSizeIterator<Item = (i32, &'a str, &'a str)> + Clone) -> u32 {
+        let slot = self.tree.acls.acquire(acl);
+        self.lists.push(slot);
+        self.lists.len() as u32 - 1
+    }
+
+    pub(super) fn take_session(&mut self, id: SessionId, entry: SessionEntry) -> Result<(), LoadError> {
+        let added = self.tree.sessions.insert(id, entry).ok_or_else(|| self.wrong("a session twice"))?;
+        self.tree.digest = self.tree.digest.wrapping_add(added);
+        Ok(())
+    }
+
+    pub(super) fn take_node(&mut self, fields: &NodeFields<'_>) -> Result<(), LoadError> {
         let kind = Kind::from_owner(fields.owner).ok_or_else(|| self.wrong("an unknown owner marker"))?;
         let is_root = fields.id == ROOT;
         if is_root != (fields.parent == NONE) || is_root != fields.name.is_empty() || fields.id == NONE {

@@ -12,10 +12,12 @@
 //! | `quota`, `reap` | usage of subtrees; containers and TTL nodes that may go |
 //! | `digest` | one number for the whole state |
 //! | `snapshot`, `record`, `loader` | the state of one zxid as bytes, and back |
+//! | `builder` | a tree from nodes that somebody else has kept |
 
 mod acl_table;
 mod applied;
 mod apply;
+mod builder;
 mod digest;
 mod index;
 mod loader;
@@ -32,6 +34,7 @@ mod tests;
 
 pub use crate::stat::Stat;
 pub use applied::{Applied, ApplyError, Change, ChangeKind, OpResult};
+pub use builder::{Builder, NodeState};
 pub use loader::{LoadError, Loader};
 pub use node::Kind;
 pub use quota::QuotaUse;

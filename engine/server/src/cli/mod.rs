@@ -3,6 +3,7 @@
 mod dev;
 mod doctor;
 mod flags;
+mod offline;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -54,6 +55,7 @@ pub fn main() -> ExitCode {
         Some(("config", arguments)) => config(arguments),
         Some(("dev", arguments)) => dev::run(arguments),
         Some(("doctor", arguments)) => doctor::run(arguments),
+        Some((name, arguments)) if offline::has(name) => offline::run(name, arguments),
         _ => unreachable!("clap demands one of the subcommands"),
     }
 }
@@ -80,6 +82,7 @@ fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommands([serve, config, doctor::command(file()), dev::command()])
+        .subcommands(offline::commands())
 }
 
 fn serve(arguments: &ArgMatches) -> ExitCode {

@@ -16,6 +16,8 @@ mod spread;
 mod together;
 mod wake;
 
+use crate::admin::Progress;
+use crate::spread::Exchange;
 use crate::storage::{self, StorageSettings};
 use crate::turn::Words;
 use clock::Clock;
@@ -64,6 +66,10 @@ pub(crate) struct Plan {
     pub(crate) client_cores: u16,
     /// The other servers; `None`: this one stands alone.
     pub(crate) links: Option<LinksConfig>,
+    /// How executors are asked.
+    pub(crate) exchange: Exchange,
+    /// What the admin server and Prometheus are told of the start.
+    pub(crate) admin: Arc<Progress>,
 }
 
 /// Why the server ended, other than by being asked to.
@@ -85,6 +91,16 @@ pub enum ServerFailed {
     ListenPeers {
         /// As configured.
         address: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The address of the admin server or of the metrics cannot be listened on.
+    #[error("cannot listen on {address} ({key}): {source}; give another port, or leave the setting out")]
+    ListenHttp {
+        /// As configured.
+        address: String,
+        /// The setting of its port.
+        key: &'static str,
         /// Why.
         source: io::Error,
     },

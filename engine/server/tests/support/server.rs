@@ -96,6 +96,13 @@ impl Server {
         panic!("no free port in five attempts");
     }
 
+    /// A server that is not started yet: its [directory](Server::data_dir) can be filled before [`Server::restart`].
+    pub fn prepare(target: Target, settings: Settings<'_>) -> Server {
+        let server = Server { target, dir: tempfile::tempdir().unwrap(), port: free_port(), child: None };
+        server.write_config(settings);
+        server
+    }
+
     fn write_config(&self, settings: Settings<'_>) {
         let data = self.dir.path().join("data");
         let (data, port) = (data.to_str().unwrap().to_owned(), self.port.to_string());

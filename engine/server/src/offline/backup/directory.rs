@@ -1,0 +1,111 @@
+//! The directory of a backup.
+
+use super::chain::{Base, Chain, chains};
+use super::piece;
+use crate::offline::directories::{create, must_be_empty};
+use anyhow::Context as _;
+use ringkeeper_txnlog::disk::{Disk, ViewDisk};
+use ringkeeper_txnlog::format::BLOCK;
+use ringkeeper_txnlog::snapshot::{SnapshotReader, snapshot_zxid, verify};
+use serde_json::{Value, json};
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+const IDENTITY: &str = "backup.json";
+const FORMAT: u64 = 1;
+/// Bytes copied at once.
+const COPY: usize = 256 * BLOCK;
+
+/// A directory with a backup.
+pub(crate) struct BackupDir {
+    pub(crate) path: PathBuf,
+    /// The ensemble that it is of.
+    pub(crate) ensemble: u64,
+    identity: File,
+}
+
+impl BackupDir {
+    /// Opens a backup.
+    pub(crate) fn open(path: &Path) -> anyhow::Result<BackupDir> {
+        let file = path.join(IDENTITY);
+        let opened = match File::open(&file) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => anyhow::bail!("{} holds no backup", path.display()),
+            opened => opened.with_context(|| format!("opening {}", file.display()))?,
+        };
+        let identity: Value = serde_json::from_reader(&opened).with_context(|| file.display().to_string())?;
+        let format = identity["format"].as_u64();
+        anyhow::ensure!(
+            format == Some(FORMAT),
+            "{}: format {}, this program reads format {FORMAT}",
+            file.display(),
+            identity["format"]
+        );
+        let ensemble = identity["ensemble"].as_str().and_then(|hex| u64::from_str_radix(hex, 16).ok());
+        let ensemble = ensemble.with_context(|| format!("{}: there is no ensemble", file.display()))?;
+        Ok(BackupDir { path: path.to_owned(), ensemble, identity: opened })
+    }
+
+    /// Opens the backup of that ensemble, or begins one, and keeps others from adding to it.
+    pub(crate) fn open_or_begin(path: &Path, ensemble: u64) -> anyhow::Result<BackupDir> {
+        if !path.join(IDENTITY).exists() {
+            must_be_empty(path)?;
+            std::fs::create_dir_all(path).with_context(|| format!("making {}", path.display()))?;
+            let text = format!("{}\n", json!({"format": FORMAT, "ensemble": format!("{ensemble:016x}")}));
+            let mut file = create(&path.join("backup.tmp"))?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            std::fs::rename(path.join("backup.tmp"), path.join(IDENTITY))?;
+            File::open(path)?.sync_all()?;
+        }
+        let dir = BackupDir::open(path)?;
+        anyhow::ensure!(
+            dir.ensemble == ensemble,
+            "{} is a backup of another ensemble ({:016x}, not {ensemble:016x}): give another directory. A directory that was \
+             restored or imported is of a new ensemble",
+            path.display(),
+            dir.ensemble
+        );
+        let locked = dir.identity.try_lock();
+        locked.map_err(|_| anyhow::anyhow!("{}: another backup is being taken", path.display()))?;
+        Ok(dir)
+    }
+
+    /// What there is of it.
+    pub(crate) fn chains(&self) -> anyhow::Result<Vec<Chain>> {
+        let (mut bases, mut pieces) = (Vec::new(), Vec::new());
+        let view = ViewDisk::new(&self.path);
+        for entry in view.list().with_context(|| format!("reading {}", self.path.display()))? {
+            if let Some(zxid) = snapshot_zxid(&entry.name) {
+                let context = || self.path.join(&entry.name).display().to_string();
+                let wall = SnapshotReader::open(&*view, &entry.name).with_context(context)?.head().wall;
+                bases.push(Base { zxid, wall });
+            } else if entry.name.starts_with("frames.") && entry.name != "frames.tmp" {
+                pieces.push(piece::head(&self.path.join(&entry.name))?);
+            }
+        }
+        Ok(chains(bases, pieces))
+    }
+
+    /// Copies a snapshot of a server's, and verifies the copy.
+    pub(crate) fn copy_snapshot(&self, from: &dyn Disk, name: &str) -> anyhow::Result<()> {
+        let (tmp, path) = (self.path.join(format!("{name}.tmp")), self.path.join(name));
+        let source = from.open(name).with_context(|| format!("opening {}", from.describe(name)))?;
+        let mut copy = create(&tmp).with_context(|| format!("creating {}", tmp.display()))?;
+        let mut buffer = vec![0; COPY];
+        let mut at = 0;
+        loop {
+            let got = source.read_at(at, &mut buffer).with_context(|| format!("reading {}", from.describe(name)))?;
+            copy.write_all(&buffer[..got]).with_context(|| format!("writing {}", tmp.display()))?;
+            at += got as u64;
+            if got < buffer.len() {
+                break;
+            }
+        }
+        copy.sync_all()?;
+        verify(&*ViewDisk::new(&self.path), &format!("{name}.tmp"))?;
+        std::fs::rename(&tmp, &path)?;
+        File::open(&self.path)?.sync_all()?;
+        Ok(())
+    }
+}

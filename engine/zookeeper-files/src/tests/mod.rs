@@ -1,0 +1,6 @@
+//! Whole directories in memory: what is read, what is refused, and that nothing else happens whatever the bytes are.
+
+mod damage;
+mod logs;
+mod making;
+mod round_trip;
