@@ -2,6 +2,8 @@
 
 mod dev;
 mod flags;
+mod shell;
+mod top;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -47,11 +49,13 @@ Examples:
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    let matches = command().get_matches();
+    let matches = command().get_matches_from(shell::with_long_flags(std::env::args_os()));
     match matches.subcommand() {
         Some(("serve", arguments)) => serve(arguments),
         Some(("config", arguments)) => config(arguments),
         Some(("dev", arguments)) => dev::run(arguments),
+        Some(("cli", arguments)) => shell::run(arguments),
+        Some(("top", arguments)) => top::run(arguments),
         _ => unreachable!("clap demands one of the subcommands"),
     }
 }
@@ -77,7 +81,7 @@ fn command() -> Command {
         .max_term_width(110)
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommands([serve, config, dev::command()])
+        .subcommands([serve, config, dev::command(), shell::command(), top::command()])
 }
 
 fn serve(arguments: &ArgMatches) -> ExitCode {
