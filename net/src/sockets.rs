@@ -56,6 +56,16 @@ pub struct SocketStats {
     pub bad_frames: u64,
 }
 
+impl SocketStats {
+    /// Adds the counters of another executor.
+    pub fn merge(&mut self, other: &SocketStats) {
+        self.accepted += other.accepted;
+        self.refused += other.refused;
+        self.too_slow += other.too_slow;
+        self.bad_frames += other.bad_frames;
+    }
+}
+
 /// The connections of one executor. Its calls never call the [`Service`]; only the task of [`Sockets::run`] does.
 pub struct Sockets {
     pub(crate) config: SocketsConfig,

@@ -2,12 +2,15 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
+mod admin;
 pub mod cli;
 pub mod config;
 mod date;
+mod doctor;
 mod executor;
 pub mod four_letter;
 pub mod logging;
+pub mod metrics;
 mod spread;
 mod start;
 mod storage;

@@ -1,8 +1,10 @@
 //! From the configuration to a running server.
 
-use crate::config::{self, Config, Ensemble};
+use crate::admin::{self, Access, Desk, Progress, Site};
+use crate::config::{self, Config, Ensemble, HttpAddress};
 use crate::executor::{self, Plan, ServerFailed};
 use crate::four_letter::{Environment, Word};
+use crate::spread::Exchange;
 use crate::storage::StorageSettings;
 use crate::turn::Words;
 use ringkeeper_core::frontend::FrontendConfig;
@@ -38,6 +40,10 @@ pub fn run(config: Config) -> Result<(), ServerFailed> {
     let seed = RandomState::new().hash_one(std::process::id());
     let port = listener.local_addr().map_err(start("the listening socket"))?.port();
     tracing::info!(port, "listening");
+    let words = Arc::new(words(&config, port));
+    let exchange = Exchange::new(u8::try_from(config.executors.client_cores).unwrap_or(u8::MAX));
+    let progress = Arc::new(Progress::default());
+    serve_http(&config, &exchange, &progress, &words)?;
     executor::run(Plan {
         replica: replica(&config, seed),
         frontend: frontend(&config),
@@ -45,16 +51,52 @@ pub fn run(config: Config) -> Result<(), ServerFailed> {
         storage: StorageSettings::of(&config),
         client_cores: config.executors.client_cores,
         links: config.ensemble.as_ref().map(|ensemble| links(ensemble, seed)).transpose()?,
-        words: Arc::new(Words {
-            admitted: config.words,
-            environment: Environment::gather(),
-            settings: Arc::new(config.settings),
-            data: config.data,
-            client_port: port,
-            in_ensemble: config.ensemble.as_ref().map(|ensemble| ensemble.me().votes),
-        }),
+        words,
+        exchange,
+        admin: progress,
         listener,
     })
+}
+
+fn words(config: &Config, port: u16) -> Words {
+    Words {
+        admitted: config.words,
+        environment: Environment::gather(),
+        settings: Arc::new(config.settings.clone()),
+        data: config.data.clone(),
+        client_port: port,
+        ensemble: config.ensemble.clone().map(Arc::new),
+    }
+}
+
+/// The admin server and the metrics, each if asked for. A port that cannot be had ends the start: whoever asked for it
+/// relies on it.
+fn serve_http(
+    config: &Config,
+    exchange: &Exchange,
+    progress: &Arc<Progress>,
+    words: &Arc<Words>,
+) -> Result<(), ServerFailed> {
+    let settings = &config.admin;
+    let access = Access { super_digest: config.access.super_digest.clone() };
+    let desk = Desk::new(exchange.clone(), Arc::clone(progress), Arc::clone(words), settings.clone(), access);
+    let desk = Arc::new(desk);
+    let sites: [(&Option<HttpAddress>, Site, &'static str); 2] = [
+        (&settings.listen, Site::Admin, "admin.serverPort"),
+        (&settings.metrics, Site::Metrics, "metricsProvider.httpPort"),
+    ];
+    for (address, site, key) in sites {
+        let Some(address) = address else { continue };
+        let failed = |source| ServerFailed::ListenHttp { address: address.display(), key, source };
+        let listener = admin::listen(address).map_err(failed)?;
+        let port = listener.local_addr().map_err(failed)?.port();
+        admin::serve(listener, site, Arc::clone(&desk)).map_err(failed)?;
+        match site {
+            Site::Admin => tracing::info!(port, commands = settings.command_url, "admin server listening"),
+            Site::Metrics => tracing::info!(port, "metrics listening"),
+        }
+    }
+    Ok(())
 }
 
 fn bind(clients: &config::Clients) -> Result<TcpListener, ServerFailed> {
@@ -155,6 +197,7 @@ fn frontend(config: &Config) -> FrontendConfig {
         super_digest: access.super_digest.clone(),
         skip_acl: access.skip_acl,
         required_schemes: access.required_schemes.clone().unwrap_or_default(),
+        slow_threshold: config.slow_request,
         ..FrontendConfig::default()
     }
 }

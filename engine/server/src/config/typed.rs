@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::admin;
 use super::ensemble;
 use super::key::{Fallback, Key};
 use super::problem::{Problem, Problems};
@@ -29,6 +30,7 @@ pub(super) fn build(mut settings: Settings, cores: usize, problems: &mut Problem
     let clients = clients(&settings);
     let log = log(&mut settings, problems);
     let sessions = sessions(&mut settings, problems);
+    let admin = admin::build(&mut settings, problems);
     Some(Config {
         data: data?,
         clients,
@@ -40,6 +42,8 @@ pub(super) fn build(mut settings: Settings, cores: usize, problems: &mut Problem
         executors,
         ensemble,
         words: Whitelist::parse(settings.text(&keys::WORDS_WHITELIST).unwrap_or_default()),
+        admin,
+        slow_request: Some(millis(&settings, &keys::SLOW_REQUEST)).filter(|threshold| !threshold.is_zero()),
         logging: logging(&settings),
         settings,
     })

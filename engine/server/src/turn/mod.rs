@@ -8,6 +8,8 @@ mod words;
 
 use crate::executor::clock::Clock;
 use crate::executor::until_due;
+use crate::metrics::SlowLog;
+use crate::spread::Exchange;
 use ringkeeper_core::frontend::{Frontend, FrontendConfig};
 use ringkeeper_core::replica::{Input, Replica};
 use ringkeeper_core::tree::Tree;
@@ -31,6 +33,9 @@ pub(crate) struct Turn {
     words: Arc<Words>,
     /// No more requests are taken: the server is about to stop.
     stopping: Cell<bool>,
+    exchange: Exchange,
+    slow: RefCell<SlowLog>,
+    turns: Cell<u64>,
 }
 
 impl Turn {
@@ -42,6 +47,7 @@ impl Turn {
         log: Log,
         words: Arc<Words>,
         clock: Clock,
+        exchange: Exchange,
     ) -> Turn {
         Turn {
             node: RefCell::new(Node::new(frontend, replica, tree, log)),
@@ -50,6 +56,9 @@ impl Turn {
             sockets: OnceCell::new(),
             words,
             stopping: Cell::new(false),
+            exchange,
+            slow: RefCell::default(),
+            turns: Cell::new(0),
         }
     }
 
@@ -75,11 +84,23 @@ impl Turn {
         }
     }
 
+    /// Has a turn follow whenever somebody collects facts.
+    pub(crate) async fn watch_office(self: Rc<Self>) {
+        loop {
+            self.exchange.office().bell.heard().await;
+            self.answer_inquiries();
+            self.due.raise();
+        }
+    }
+
     /// Replies are sent when the log's writes have begun.
     fn turn(&self, sockets: &Sockets) -> Result<(), Halted> {
+        self.turns.set(self.turns.get() + 1);
         let node = &mut *self.node.borrow_mut();
         node.turn(&self.clock)?;
+        self.note_slow(node);
         write_replies(&mut node.frontend, sockets);
+        node.backend.replied(&self.clock);
         sockets.resume(|conn| self.accepts(&node.frontend, conn));
         if node.end_turn(&self.clock) {
             self.due.raise();
