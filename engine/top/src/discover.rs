@@ -1,26 +1,37 @@
 //! The other servers of an ensemble, from what one of them says.
 
-use ringkeeper_client::{Client, HostList, Options, address_name};
+use ringkeeper_client::{Client, HostList, Options, address_name, four_letter};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How long the configuration is waited for.
+/// How long an answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Adds the servers that the ensemble's configuration names to those that are known. A configuration that cannot be read, or that
 /// names no client ports, adds none.
 pub(crate) fn others(known: &HostList) -> Vec<String> {
-    let mut servers: Vec<String> = known.names();
-    let mut options = Options::new(known.clone());
-    options.timeout = Duration::from_secs(5);
-    options.patience = PATIENCE;
-    let config = Client::open(options, |_| ()).config(false).ok().and_then(|(data, _)| data).unwrap_or_default();
-    for server in clients(&String::from_utf8_lossy(&config)) {
+    let mut servers = known.names();
+    for server in of_conf(known).unwrap_or_else(|| of_node(known)) {
         if !servers.iter().any(|known| same(known, &server)) {
             servers.push(server);
         }
     }
     servers
+}
+
+/// The members that the first server tells that answers `conf`; `None` if none names any.
+fn of_conf(known: &HostList) -> Option<Vec<String>> {
+    let answers = known.resolve().0.into_iter().map(|address| four_letter::ask(address, "conf", PATIENCE));
+    answers.filter_map(Result::ok).map(|conf| clients(&conf)).find(|members| !members.is_empty())
+}
+
+/// The members in the node of the configuration, which takes a session.
+fn of_node(known: &HostList) -> Vec<String> {
+    let mut options = Options::new(known.clone());
+    options.timeout = Duration::from_secs(5);
+    options.patience = PATIENCE;
+    let config = Client::open(options, |_| ()).config(false).ok().and_then(|(data, _)| data).unwrap_or_default();
+    clients(&String::from_utf8_lossy(&config))
 }
 
 /// Client addresses in a configuration: `server.1=host:2888:3888:participant;address:2181`. An address that means every address is

@@ -22,8 +22,8 @@ Examples:
     ringkeeper top --json --interval 10 zk1:2181 | jq .transactionsPerSecond
 
 It asks the four-letter words srvr and mntr (and envi of ZooKeeper): 4lw.commands.whitelist has to allow them on every server; \
-with srvr alone some columns stay empty. The others are found in the ensemble's configuration (/zookeeper/config), if that names \
-client ports. Latencies are those since the server's start, or since its statistics were reset (srst). BEHIND is how many \
+with srvr alone some columns stay empty. The others are found in the ensemble's configuration (the word conf, or /zookeeper/config), \
+if that names client ports. Latencies are those since the server's start, or since its statistics were reset (srst). BEHIND is how many \
 transactions a server is behind the leader; under load a few are none, since not all are asked at the same time.
 
 NO_COLOR is honoured. Exit status: 0 a server serves, 1 failed, 2 wrong command line, 3 no server serves.";
