@@ -4,6 +4,8 @@ mod dev;
 mod doctor;
 mod flags;
 mod offline;
+mod shell;
+mod top;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -49,11 +51,13 @@ Examples:
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    let matches = command().get_matches();
+    let matches = command().get_matches_from(shell::with_long_flags(std::env::args_os()));
     match matches.subcommand() {
         Some(("serve", arguments)) => serve(arguments),
         Some(("config", arguments)) => config(arguments),
         Some(("dev", arguments)) => dev::run(arguments),
+        Some(("cli", arguments)) => shell::run(arguments),
+        Some(("top", arguments)) => top::run(arguments),
         Some(("doctor", arguments)) => doctor::run(arguments),
         Some((name, arguments)) if offline::has(name) => offline::run(name, arguments),
         _ => unreachable!("clap demands one of the subcommands"),
@@ -81,7 +85,7 @@ fn command() -> Command {
         .max_term_width(110)
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommands([serve, config, doctor::command(file()), dev::command()])
+        .subcommands([serve, config, doctor::command(file()), dev::command(), shell::command(), top::command()])
         .subcommands(offline::commands())
 }
 

@@ -1,0 +1,260 @@
+//! The same commands to `ringkeeper cli` and to Debian's zkCli.sh, at the same server, each below a root of its own: what they
+//! say is the same, or listed here with the reason.
+
+use super::support::process::ZOOKEEPER_CLASS_PATH;
+use super::support::server::{Server, Target};
+use super::{cli, ringkeeper, support};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::process::Command;
+
+/// The commands, in one session. What each says is compared.
+const SCRIPT: &[&str] = &[
+    "ls /",
+    "create /a",
+    "create /a 'hello world'",
+    "create /a/b 'x y' world:anyone:cdrwa",
+    "create /a/dq \"it's\"",
+    "create /a/empty ''",
+    "create /a/json {\"k\":\"v\"}",
+    "get /a",
+    "get /a/b",
+    "get /a/dq",
+    "get /a/empty",
+    "get /a/json",
+    "get -s /a/b",
+    "get /a/b true",
+    "get /nope",
+    "get",
+    "set /a foo",
+    "set -s /a bar",
+    "set /a baz -v 7",
+    "set -v 2 /a qux",
+    "set /nope x",
+    "stat /a",
+    "stat -w /a",
+    "stat /nope",
+    "ls -s /a",
+    "ls -w /a",
+    "ls /a true",
+    "ls -R /a",
+    "ls -R /nope",
+    "ls /nope",
+    "ls a",
+    "ls /a/",
+    "ls //a",
+    "ls /a/../b",
+    "create -s /a/s- data",
+    "create -s -e /a/e- data",
+    "create -e /a/eph data",
+    "create /a/eph/x",
+    "create /deep/er/node",
+    "create -c /cont",
+    "create -t 500000 /ttl",
+    "create -t x /ttl2",
+    "create -e -t 1 /ttl2",
+    "create -c -e /ttl2",
+    "create -c -t 1 /ttl2",
+    "getEphemerals",
+    "getEphemerals /zz",
+    "getAllChildrenNumber /a",
+    "getAllChildrenNumber /nope",
+    "addWatch -m PERSISTENT /a",
+    "set /a w",
+    "create /a/n1",
+    "removewatches /a -c",
+    "removewatches /a",
+    "removewatches /a",
+    "get -w /a/n1",
+    "removewatches /a/n1 -d",
+    "addWatch -m PERSISTENT_RECURSIVE /a/b",
+    "create /a/b/c",
+    "set /a/b/c 1",
+    "delete /a/b/c",
+    "delete /a",
+    "delete -v 99 /a/n1",
+    "delete /a/n1",
+    "delete /nope",
+    "deleteall /nope",
+    "getAcl /a",
+    "getAcl -s /a",
+    "setAcl /a world:anyone:r,world:anyone:cdwa",
+    "getAcl /a",
+    "setAcl -s /a world:anyone:cdrwa",
+    "setAcl -v 9 /a world:anyone:r",
+    "setAcl -R /a world:anyone:cdrwa",
+    "setAcl /nope world:anyone:r",
+    "create /zookeeper",
+    "create /zookeeper/quota",
+    "setquota -n 2 /a",
+    "listquota /a",
+    "setquota -b 1 /a",
+    "setquota -N 100 /a",
+    "setquota -B 1000000 /a",
+    "listquota /a",
+    "setquota -n 5 /a/b",
+    "setquota -n 5 /nope",
+    "setquota -n 0 /a",
+    "setquota -b -1 /a",
+    "setquota -n 3 /zookeeper/quota",
+    "listquota /nope",
+    "delquota -n /a",
+    "listquota /a",
+    "delquota /a",
+    "delquota /a",
+    "ls -R /zookeeper",
+    "addauth digest user:password",
+    "whoami",
+    "create /mine secret auth::cdrwa",
+    "getAcl /mine",
+    "sync /a",
+    "config",
+    "config -c",
+    "printwatches",
+    "printwatches off",
+    "set /a quiet",
+    "printwatches",
+    "printwatches on",
+    "reconfig -add x -members y",
+    "reconfig -file /f -members y",
+    "reconfig -v xyz -remove 1",
+    "redo 4000",
+    "deleteall /a",
+    "ls /",
+];
+
+/// Commands that speak differently, what each shell says, and why. `*` stands for anything.
+const DIFFERENCES: &[(&str, &str, &str, &str)] = &[
+    (
+        "getEphemerals",
+        "[/theirs/a/e-0000000005, /theirs/a/eph]",
+        "[/a/e-0000000005, /a/eph]",
+        "zkCli.sh leaves the root before paths here, and here only",
+    ),
+    ("get", "get [-s] [-w] path", "get needs a path", "it says what is missing; the usage is in the hint"),
+];
+
+/// Runs zkCli.sh with the script as its input; what it prints, in order.
+fn zkcli(server: &str, script: &str) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let (input, output) = (dir.path().join("input"), dir.path().join("output"));
+    std::fs::write(&input, script).unwrap();
+    let file = File::create(&output).unwrap();
+    Command::new("java")
+        .args(["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Duser.timezone=UTC"])
+        .args(["-Dorg.slf4j.simpleLogger.defaultLogLevel=off", "-cp", ZOOKEEPER_CLASS_PATH])
+        .args(["org.apache.zookeeper.ZooKeeperMain", "-server", server])
+        .stdin(File::open(&input).unwrap())
+        .stdout(file.try_clone().unwrap())
+        .stderr(file)
+        .status()
+        .unwrap();
+    std::fs::read_to_string(&output).unwrap()
+}
+
+/// Both channels of `ringkeeper cli` in the order in which it printed.
+fn ours(server: &str, script: &str) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let output = dir.path().join("output");
+    std::fs::write(dir.path().join("input"), script).unwrap();
+    let file = File::create(&output).unwrap();
+    Command::new(super::ringkeeper_binary())
+        .args(["cli", "-server", server])
+        .env("TZ", "UTC")
+        .stdin(File::open(dir.path().join("input")).unwrap())
+        .stdout(file.try_clone().unwrap())
+        .stderr(file)
+        .status()
+        .unwrap();
+    std::fs::read_to_string(&output).unwrap()
+}
+
+/// What was said to each command, and the events of nodes in their order.
+struct Heard {
+    answers: BTreeMap<usize, String>,
+    events: Vec<String>,
+}
+
+/// Cuts what a shell said at the markers. Events come when they come, so they are taken out; so are remedies, of which zkCli.sh has
+/// none, and the noise of Java's logging.
+fn heard(text: &str) -> Heard {
+    let mut heard = Heard { answers: BTreeMap::new(), events: Vec::new() };
+    let (mut answer, mut begun) = (Vec::new(), false);
+    for line in text.lines() {
+        if let Some(event) = line.strip_prefix("WatchedEvent ") {
+            if !event.contains("type:None") {
+                heard.events.push(event.to_owned());
+            }
+        } else if let Some(number) = line.strip_prefix("Node does not exist: /marker-") {
+            if begun {
+                heard.answers.insert(number.parse().unwrap(), answer.join("\n"));
+            }
+            (begun, answer) = (true, Vec::new());
+        } else if !line.is_empty() && line != "WATCHER::" && !line.starts_with("  hint: ") {
+            answer.push(normal(line));
+        }
+    }
+    heard
+}
+
+/// A line without what differs from run to run: zxids, times, and the order of ephemeral nodes, which is that of a hash table.
+fn normal(line: &str) -> String {
+    if let Some(names) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+        let mut names: Vec<&str> = names.split(", ").collect();
+        names.sort_unstable();
+        return format!("[{}]", names.join(", "));
+    }
+    match line.split_once(" = ") {
+        Some((name @ ("cZxid" | "mZxid" | "pZxid" | "ctime" | "mtime"), _)) => format!("{name} = ..."),
+        _ => line.to_owned(),
+    }
+}
+
+fn compare(server: &Server) {
+    // Each command is followed by one that fails, with its number; the first one stands before all.
+    let script: String = std::iter::once("get /marker-0\n".to_owned())
+        .chain(SCRIPT.iter().enumerate().map(|(at, line)| format!("{line}\nget /marker-{}\n", at + 1)))
+        .collect();
+    let address = server.addr();
+    for root in ["/theirs", "/ours"] {
+        assert_eq!(cli(address, &["create", root]).status, 0);
+    }
+    let theirs = heard(&zkcli(&format!("{address}/theirs"), &script));
+    let ours = heard(&ours(&format!("{address}/ours"), &script));
+    let mut wrong = String::new();
+    for (at, line) in SCRIPT.iter().enumerate() {
+        let answer = |heard: &Heard| heard.answers.get(&(at + 1)).cloned().unwrap_or_else(|| "(nothing)".to_owned());
+        let (theirs, ours) = (answer(&theirs), answer(&ours));
+        let matches = |pattern: &str, text: &str| pattern == "*" || pattern == text;
+        let explained = DIFFERENCES.iter().any(|(command, of_theirs, of_ours, _)| {
+            command == line && matches(of_theirs, &theirs) && matches(of_ours, &ours)
+        });
+        if theirs != ours && !explained {
+            wrong += &format!("{line}\n  zkCli.sh:\n{theirs}\n  ringkeeper cli:\n{ours}\n\n");
+        }
+    }
+    assert!(wrong.is_empty(), "{:?}:\n{wrong}", server.target());
+    assert_eq!(theirs.events, ours.events, "{:?}", server.target());
+}
+
+#[test]
+fn both_shells_say_the_same() {
+    if let Some(reason) = Target::ZooKeeper.missing() {
+        return support::skipped("both_shells_say_the_same", &reason);
+    }
+    for target in [Target::Ringkeeper, Target::ZooKeeper] {
+        compare(&Server::start_with(target, &[("enforceQuota", "false")]));
+    }
+}
+
+#[test]
+fn help_explains_what_the_other_shell_lists() {
+    let server = Server::start(Target::Ringkeeper);
+    let said = ringkeeper(&["cli", "-s", &server.addr().to_string(), "help"], "");
+    assert_eq!(said.status, 0);
+    assert!(
+        said.out.contains("getAllChildrenNumber") && said.out.contains("`help COMMAND` explains one"),
+        "{}",
+        said.out
+    );
+}
