@@ -143,6 +143,8 @@ fn configurations_that_are_shipped_are_valid() {
     assert!(lines.len() > 6, "{lines:?}");
     assert_eq!(check(&lines.join("\n"), &["--id", "3"]), "the configuration is valid\n");
     assert!(kubernetes.contains("RINGKEEPER_SERVER_ID"));
+    // Its probes are answered where they ask.
+    assert!(lines.contains(&"admin.serverPort=8080") && kubernetes.contains("containerPort: 8080"));
 }
 
 #[test]

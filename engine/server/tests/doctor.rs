@@ -73,9 +73,12 @@ fn a_port_that_is_taken_and_a_server_that_runs() {
     let dir = scratch();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let (status, report) = examine(dir.path(), &["--writes", "0", "--client-port", &port]);
-    assert_eq!(status, Some(4));
-    assert!(said(&report, "own ports").iter().any(|(severity, found)| severity == "error" && found.contains("taken")));
+    for taken in ["clientPort", "admin.serverPort"].map(|key| format!("{key}={port}")) {
+        let (status, report) = examine(dir.path(), &["--writes", "0", "--set", &taken]);
+        let found = said(&report, "own ports");
+        assert_eq!(status, Some(4), "{found:?}");
+        assert!(found.iter().any(|(severity, found)| severity == "error" && found.contains("taken")), "{found:?}");
+    }
 
     let server = Server::start(dir.path(), &[]);
     let port = server.addr.port().to_string();

@@ -31,7 +31,7 @@ pub(in crate::doctor) struct Network {
 /// An address that the server listens on.
 #[derive(Clone, Debug, Serialize)]
 pub(in crate::doctor) struct Listening {
-    /// For whom: `clients` or `peers`.
+    /// What for: clients, peers, the admin server, metrics.
     pub purpose: &'static str,
     /// As configured.
     pub address: String,
@@ -94,6 +94,11 @@ impl Network {
     pub(super) fn try_out(&mut self, config: &Config) {
         let clients = &config.clients;
         self.listening.push(Listening::try_out("clients", clients.display(), clients.port, clients.resolve()));
+        for (purpose, http) in [("the admin server", &config.admin.listen), ("metrics", &config.admin.metrics)] {
+            self.listening.extend(
+                http.as_ref().map(|http| Listening::try_out(purpose, http.display(), http.port, http.resolve())),
+            );
+        }
         let Some(ensemble) = &config.ensemble else { return };
         let port = ensemble.me().peer.first().map_or(0, |(_, port)| *port);
         match ensemble.resolve() {
