@@ -125,16 +125,16 @@ fn of_use(quota: &Quota) -> Value {
 mod tests {
     use super::*;
 
-    fn data(data: Option<&[u8]>, form: Form) -> String {
-        of(&Output::Data { path: "/a".into(), data: data.map(<[u8]>::to_vec), form, stat: None }).to_string()
+    fn data(data: Option<&[u8]>, form: Form) -> Value {
+        of(&Output::Data { path: "/a".into(), data: data.map(<[u8]>::to_vec), form, stat: None })
     }
 
     #[test]
     fn data_is_text_where_it_can_be() {
-        assert_eq!(data(Some(b"x\n"), Form::Plain), r#"{"data":"x\n","path":"/a"}"#);
-        assert_eq!(data(Some(b"\xff"), Form::Plain), r#"{"base64":"/w==","path":"/a"}"#);
-        assert_eq!(data(Some(b"x"), Form::Base64), r#"{"base64":"eA==","path":"/a"}"#);
-        assert_eq!(data(None, Form::Plain), r#"{"data":null,"path":"/a"}"#);
+        assert_eq!(data(Some(b"x\n"), Form::Plain), json!({"data":"x\n","path":"/a"}));
+        assert_eq!(data(Some(b"\xff"), Form::Plain), json!({"base64":"/w==","path":"/a"}));
+        assert_eq!(data(Some(b"x"), Form::Base64), json!({"base64":"eA==","path":"/a"}));
+        assert_eq!(data(None, Form::Plain), json!({"data":null,"path":"/a"}));
     }
 
     #[test]
