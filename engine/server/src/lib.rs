@@ -5,8 +5,11 @@
 pub mod cli;
 pub mod config;
 mod date;
+mod directory;
 mod executor;
+pub mod exit;
 pub mod four_letter;
+mod live;
 pub mod logging;
 mod spread;
 mod start;

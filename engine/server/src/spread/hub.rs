@@ -5,6 +5,7 @@ use super::post::{Letter, Request};
 use super::published::{Published, Publisher};
 use super::{Exchange, Posting};
 use crate::executor::clock::Clock;
+use crate::live::Follower;
 use crate::turn::{Peers, Words};
 use ringkeeper_core::bulletin::Bulletin;
 use ringkeeper_core::frame::FrameBuf;
@@ -26,6 +27,7 @@ pub(crate) struct Hub {
     clock: Clock,
     due: Rc<Signal>,
     words: Arc<Words>,
+    live: Follower,
 }
 
 struct State {
@@ -46,7 +48,8 @@ impl Hub {
     ) -> Hub {
         let (publisher, published) = Publisher::new(tree.clone(), tree);
         let state = State { backend: Backend::new(replica, log), publisher, bulletin: Bulletin::new() };
-        Hub { state: RefCell::new(state), exchange, published, clock, due: Rc::default(), words }
+        let live = Follower::new(Arc::clone(&words.live));
+        Hub { state: RefCell::new(state), exchange, published, clock, due: Rc::default(), words, live }
     }
 
     /// What the client executors are started with.
@@ -145,7 +148,9 @@ impl Hub {
 
     /// Every few milliseconds: time passes for sessions and the log.
     pub(crate) fn tick(&self) {
-        self.state.borrow_mut().backend.inputs.push(Input::Tick);
+        let inputs = &mut self.state.borrow_mut().backend.inputs;
+        inputs.push(Input::Tick);
+        inputs.extend(self.live.memory_changed().map(Input::MemoryShort));
         self.due.raise();
     }
 

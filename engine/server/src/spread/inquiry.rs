@@ -2,6 +2,7 @@
 
 use super::bell::Bell;
 use crate::four_letter::{Needs, Snapshot};
+use crate::live::MemoryUse;
 use crate::turn::ClientFacts;
 use crossbeam::queue::SegQueue;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -35,7 +36,7 @@ impl Inquiry {
     }
 
     /// All facts together; `None` if the replica has given none, because it does not serve.
-    pub(super) async fn collected(&self) -> Option<Snapshot> {
+    pub(super) async fn collected(&self, memory: MemoryUse) -> Option<Snapshot> {
         self.complete.heard().await;
         let (mut replica, mut clients) = (None, ClientFacts::default());
         while let Some(part) = self.parts.pop() {
@@ -44,6 +45,6 @@ impl Inquiry {
                 Part::Clients(facts) => clients = clients.joined(facts),
             }
         }
-        replica.map(|facts| clients.add_to(facts))
+        replica.map(|facts| clients.add_to(memory, facts))
     }
 }

@@ -6,6 +6,7 @@ use super::published::Published;
 use super::{Exchange, Posting};
 use crate::executor::clock::Clock;
 use crate::four_letter::{Clocks, Opening, Reset, answer};
+use crate::live::{Complaints, Follower};
 use crate::turn::{ClientFacts, Words, write_replies};
 use ringkeeper_core::bulletin::Bulletin;
 use ringkeeper_core::exchange::Inbox;
@@ -30,6 +31,8 @@ pub(crate) struct Outpost {
     due: Signal,
     sockets: OnceCell<Rc<Sockets>>,
     words: Arc<Words>,
+    live: Follower,
+    complaints: Complaints,
     stopping: Cell<bool>,
     /// For tasks that outlive a call.
     this: Weak<Outpost>,
@@ -47,7 +50,8 @@ impl Outpost {
     pub(crate) fn new(posting: Posting, config: FrontendConfig, clock: Clock) -> Rc<Outpost> {
         let Posting { index, exchange, published, words } = posting;
         let delivered = published.read().last_zxid();
-        let frontend = Frontend::new(FrontendConfig { index, with_replica: false, ..config });
+        let limits = config.limits.share(exchange.posts.len());
+        let frontend = Frontend::new(FrontendConfig { index, with_replica: false, limits, ..config });
         let state = State { frontend, delivered, asks: Inbox::new() };
         Rc::new_cyclic(|this| Outpost {
             index: usize::from(index),
@@ -57,6 +61,8 @@ impl Outpost {
             clock,
             due: Signal::default(),
             sockets: OnceCell::new(),
+            live: Follower::new(Arc::clone(&words.live)),
+            complaints: Complaints::default(),
             words,
             stopping: Cell::new(false),
             this: this.clone(),
@@ -146,8 +152,17 @@ impl Outpost {
 
     /// Every few milliseconds: time passes for connections.
     pub(crate) fn tick(&self, sockets: &Sockets) {
-        self.state.borrow_mut().frontend.tick(self.clock.now());
-        sockets.tick(std::time::Instant::now());
+        let frontend = &mut self.state.borrow_mut().frontend;
+        frontend.tick(self.clock.now());
+        if let Some(current) = self.live.changed() {
+            frontend.set_limits(current.limits.clients.share(self.exchange.posts.len()));
+        }
+        if let Some(short) = self.live.memory_changed() {
+            frontend.set_memory_short(short);
+        }
+        let now = std::time::Instant::now();
+        self.complaints.tell(now, frontend.limit_counts());
+        sockets.tick(now);
         self.due.raise();
     }
 
@@ -174,7 +189,8 @@ impl Outpost {
     fn contribute(&self, frontend: &Frontend, inquiry: &Inquiry) {
         let clocks = Clocks { now: self.clock.now(), wall: self.clock.wall() };
         let reading = |conn: ConnId| self.accepts(frontend, conn);
-        inquiry.contribute(Part::Clients(ClientFacts::of(frontend, inquiry.needs, clocks, reading)));
+        let sockets = self.sockets.get().map(|sockets| sockets.stats()).unwrap_or_default();
+        inquiry.contribute(Part::Clients(ClientFacts::of(frontend, sockets, inquiry.needs, clocks, reading)));
     }
 
     /// Asks all executors for what the word shows, then answers.
@@ -183,8 +199,9 @@ impl Outpost {
             unreachable!("the sockets know the words of the same table")
         };
         let words = &self.words;
+        let admitted = words.live.current().words;
         let mut server = None;
-        if words.admitted.admits(word) && !self.stopping.get() {
+        if admitted.admits(word) && !self.stopping.get() {
             if let Some(reset) = word.resets() {
                 self.exchange.posts.iter().for_each(|post| post.send(Letter::Reset(reset)));
             }
@@ -193,9 +210,9 @@ impl Outpost {
             for post in &*self.exchange.posts {
                 post.send(Letter::Inquiry(Arc::clone(&inquiry)));
             }
-            server = inquiry.collected().await;
+            server = inquiry.collected(words.live.memory()).await;
         }
-        let mut text = answer(word, mask, words.admitted, &words.environment, server.as_ref()).into_bytes();
+        let mut text = answer(word, mask, admitted, &words.environment, server.as_ref()).into_bytes();
         if let Some(sockets) = self.sockets.get() {
             sockets.send(conn, &mut text, true);
         }

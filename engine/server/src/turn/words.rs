@@ -1,24 +1,25 @@
 //! Four-letter words: collects what a word shows, and has it put into text.
 
 use super::Turn;
-use crate::config::{Data, Settings};
+use crate::config::Data;
 use crate::four_letter::{
     Clocks, Connection, Deadlines, Descriptors, Directories, Environment, Latency, Metric, MetricValue, Mode, Needs,
-    Opening, Reset, Snapshot, Watches, Whitelist, answer,
+    Opening, Reset, Snapshot, Watches, answer,
 };
+use crate::live::{Acted, Live, MemoryUse};
 use ringkeeper_core::frontend::{Frontend, FrontendStats};
 use ringkeeper_core::ids::{ConnId, Instant, SessionId, WallMs};
 use ringkeeper_core::tree::Tree;
 use ringkeeper_core::zab::RoleChange;
+use ringkeeper_net::SocketStats;
 use ringkeeper_node::{Backend, Clock as _, SyncCounts};
 use std::sync::Arc;
 
 /// What the words are answered with, beside the state of the server.
 #[derive(Debug)]
 pub(crate) struct Words {
-    pub(crate) admitted: Whitelist,
+    pub(crate) live: Arc<Live>,
     pub(crate) environment: Environment,
-    pub(crate) settings: Arc<Settings>,
     pub(crate) data: Data,
     pub(crate) client_port: u16,
     /// Whether this server votes in its ensemble; `None`: it stands alone.
@@ -36,7 +37,8 @@ impl Turn {
         };
         let words = &self.words;
         let node = &mut *self.node.borrow_mut();
-        if words.admitted.admits(word) {
+        let admitted = words.live.current().words;
+        if admitted.admits(word) {
             match word.resets() {
                 Some(Reset::Connections) => node.frontend.reset_connection_stats(),
                 Some(Reset::Server) => node.frontend.reset_stats(),
@@ -47,11 +49,15 @@ impl Turn {
         let snapshot = serving.then(|| {
             let (now, wall) = (self.clock.now(), self.clock.wall());
             let reading = |conn: ConnId| self.accepts(&node.frontend, conn);
-            let clients = ClientFacts::of(&node.frontend, word.needs(), Clocks { now, wall }, reading);
-            clients.add_to(words.of_replica(&node.backend, &node.tree, word.needs(), (now, wall, self.clock.started())))
+            let sockets = self.sockets.get().map(|sockets| sockets.stats()).unwrap_or_default();
+            let clients = ClientFacts::of(&node.frontend, sockets, word.needs(), Clocks { now, wall }, reading);
+            clients.add_to(
+                words.live.memory(),
+                words.of_replica(&node.backend, &node.tree, word.needs(), (now, wall, self.clock.started())),
+            )
         });
         let mask = rest.first_chunk::<8>().map_or(0, |mask| u64::from_be_bytes(*mask));
-        answer(word, mask, words.admitted, &words.environment, snapshot.as_ref())
+        answer(word, mask, admitted, &words.environment, snapshot.as_ref())
     }
 }
 
@@ -79,7 +85,7 @@ impl Words {
             global_sessions: status.sessions as u64,
             digests: vec![(status.last_zxid, tree.digest())],
             client_port: self.client_port,
-            settings: Arc::clone(&self.settings),
+            settings: Arc::clone(&self.live.current().settings),
             ..Snapshot::default()
         };
         if needs.sessions {
@@ -109,21 +115,24 @@ fn synchronisations(counts: SyncCounts) -> Vec<Metric> {
 #[derive(Debug, Default)]
 pub(crate) struct ClientFacts {
     stats: FrontendStats,
+    acted: Acted,
     watches: usize,
     connections: Vec<Connection>,
     watched: Vec<(SessionId, Vec<String>)>,
 }
 
 impl ClientFacts {
-    /// Those of one frontend. `reading` tells of which connections more requests are taken.
+    /// Those of one frontend and its sockets. `reading` tells of which connections more requests are taken.
     pub(crate) fn of(
         frontend: &Frontend,
+        sockets: SocketStats,
         needs: Needs,
         clocks: Clocks,
         reading: impl Fn(ConnId) -> bool,
     ) -> ClientFacts {
         let mut facts = ClientFacts {
             stats: frontend.stats(),
+            acted: Acted { sockets, clients: frontend.limit_counts() },
             watches: frontend.watch_summary().watches,
             ..ClientFacts::default()
         };
@@ -140,6 +149,7 @@ impl ClientFacts {
     /// With those of another client executor.
     pub(crate) fn joined(mut self, other: ClientFacts) -> ClientFacts {
         self.stats.merge(&other.stats);
+        self.acted.merge(&other.acted);
         self.watches += other.watches;
         self.connections.extend(other.connections);
         self.watched.extend(other.watched);
@@ -147,7 +157,7 @@ impl ClientFacts {
     }
 
     /// Completes the replica's facts.
-    pub(crate) fn add_to(self, mut facts: Snapshot) -> Snapshot {
+    pub(crate) fn add_to(self, memory: MemoryUse, mut facts: Snapshot) -> Snapshot {
         facts.latency = Latency::from(&self.stats.latency);
         facts.received = self.stats.packets_received;
         facts.sent = self.stats.packets_sent;
@@ -156,6 +166,7 @@ impl ClientFacts {
         facts.response_size = self.stats.response_size;
         facts.auth_failed = self.stats.auth_failed;
         facts.watch_count = self.watches as u64;
+        facts.metrics.extend(self.acted.metrics(memory));
         facts.connections = self.connections;
         facts.watches.by_session = self.watched;
         facts
