@@ -9,7 +9,7 @@ use crate::results::Measured;
 use crate::run::RunArgs;
 use crate::self_test::SelfTestArgs;
 use crate::sessions::SessionsArgs;
-use crate::threshold::{Threshold, texts};
+use crate::threshold::Limits;
 use crate::units::{parse_count, parse_duration, parse_size};
 use crate::verify::VerifyArgs;
 use crate::watch::WatchArgs;
@@ -62,7 +62,6 @@ impl Cli {
 pub enum Command {
     Run(Box<RunArgs>),
     Fill(FillArgs),
-    Idle(IdleArgs),
     Failover(FailoverArgs),
     Probe(ProbeArgs),
     Compare(CompareArgs),
@@ -76,7 +75,7 @@ pub enum Command {
 const FILL_EXAMPLES: &str = "\
 Examples:
   A million nodes of 100 bytes, and what they take of the server's memory:
-      loadgen fill -s 127.0.0.1:2181 --count 1m --value-size 100 --server-pid $(pidof ringkeeper)
+      loadgen fill -s 127.0.0.1:2181 --count 1m --value-size 100 --server-pid $(pgrep -d, ringkeeper)
 
   Measure on the tree that was filled:
       loadgen run -s 127.0.0.1:2181 --prefix /fill --keys 1m --keys-per-parent 1000
@@ -116,45 +115,9 @@ pub struct FillArgs {
     /// Creates in flight on each connection.
     #[arg(short, long, default_value_t = 64, value_parser = depth, value_name = "N")]
     pub depth: usize,
-    /// Exit with status 4 if a figure is past its bound (>, <, >= or <=); may be given several times.
-    #[arg(long, value_name = "FIGURE > BOUND")]
-    #[serde(serialize_with = "texts")]
-    pub fail_if: Vec<Threshold<Measured>>,
     #[command(flatten)]
     #[serde(flatten)]
-    pub output: OutputArgs,
-}
-
-const IDLE_EXAMPLES: &str = "\
-Examples:
-  What 10,000 idle sessions cost the server in memory and processor time:
-      loadgen idle -s 127.0.0.1:2181 --sessions 10k --duration 60s --server-pid $(pidof ringkeeper)
-
-  ZooKeeper limits the connections of one address (maxClientCnxns=60): set it to 0 for this. From one address to one
-  address there are at most some 28,000 local ports; a server that listens on several addresses can be named by them:
-      loadgen idle -s 127.0.0.1,127.0.0.2,127.0.0.3 --sessions 80k
-
-Sessions are kept as a client must keep them: a ping after a third of the session timeout in which nothing was sent.
-A session that is lost is counted, and ends in exit status 1 (with --fail-if 'lost > N', more than N in status 4).";
-
-/// Opens many sessions, keeps them alive, and reports what that costs the server
-#[derive(Clone, Debug, Args, Serialize)]
-#[command(after_long_help = IDLE_EXAMPLES, after_help = "See `loadgen idle --help` for examples.")]
-pub struct IdleArgs {
-    #[command(flatten)]
-    #[serde(flatten)]
-    pub target: TargetArgs,
-    /// Sessions to open; 10k is 10,000.
-    #[arg(short = 'n', long, default_value = "1000", value_parser = positive_count, value_name = "N")]
-    pub sessions: u64,
-    /// How long to hold them once all are open.
-    #[arg(short = 't', long, default_value = "30s", value_parser = parse_duration, value_name = "TIME")]
-    #[serde(serialize_with = "seconds")]
-    pub duration: Duration,
-    /// Exit with status 4 if a figure is past its bound (>, <, >= or <=); may be given several times.
-    #[arg(long, value_name = "FIGURE > BOUND")]
-    #[serde(serialize_with = "texts")]
-    pub fail_if: Vec<Threshold<Measured>>,
+    pub limits: Limits<Measured>,
     #[command(flatten)]
     #[serde(flatten)]
     pub output: OutputArgs,

@@ -80,10 +80,6 @@ pub struct Outcome {
     pub failures: Vec<Failure>,
     /// It was interrupted by the user.
     pub interrupted: bool,
-    /// How long it took to open the sessions.
-    pub opening: Duration,
-    /// Sessions opened.
-    pub opened: usize,
 }
 
 impl Campaign {
@@ -206,21 +202,17 @@ struct Conductor<'c> {
     done: usize,
     ended: Ended,
     failures: Vec<Failure>,
-    opened: usize,
     interrupted: bool,
 }
 
 impl<'c> Conductor<'c> {
     fn new(campaign: &'c Campaign, threads: Vec<Thread>, messages: Receiver<Message>) -> Conductor<'c> {
         let (ended, failures) = (Ended::default(), Vec::new());
-        Conductor { campaign, threads, messages, done: 0, ended, failures, opened: 0, interrupted: false }
+        Conductor { campaign, threads, messages, done: 0, ended, failures, interrupted: false }
     }
 
     fn conduct(mut self, live: &mut LiveLine, quiet: bool) -> Outcome {
-        let clock = self.campaign.clock;
-        let began = clock.now();
         let ready = self.gather_ready(quiet);
-        let opening = Duration::from_nanos(clock.now() - began);
         let window = self.campaign.window();
         let mut totals = Totals::new(&self.campaign.kinds, self.campaign.rate.is_some(), self.threads.len(), window);
         let mut edges = Edges::default();
@@ -235,8 +227,8 @@ impl<'c> Conductor<'c> {
             self.campaign.stop.now();
         }
         live.clear();
-        let (ended, failures, opened, interrupted) = (self.ended, self.failures, self.opened, self.interrupted);
-        Outcome { totals, consumed: edges.consumed(), ended, failures, interrupted, opening, opened }
+        let (ended, failures, interrupted) = (self.ended, self.failures, self.interrupted);
+        Outcome { totals, consumed: edges.consumed(), ended, failures, interrupted }
     }
 
     /// Waits for all sessions; `false` if some could not be had.
@@ -246,10 +238,7 @@ impl<'c> Conductor<'c> {
         while ready < self.threads.len() {
             match self.messages.recv() {
                 Ok(Message::Ready) => ready += 1,
-                Ok(Message::Opened(n)) => {
-                    self.opened += n;
-                    progress.advance(n as u64);
-                }
+                Ok(Message::Opened(n)) => progress.advance(n as u64),
                 Ok(Message::Done { ended: Err(failure), .. }) => {
                     self.failures.push(failure);
                     return false;

@@ -49,7 +49,7 @@ pub fn fill(args: &FillArgs, stop: &Stop) -> Result<Exit> {
     let title = format!("{} nodes of {} bytes under {}", units::count(args.count as f64), args.value_size, args.prefix);
     let document = Document::new("fill", started, Settings { args }, measured);
     publish(&title, &args.output, &document, &outcome.totals)?;
-    Ok(match exit_of(document.result(), &args.fail_if) {
+    Ok(match exit_of(document.result(), &args.limits) {
         Exit::ErrorReplies if only_existed(document.result()) => Exit::Fine,
         exit => exit,
     })

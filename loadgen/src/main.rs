@@ -1,7 +1,7 @@
 //! `loadgen`: measures a coordination cluster from the client's side of the wire.
 //!
 //! [`engine`] drives sessions from an event loop per thread; [`crew`] runs the loops and gathers what they count
-//! ([`stats`], [`totals`]); [`run`], [`fill`] and [`idle`] are the commands; [`results`] and [`summary`] are what is
+//! ([`stats`], [`totals`]); [`run`] and [`fill`] are the commands; [`results`] and [`summary`] are what is
 //! handed to programs and to people. [`failover`] is a command with sessions that survive their servers; [`probe`] needs no
 //! server, [`compare`] starts servers itself, [`report`] draws what the others wrote, and [`self_test`] measures loadgen itself. Nothing but the wire format is shared
 //! with the server.
@@ -18,7 +18,6 @@ mod faults;
 mod figures;
 mod fill;
 mod hdr;
-mod idle;
 mod keyspace;
 mod leader;
 mod live;
@@ -69,7 +68,6 @@ fn main() -> ExitCode {
     let done = match &cli.command {
         Command::Run(args) => run::run(args, &stop),
         Command::Fill(args) => fill::fill(args, &stop),
-        Command::Idle(args) => idle::idle(args, &stop),
         Command::Failover(args) => failover::failover(args, &stop),
         Command::Probe(args) => probe::probe(args, &stop),
         Command::Compare(args) => compare::compare(args, &stop),

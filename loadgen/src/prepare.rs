@@ -68,15 +68,21 @@ where
 /// Work on the tree through a few sessions of its own.
 pub struct Preparation<'e> {
     engine: &'e mut Engine,
+    sessions: usize,
     server: String,
     keys: &'e KeySpace,
     quiet: bool,
 }
 
 impl<'e> Preparation<'e> {
-    /// Works through `engine`, whose servers are called `server` in messages.
-    pub fn new(engine: &'e mut Engine, server: String, keys: &'e KeySpace, quiet: bool) -> Preparation<'e> {
-        Preparation { engine, server, keys, quiet }
+    /// Works through `engine`, which has so many sessions, and whose servers are called `server` in messages.
+    pub fn new(
+        (engine, sessions): (&'e mut Engine, usize),
+        server: String,
+        keys: &'e KeySpace,
+        quiet: bool,
+    ) -> Preparation<'e> {
+        Preparation { engine, sessions, server, keys, quiet }
     }
 
     fn batch(
@@ -110,6 +116,27 @@ impl<'e> Preparation<'e> {
             self.batch((OpKind::Create, 1, ""), ask, judge)?;
         }
         Ok(())
+    }
+
+    /// Makes one node, and waits until the server of every session has it.
+    ///
+    /// # Errors
+    /// An interrupt, and any refusal.
+    pub fn make_node(&mut self, path: &str) -> Result<(), Failure> {
+        let ask = |_, out: &mut Vec<u8>, xid| append_request(out, xid, &create(Cow::Borrowed(path), &[]));
+        let judge = |_, err, _: &[u8]| accept(&[], err, || format!("create {path}"));
+        self.batch((OpKind::Create, 1, ""), ask, judge)?;
+        let mut sync = CatchUp::new(self.sessions, path);
+        self.engine.drive(Drive { job: &mut sync, pacer: None, length: Length::Job, hold: false }, None).map(drop)
+    }
+
+    /// Removes one node, and the prefix if it is empty then.
+    ///
+    /// # Errors
+    /// An interrupt, and any refusal but "no such node" and "not empty".
+    pub fn remove_node(&mut self, path: &str) -> Result<(), Failure> {
+        self.remove(&[path.to_owned()])?;
+        self.remove(&[self.keys.prefix().to_owned()])
     }
 
     /// Makes the prefix and the parents of all keys.

@@ -2,15 +2,16 @@
 //!
 //! ```text
 //! schema        1; rises when a field changes its meaning or goes
-//! command       run, fill, idle, failover, probe, compare
+//! command       run, fill, sessions, failover, ...
 //! started_ms    wall clock, milliseconds since 1970
 //! settings      the command line as understood
 //! environment   of the machine that loadgen ran on
-//! result        see `Measured`, and the `Findings` of `failover`, `probe` and `compare`; latencies in microseconds
+//! result        see `Measured`, and the `Findings` of the other commands; latencies in microseconds
 //! ```
 
 use crate::crew::{Consumed, Outcome};
 use crate::distribution::Distribution;
+use crate::engine::Stop;
 use crate::environment::Environment;
 use crate::op::error_name;
 use crate::run::Saturation;
@@ -73,15 +74,27 @@ impl<Settings: Serialize, Findings: Serialize> Document<Settings, Findings> {
 }
 
 /// How it ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// As planned.
+    #[default]
     Complete,
     /// By the user, early.
     Interrupted,
     /// By a failure.
     Failed,
+}
+
+impl Status {
+    /// Of something that ended with these failures, early if it was stopped.
+    pub fn of(failures: &[String], stop: &Stop) -> Status {
+        match (failures.is_empty(), stop.is_set()) {
+            (false, _) => Status::Failed,
+            (true, true) => Status::Interrupted,
+            (true, false) => Status::Complete,
+        }
+    }
 }
 
 /// What was measured.
@@ -123,9 +136,6 @@ pub struct Measured {
     /// Set by `fill`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fill: Option<FillResult>,
-    /// Set by `idle`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub idle: Option<IdleResult>,
     /// Second by second, warm-up included.
     pub course: Vec<Point>,
 }
@@ -214,23 +224,6 @@ pub struct FillResult {
     pub rss_bytes_per_node: Option<f64>,
 }
 
-/// What `idle` found.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct IdleResult {
-    /// Sessions opened.
-    pub sessions: u64,
-    /// Sessions lost while they were held.
-    pub lost: u64,
-    /// How fast they were opened.
-    pub opened_per_second: f64,
-    /// Resident memory of the servers before the first was opened.
-    pub rss_bytes_before: Option<u64>,
-    /// Growth of the servers' resident memory per session, until the end of the window.
-    pub rss_bytes_per_session: Option<f64>,
-    /// Processor time of the servers while the sessions were held, as a share of one core.
-    pub server_core_percent: Option<f64>,
-}
-
 impl Measured {
     /// From the outcome of a measurement.
     pub fn new(outcome: &Outcome, pids: &[u32], offered_rate: Option<f64>) -> Measured {
@@ -255,7 +248,6 @@ impl Measured {
             loadgen: Cost::new(outcome.consumed.own, totals),
             saturation: None,
             fill: None,
-            idle: None,
             course: totals.course.iter().map(Point::new).collect(),
         }
     }

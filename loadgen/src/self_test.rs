@@ -43,14 +43,18 @@ server take a core each.
 Figures for --fail-if: rate (the maximum), cpu (microseconds per operation at that rate), p50, p99, p99.9 and max (at half of
 it, from the intended time), service.p50, service.p99, service.p99.9 and service.max (once sent).";
 
-/// Connections and operations in flight on each.
-const SHAPE: (usize, usize) = (16, 64);
 const KEYS: u64 = 10_000;
 
 /// Measures loadgen itself
 #[derive(Clone, Debug, Args, Serialize)]
 #[command(after_long_help = EXAMPLES, after_help = "See `loadgen self-test --help` for examples.")]
 pub struct SelfTestArgs {
+    /// Connections to the null server.
+    #[arg(short = 'c', long, default_value_t = 16, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub connections: u16,
+    /// Operations in flight on each connection, at most.
+    #[arg(short = 'd', long, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub depth: u16,
     /// Length of each of the two measurements.
     #[arg(short = 't', long, default_value = "5s", value_parser = parse_duration, value_name = "TIME")]
     #[serde(serialize_with = "seconds")]
@@ -139,7 +143,7 @@ impl Server {
     }
 
     fn measure(&self, args: &SelfTestArgs, rate: Option<f64>, stop: &Stop) -> Result<Measured> {
-        let (connections, depth) = SHAPE;
+        let (connections, depth) = (usize::from(args.connections), usize::from(args.depth));
         let (mix, keys, sizes) = (Mix::reads(0.5), KeySpace::new("/loadgen", KEYS, 100)?, Sizes::fixed(100));
         let (session_timeout, connect_timeout) = (Duration::from_secs(30), Duration::from_secs(10));
         let target = TargetArgs { servers: vec![self.address.to_string()], session_timeout, connect_timeout };

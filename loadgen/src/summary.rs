@@ -94,18 +94,6 @@ fn remarks(text: &mut String, measured: &Measured) {
         let created = count(fill.created as f64);
         line(text, &format!("{created} nodes created{existed}{}", per_node.unwrap_or_default()));
     }
-    if let Some(idle) = measured.idle {
-        let mut sentence =
-            format!("{} sessions opened, {}/s", count(idle.sessions as f64), count(idle.opened_per_second));
-        if let Some(b) = idle.rss_bytes_per_session {
-            let _ = write!(sentence, "; {b:.0} bytes of server memory each");
-        }
-        if let Some(percent) = idle.server_core_percent {
-            let _ = write!(sentence, "; held at {percent:.2} % of a core");
-        }
-        let _ = write!(sentence, "; {} lost", count(idle.lost as f64));
-        line(text, &sentence);
-    }
 }
 
 fn server_lines(text: &mut String, server: &ServerCost) {

@@ -1,7 +1,10 @@
 //! What the user allows: `--fail-if 'get.p99 > 5ms'`. Which figures there are is the command's matter.
 
+use crate::results::Status;
+use crate::run::Exit;
 use crate::units::{count, duration, parse_count, parse_duration};
-use serde::Serializer;
+use clap::Args;
+use serde::{Serialize, Serializer};
 use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
@@ -91,6 +94,34 @@ impl<F: Figures> Threshold<F> {
     pub fn told(&self, found: &F) -> String {
         let value = found.figure(&self.name).map(|value| self.unit.tell(value));
         value.map_or_else(|| format!("there is no {}", self.name), |value| format!("{} is {value}", self.name))
+    }
+}
+
+/// The part of a command line that says what is allowed.
+#[derive(Debug, Args, Serialize)]
+#[serde(bound = "")]
+pub struct Limits<F: Figures + fmt::Debug + 'static> {
+    /// Exit with status 4 if a figure is past its bound (>, <, >= or <=); may be given several times.
+    #[arg(long, value_name = "FIGURE > BOUND")]
+    #[serde(serialize_with = "texts")]
+    pub fail_if: Vec<Threshold<F>>,
+}
+
+impl<F: Figures + fmt::Debug + 'static> Limits<F> {
+    /// The exit status of something that ended so. Thresholds that are passed are told.
+    pub fn judge(&self, status: Status, found: &F) -> Exit {
+        Exit::of(status, any_passed(&self.fail_if, found))
+    }
+
+    /// Whether there is a threshold for a figure: what is below it is accepted.
+    pub fn has(&self, figure: &str) -> bool {
+        self.fail_if.iter().any(|threshold| threshold.name() == figure)
+    }
+}
+
+impl<F: Figures + fmt::Debug + 'static> Clone for Limits<F> {
+    fn clone(&self) -> Limits<F> {
+        Limits { fail_if: self.fail_if.clone() }
     }
 }
 

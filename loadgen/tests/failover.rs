@@ -11,6 +11,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use support::ensemble::Ensemble;
 use support::{await_that, finish, loadgen, number, signal, start};
 
@@ -199,4 +200,45 @@ fn frame(stream: &mut TcpStream) -> Vec<u8> {
     let mut payload = vec![0; u32::from_be_bytes(length) as usize];
     stream.read_exact(&mut payload).unwrap();
     payload
+}
+
+/// A program that starts its servers again by itself, and one that measures how they die: one of them starts them, not both.
+#[test]
+fn servers_of_ringkeeper_dev_are_started_again_by_it_and_stopped_with_it() {
+    let program = Path::new(env!("CARGO_BIN_EXE_loadgen")).with_file_name("ringkeeper");
+    if !program.exists() {
+        return support::skipped(&format!("{} is not built (cargo build -p ringkeeper)", program.display()));
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let said = dir.path().join("said");
+    let mut dev = Command::new(program);
+    dev.arg("dev").arg("--dir").arg(dir.path()).stdin(Stdio::null()).stdout(fs::File::create(&said).unwrap());
+    let mut dev = Killed(dev.spawn().unwrap());
+    let mut servers = String::new();
+    await_that("dev's servers", || {
+        let text = fs::read_to_string(&said).unwrap();
+        servers = text.lines().find_map(|line| line.strip_prefix("Connect to ")).unwrap_or_default().to_owned();
+        !servers.is_empty()
+    });
+    // Without dev, loadgen would start the servers at once: before dev does.
+    let ran = loadgen(&format!("failover -s {servers} -n 2 {SHORT}")).expect(0);
+    assert_eq!(ran.result()["rounds"].as_array().unwrap().len(), 2, "{ran:#?}");
+    assert!(!ran.stderr.contains("goes on"), "{}", ran.stderr);
+    let text = fs::read_to_string(&said).unwrap();
+    assert_eq!(text.matches("starting it again").count(), 2, "each was killed, and none could not start: {text}");
+    signal(&dev.0, libc::SIGINT);
+    assert!(dev.0.wait().unwrap().success());
+    for server in servers.split(',') {
+        assert!(TcpStream::connect(server).is_err(), "{server} outlives dev");
+    }
+}
+
+/// A child that does not outlive a test that fails.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }

@@ -5,7 +5,7 @@ mod support;
 
 use std::net::TcpListener;
 use support::null_server::{Conduct, NullServer, Trouble, Welcome};
-use support::{Ran, loadgen, number};
+use support::{Ran, finish, loadgen, number, start};
 
 fn troubled(trouble: Trouble) -> Ran {
     let server = NullServer::start(Conduct { trouble: Some((200, trouble)), ..Conduct::default() });
@@ -44,7 +44,7 @@ fn servers_that_give_no_session_are_told_apart() {
         (Welcome::Expired, "has expired"),
     ] {
         let server = NullServer::start(Conduct { welcome, ..Conduct::default() });
-        for command in ["run", "fill", "idle"] {
+        for command in ["run", "fill", "watch", "sessions -n 2"] {
             let ran = loadgen(&format!("{command} -s {} --connect-timeout 1s", server.address)).expect(1);
             assert!(format!("{}{}", ran.stdout, ran.stderr).contains(says), "{command} {welcome:?}: {ran:#?}");
         }
@@ -55,16 +55,42 @@ fn servers_that_give_no_session_are_told_apart() {
 fn an_address_where_nothing_listens_is_named() {
     // Bound and given back: nobody listens there.
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let ran = loadgen(&format!("run -s {address}")).expect(1);
-    assert!(ran.stderr.contains(&format!("cannot connect to {address}")), "{}", ran.stderr);
-    assert!(ran.stderr.contains("nothing listens there"), "{}", ran.stderr);
-    assert!(ran.json.is_none(), "nothing was measured");
+    for command in ["run", "fill", "watch", "sessions", "verify"] {
+        let ran = loadgen(&format!("{command} -s {address}")).expect(1);
+        assert!(ran.stderr.contains(&format!("cannot connect to {address}")), "{}", ran.stderr);
+        assert!(ran.stderr.contains("nothing listens there"), "{}", ran.stderr);
+        assert!(ran.json.is_none(), "nothing was measured");
+    }
+}
+
+#[test]
+fn servers_that_listen_and_never_answer_are_told_apart_from_an_ensemble() {
+    let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    let servers = listeners.map(|listener| (listener.local_addr().unwrap().to_string(), listener));
+    let names = servers.each_ref().map(|(name, _)| name.as_str()).join(",");
+    // Each waits for its seconds: all at once.
+    let all = ["failover", "verify --fault kill", "sessions --fault kill"];
+    for (command, running) in all.map(|command| (command, start(&format!("{command} -s {names}")))) {
+        let ran = finish(running).expect(1);
+        assert!(ran.stderr.contains("no healthy ensemble"), "{command}: {}", ran.stderr);
+        for (name, _) in &servers {
+            assert!(ran.stderr.contains(&format!("{name} does not answer")), "{command}: {}", ran.stderr);
+        }
+        assert!(ran.json.is_none(), "nothing was measured");
+    }
+    let ran = loadgen(&format!("verify -s {names}")).expect(1);
+    assert!(ran.stderr.contains("has not answered within 5 s") && ran.stderr.contains(&servers[0].0), "{ran:#?}");
 }
 
 #[test]
 fn a_name_that_does_not_resolve_is_named() {
-    let ran = loadgen("run -s no-such-host.invalid:2181").expect(1);
-    assert!(ran.stderr.contains("no-such-host.invalid"), "{}", ran.stderr);
+    for (command, status) in
+        [("run", 1), ("fill", 1), ("watch", 1), ("probe", 1), ("sessions", 2), ("verify", 2), ("failover", 2)]
+    {
+        let ran = loadgen(&format!("{command} -s no-such-host.invalid:2181")).expect(status);
+        assert!(ran.stderr.contains("\"no-such-host.invalid:2181\""), "{command}: {}", ran.stderr);
+        assert!(ran.json.is_none(), "nothing was measured");
+    }
     let ran = loadgen("run -s 127.0.0.1:2181/chroot").expect(1);
     assert!(ran.stderr.contains("--prefix"), "{}", ran.stderr);
 }
@@ -105,7 +131,13 @@ fn wrong_command_lines_end_with_status_2_and_name_the_flag() {
         ("run --prefix /zookeeper/x", "--prefix"),
         ("run --threads 5 --connections 4", "threads"),
         ("fill --count 1x", "--count"),
-        ("idle --sessions many", "--sessions"),
+        ("sessions --sessions many", "--sessions"),
+        ("sessions --fail-if back>5s", "all-back"),
+        ("sessions --fault kill", "three at least"),
+        ("watch --watchers 0", "--watchers"),
+        ("watch --prefix loadgen", "--prefix"),
+        ("watch --fail-if events.p99>5s", "answered and last"),
+        ("verify -s 127.0.0.1 --keys 1", "--keys"),
         ("run --nonsense", "--nonsense"),
         ("dance", "dance"),
     ] {
@@ -115,8 +147,21 @@ fn wrong_command_lines_end_with_status_2_and_name_the_flag() {
 }
 
 #[test]
+fn a_workload_file_that_is_none_is_told_with_its_place() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().display();
+    for (text, says) in [("depth = 4\nsesions = 5\n", "sesions"), ("depth 5\n", "line 1"), ("[mix]\nsat = 1\n", "sat")]
+    {
+        std::fs::write(file.path(), text).unwrap();
+        let ran = loadgen(&format!("run --workload {path}")).expect(2);
+        assert!(ran.stderr.contains(says) && ran.stderr.contains(&path.to_string()), "{text}: {}", ran.stderr);
+    }
+}
+
+#[test]
 fn the_help_of_each_command_teaches_with_examples() {
-    for command in ["run", "fill", "idle", "failover", "self-test", "probe", "compare", "verify", "watch", "sessions"] {
+    for command in ["run", "fill", "failover", "self-test", "probe", "compare", "verify", "watch", "sessions", "report"]
+    {
         let help = loadgen(&format!("help {command}")).expect(0).stdout;
         assert!(help.contains("Examples:") && help.contains(&format!("\n      loadgen {command}")), "{help}");
     }

@@ -205,7 +205,8 @@ fn progress_goes_to_standard_error_in_plain_lines_where_there_is_no_terminal() {
     assert!(!lines[1].contains("warming up"), "{lines:?}");
 }
 
-/// Fields that programs rely on, with their types: n number, s string, a array, o object, N number or null.
+/// Fields that programs rely on, with their types: n number, s string, a array, o object, b truth, N number or null, S string
+/// or null.
 const SCHEMA: &[(&str, char)] = &[
     ("schema", 'n'),
     ("command", 's'),
@@ -226,6 +227,10 @@ const SCHEMA: &[(&str, char)] = &[
     ("environment/cpu", 's'),
     ("environment/cores", 'n'),
     ("environment/memory_bytes", 'n'),
+    ("environment/virtual_machine", 'b'),
+    ("environment/clock_source", 'S'),
+    ("environment/file_system", 'S'),
+    ("environment/disk", 'S'),
     ("result/status", 's'),
     ("result/failures", 'a'),
     ("result/seconds", 'n'),
@@ -280,6 +285,8 @@ fn the_document_has_the_fields_that_programs_rely_on() {
             's' => value.is_string(),
             'a' => value.is_array(),
             'o' => value.is_object(),
+            'b' => value.is_boolean(),
+            'S' => value.is_string() || value.is_null(),
             _ => value.is_number() || value.is_null(),
         };
         assert!(right, "{path} is {value}\n{document:#}");

@@ -136,6 +136,28 @@ fn a_filled_tree_can_be_measured_and_removed() {
 }
 
 #[test]
+fn promises_watches_and_sessions() {
+    let Some(server) = ZooKeeper::start(0) else { return };
+    let nodes = server.figure("zk_znode_count");
+    for flags in ["", "--persistent"] {
+        let ran = loadgen(&format!("watch -s {} -n 40 --rounds 10 {flags}", server.address)).expect(0);
+        assert_eq!((number(ran.result(), "rounds"), number(ran.result(), "events")), (10.0, 400.0), "{ran:#?}");
+        assert_eq!(server.figure("zk_znode_count"), nodes, "nothing is left behind");
+    }
+    let ran = loadgen(&format!("verify -s {} -t 3s -c 6", server.address)).expect(0);
+    assert!(ran.stdout.contains("Every promise was kept") && number(ran.result(), "done") > 300.0, "{ran:#?}");
+    assert_eq!(server.figure("zk_znode_count"), nodes, "nothing is left behind");
+    let pid = server.process.id();
+    let ran = loadgen(&format!(
+        "sessions -s {} -n 100 -t 3s --session-timeout 4s --server-pid {pid} --fail-if ping.p50>10s",
+        server.address
+    ))
+    .expect(0);
+    assert_eq!((number(ran.result(), "opened"), number(ran.result(), "sessions_expired")), (100.0, 0.0), "{ran:#?}");
+    assert!(number(ran.result(), "pings") >= 100.0 && ran.result()["rss_bytes_per_session"].is_number(), "{ran:#?}");
+}
+
+#[test]
 fn a_limit_of_connections_is_explained() {
     let Some(server) = ZooKeeper::start(10) else { return };
     // ZooKeeper counts a connection only some time after it was accepted: a few more than ten may get through.

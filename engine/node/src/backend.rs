@@ -74,6 +74,11 @@ impl Backend {
         self.log().ready()
     }
 
+    /// When the log wants a turn even if nothing happens.
+    pub fn log_deadline(&mut self) -> Option<Instant> {
+        self.log().next_deadline().map(|(at, _)| at)
+    }
+
     /// After the last turn: the log, to be closed.
     pub fn take_log(&mut self) -> Option<Log> {
         self.log.take()

@@ -53,6 +53,9 @@ The file:
       [[workload]]
       name = \"leader killed\"
       failover = \"--fault kill --rounds 5\"                            # as `loadgen failover --help` tells
+      [[workload]]
+      name = \"fan-out\"
+      watch = \"--watchers 1000\"                                       # and so are sessions and verify
 
 What is done: in each repetition each variant is started with fresh data, gets all workloads in turn, and is stopped. The
 repetitions take turns, so that a machine that drifts hurts all alike. A figure is the median of the repetitions with their

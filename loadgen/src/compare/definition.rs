@@ -101,7 +101,7 @@ impl Definition {
         for variant in &self.variants {
             variant.check()?;
             let servers = variant.servers(self.servers);
-            for workload in self.workloads.iter().filter(|workload| workload.needs_ensemble()) {
+            for workload in self.workloads.iter().filter(|workload| workload.breaks) {
                 if servers < 3 {
                     bail!(
                         "{}: a failover needs three servers at least, and {} has {servers}",

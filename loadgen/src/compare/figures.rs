@@ -57,9 +57,41 @@ const FAILOVER: [Figure; 7] = [
     figure("lost_writes", "acknowledged writes lost", "/verification/lost", Unit::Count),
 ];
 
+/// Those of `watch`.
+const WATCH: [Figure; 5] = [
+    figure("events_per_second", "events per second", "/events_per_second", Unit::PerSecond),
+    figure("event_p50_us", "event after the change, p50", "/from_sending_us/p50", Unit::Micros),
+    figure("last_event_p50_us", "last event of a round, p50", "/last_event_us/p50", Unit::Micros),
+    figure("last_event_p99_us", "last event of a round, p99", "/last_event_us/p99", Unit::Micros),
+    figure("cpu_us_per_event", "server CPU per event", "/server_cpu_us_per_event", Unit::Micros),
+];
+
+/// Those of `sessions`.
+const SESSIONS: [Figure; 7] = [
+    figure("opened_per_second", "sessions opened per second", "/opened_per_second", Unit::PerSecond),
+    figure("rss_bytes_per_session", "server memory per session", "/rss_bytes_per_session", Unit::Bytes),
+    figure("ping_p99_us", "ping, p99", "/ping_us/p99", Unit::Micros),
+    figure("all_back_ms", "until all are back", "/all_back_ms", Unit::Millis),
+    figure("back_p50_us", "a session is back, p50", "/back_us/p50", Unit::Micros),
+    figure("back_max_us", "a session is back, max", "/back_us/max", Unit::Micros),
+    figure("sessions_expired", "sessions expired", "/sessions_expired", Unit::Count),
+];
+
+/// Those of `verify`, which fails if a promise is broken.
+const VERIFY: [Figure; 2] = [
+    figure("unknown", "operations of unknown outcome", "/unknown", Unit::Count),
+    figure("connections_lost", "connections lost", "/connections_lost", Unit::Count),
+];
+
 /// The figures of a command's results.
 pub fn of_command(command: &str) -> &'static [Figure] {
-    if command == "failover" { &FAILOVER } else { &RUN }
+    match command {
+        "failover" => &FAILOVER,
+        "watch" => &WATCH,
+        "sessions" => &SESSIONS,
+        "verify" => &VERIFY,
+        _ => &RUN,
+    }
 }
 
 impl Figure {

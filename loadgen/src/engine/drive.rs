@@ -8,6 +8,9 @@ use std::time::Duration;
 /// How long operations of the schedule that are overdue at its end are still sent: as long as the load lasted, at most
 /// this.
 const OVERTIME: Nanos = 10 * SECOND;
+/// Connections that one pass of an open loop writes to, if they have room. A write costs more than a request: if all
+/// connections were written to, the next arrivals would wait longer than these are apart.
+const SPREAD: u64 = 8;
 /// How long an interrupted load waits for replies.
 const PATIENCE: Nanos = SECOND;
 
@@ -175,18 +178,25 @@ impl Load {
         }
     }
 
-    /// Open loop: sends what is due, over the connections in turn, each up to its depth.
+    /// Open loop: sends what is due, over the connections in turn, each up to its depth. A few that are due at a time go
+    /// to a connection each; many, in equal groups to [`SPREAD`] of them.
     fn issue_due<J: Job>(&mut self, engine: &mut Engine, job: &mut J) -> Result<(), Failure> {
         let now = engine.clock.now();
         let given_up = self.overtime_is_over(now);
         let Some(pacer) = &mut self.pacer else { return Ok(()) };
         let count = engine.connections.len();
-        let mut full = 0;
+        let group = 1 + pacer.due(now) / SPREAD;
+        let (mut full, mut together) = (0, 0);
         while full < count && !given_up && pacer.next() <= now && self.gate.admits(pacer.next()) {
             let index = self.turn_of;
-            self.turn_of = (index + 1) % count;
             let connection = &mut engine.connections[index];
-            if connection.state != State::Ready || connection.in_flight.len() >= self.gate.depth {
+            let has_room = connection.state == State::Ready && connection.in_flight.len() < self.gate.depth;
+            together += 1;
+            if !has_room || together == group {
+                self.turn_of = (index + 1) % count;
+                together = 0;
+            }
+            if !has_room {
                 full += 1;
                 continue;
             }

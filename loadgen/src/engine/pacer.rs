@@ -46,6 +46,11 @@ impl Pacer {
         self.origin + self.offset as Nanos
     }
 
+    /// About how many operations are due at `now`.
+    pub fn due(&self, now: Nanos) -> u64 {
+        (now.saturating_sub(self.next()) as f64 / self.gap) as u64
+    }
+
     /// Takes the next operation off the schedule: its intended time.
     pub fn take(&mut self) -> Nanos {
         let intended = self.next();

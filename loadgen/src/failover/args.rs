@@ -6,7 +6,7 @@ use super::round::Plan;
 use crate::cli::{prefix, rate, seconds, value_size, within};
 use crate::engine::nanos;
 use crate::faults::{FaultArgs, Server};
-use crate::threshold::{Threshold, texts};
+use crate::threshold::Limits;
 use crate::units::parse_duration;
 use clap::Args;
 use serde::Serialize;
@@ -108,10 +108,9 @@ pub struct FailoverArgs {
     #[arg(long, value_name = "N")]
     #[serde(skip)]
     pub seed: Option<u64>,
-    /// Exit with status 4 if a figure is past its bound (>, <, >= or <=); may be given several times.
-    #[arg(long, value_name = "FIGURE > BOUND")]
-    #[serde(serialize_with = "texts")]
-    pub fail_if: Vec<Threshold<Findings>>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub limits: Limits<Findings>,
     /// Write settings, environment and results to this file as JSON; `-` is standard output, without the summary.
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]

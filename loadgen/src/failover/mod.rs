@@ -28,7 +28,7 @@ use crate::random::Random;
 use crate::results::Document;
 use crate::roaming::Dialling;
 use crate::run::{Exit, seed_from};
-use crate::{cpu, hdr, threshold};
+use crate::{cpu, hdr};
 use anyhow::Result;
 use findings::{Findings, Gathering};
 use fleet::Fleet;
@@ -74,9 +74,7 @@ pub fn failover(args: &FailoverArgs, stop: &Stop) -> Result<Exit> {
 fn publish(args: &FailoverArgs, seed: u64, started: SystemTime, found: Findings) -> Result<Exit> {
     let document = Document::new("failover", started, Settings { args, fault: args.faults.kind(), seed }, found);
     document.publish(args.json.as_deref(), |found| report::summary(&report::title(args), found))?;
-    let found = document.result();
-    let passed = threshold::any_passed(&args.fail_if, found);
-    Ok(Exit::of(found.status, passed))
+    Ok(args.limits.judge(document.result().status, document.result()))
 }
 
 /// A run.
@@ -194,6 +192,7 @@ impl<'a> Campaign<'a> {
         let Campaign { args, servers, keys, clock, fleet, gathering, .. } = self;
         let aftermath = Aftermath { args, servers: &servers, keys: &keys, clock, ledger: &fleet.close() };
         let verification = aftermath.verify(&mut failures);
+        faults::tell_who_goes_on(&servers);
         // What is wrong is left to be looked at.
         let fine = failures.is_empty() && verification.as_ref().is_some_and(|found| found.breaches.is_empty());
         if args.keep || !fine {

@@ -21,7 +21,7 @@ pub struct FaultArgs {
     pub fault_command: Option<String>,
     /// A command that starts the server, or undoes what the fault command did. It may end, or be the server itself; what it
     /// prints is not shown. Without it, a process that was killed is started again with its own command line, environment
-    /// and directory.
+    /// and directory, and goes on when loadgen has ended; one that is a child of `ringkeeper dev` is left to that for 5 s.
     #[arg(long, value_name = "COMMAND")]
     pub start_command: Option<String>,
     /// Somebody else (systemd, Kubernetes) starts the server again: it is only waited for.
@@ -30,7 +30,7 @@ pub struct FaultArgs {
     /// Whom it befalls.
     #[arg(long, value_enum, default_value_t = Target::Leader)]
     pub target: Target,
-    /// The server is left alone at least so long.
+    /// The server is left alone at least so long (unless somebody else starts it, as `ringkeeper dev` does after a second).
     #[arg(long, default_value = "1s", value_parser = parse_duration, value_name = "TIME")]
     #[serde(serialize_with = "seconds")]
     pub downtime: Duration,

@@ -2,8 +2,8 @@
 
 use super::errand::Errand;
 use super::process::{self, Start};
+use super::returning::Returning;
 use super::servers::Server;
-use super::words;
 use crate::engine::Stop;
 use anyhow::{Context, Result, anyhow, bail};
 use serde::Serialize;
@@ -131,30 +131,9 @@ impl Fault {
         self.set_off = false;
         let (address, patience) = (self.server.address, self.method.patience);
         let command = self.method.start_command.as_deref().map(|template| self.command(template));
-        let (start, what) = (self.start.take(), command.clone());
-        Ok(Errand::begin(move || {
-            let mut child = match (start, command) {
-                (Some(start), _) => Some(start.again()?),
-                // It may be the server itself, which must not hold on to our standard error when we have ended.
-                (None, Some(command)) => Some(shell(&command, Stdio::null())?),
-                (None, None) => None,
-            };
-            let what = what.unwrap_or_else(|| "its own command line".into());
-            let began = Instant::now();
-            while !words::role(address).serves() {
-                if let Some(status) = child.as_mut().and_then(|child| child.try_wait().ok().flatten())
-                    && !status.success()
-                {
-                    bail!("{address} was not started again: {what} ended with {status}");
-                }
-                let limit = if stop.is_set() { patience.min(HASTE) } else { patience };
-                if began.elapsed() > limit {
-                    bail!("{address} did not serve again within {} s", limit.as_secs());
-                }
-                std::thread::sleep(GLANCE);
-            }
-            Ok(child)
-        }))
+        let (start, what) = (self.start.take(), command.clone().unwrap_or_else(|| "its own command line".into()));
+        let returning = Returning { address, what, start, command, patience, stop };
+        Ok(Errand::begin(move || returning.complete()))
     }
 
     fn command(&self, template: &str) -> String {
@@ -173,8 +152,6 @@ impl Drop for Fault {
 
 /// How often processes are looked at.
 const GLANCE: Duration = Duration::from_millis(5);
-/// How long an interrupted run waits for a server to come back.
-const HASTE: Duration = Duration::from_secs(10);
 
 fn await_end(pid: u32, patience: Duration) -> Result<()> {
     let deadline = Instant::now() + patience;
@@ -188,7 +165,7 @@ fn await_end(pid: u32, patience: Duration) -> Result<()> {
 }
 
 /// A command in a process group of its own: an interrupt from the terminal is not for what it starts.
-fn shell(command: &str, stderr: Stdio) -> Result<Child> {
+pub(super) fn shell(command: &str, stderr: Stdio) -> Result<Child> {
     let mut sh = Command::new("sh");
     sh.args(["-c", command]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr).process_group(0);
     sh.spawn().with_context(|| format!("cannot run {command:?}"))

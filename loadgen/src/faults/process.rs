@@ -4,6 +4,7 @@ use anyhow::{Context, Result, bail};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::process::CommandExt;
@@ -82,7 +83,9 @@ fn sockets(pid: u32) -> impl Iterator<Item = u64> {
 pub fn is_gone(pid: u32) -> bool {
     let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return true };
     // The state follows the name, which is in brackets and may contain anything.
-    stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with(['Z', 'X']))
+    let ended = stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with(['Z', 'X']));
+    // It is that of the first thread; while there are others, they hold the sockets and the files.
+    ended && fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count) <= 1
 }
 
 /// Sends a signal.
@@ -99,6 +102,22 @@ pub fn signal(pid: u32, signal: i32) -> Result<()> {
     Ok(())
 }
 
+/// The parent of a process.
+pub fn parent(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
+/// The parent, if it runs the same program: no shell and no test, but something that looks after its servers.
+fn keeper(pid: u32) -> Option<u32> {
+    let program = |pid: u32| fs::read_link(format!("/proc/{pid}/exe")).ok();
+    let parent = parent(pid)?;
+    (program(parent)? == program(pid)?).then_some(parent)
+}
+
+/// How much of what a server said before it ended is read.
+const LONGEST_MESSAGES: u64 = 64 << 10;
+
 /// How a process was started: enough to start it again.
 #[derive(Debug)]
 pub struct Start {
@@ -107,6 +126,7 @@ pub struct Start {
     environment: Vec<(OsString, OsString)>,
     directory: PathBuf,
     output: [Option<File>; 2],
+    keeper: Option<u32>,
 }
 
 impl Start {
@@ -129,7 +149,28 @@ impl Start {
             environment: strings(&environment).into_iter().filter_map(variable).collect(),
             directory: fs::read_link(at("cwd")).with_context(unseen)?,
             output: [1, 2].map(|fd| log_file(pid, fd)),
+            keeper: keeper(pid),
         })
+    }
+
+    /// Whether its parent starts it again by itself, as `ringkeeper dev` does.
+    pub fn is_kept(&self) -> bool {
+        self.keeper.is_some_and(|keeper| !is_gone(keeper))
+    }
+
+    /// Where its messages end now; those that it writes later are [`said_since`](Start::said_since).
+    pub fn said(&self) -> u64 {
+        self.output[1].as_ref().and_then(|log| log.metadata().ok()).map_or(0, |found| found.len())
+    }
+
+    /// The last message that it wrote behind that place, if it writes them to a file.
+    pub fn said_since(&self, place: u64) -> Option<String> {
+        let mut log = self.output[1].as_ref()?.try_clone().ok()?;
+        log.seek(SeekFrom::Start(place)).ok()?;
+        let mut text = Vec::new();
+        log.take(LONGEST_MESSAGES).read_to_end(&mut text).ok()?;
+        let text = String::from_utf8_lossy(&text);
+        text.lines().rev().map(str::trim).find(|line| !line.is_empty()).map(str::to_owned)
     }
 
     /// Starts it again, in a process group of its own: an interrupt from the terminal is not for the server.
@@ -166,7 +207,7 @@ fn variable(text: OsString) -> Option<(OsString, OsString)> {
 fn log_file(pid: u32, fd: u32) -> Option<File> {
     let path = format!("/proc/{pid}/fd/{fd}");
     let regular = fs::metadata(&path).ok()?.is_file();
-    if regular { File::options().append(true).open(path).ok() } else { None }
+    if regular { File::options().read(true).append(true).open(path).ok() } else { None }
 }
 
 #[cfg(test)]

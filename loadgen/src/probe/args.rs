@@ -2,7 +2,7 @@
 
 use super::Findings;
 use crate::cli::within;
-use crate::threshold::{Threshold, texts};
+use crate::threshold::Limits;
 use clap::Args;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -47,10 +47,9 @@ pub struct ProbeArgs {
     /// Synchronous writes by each way.
     #[arg(short = 'n', long, default_value = "2000", value_parser = writes, value_name = "N")]
     pub writes: u32,
-    /// Exit with status 4 if this is so; may be given several times.
-    #[arg(long, value_name = "FIGURE > BOUND")]
-    #[serde(serialize_with = "texts")]
-    pub fail_if: Vec<Threshold<Findings>>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub limits: Limits<Findings>,
     /// Write settings, environment and results to this file as JSON; `-` is standard output, without the summary.
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]

@@ -1,6 +1,7 @@
 //! What the kernel tells of the machine. Whatever it does not tell is left out.
 
 use serde::Serialize;
+use std::fmt;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -49,6 +50,20 @@ pub struct Disk {
     pub rotational: Option<bool>,
     /// The kernel's scheduler, the chosen one in brackets.
     pub scheduler: Option<String>,
+}
+
+impl fmt::Display for Mount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} on {} at {} ({})", self.file_system, self.source, self.point, self.options)
+    }
+}
+
+impl fmt::Display for Disk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let turns = if self.rotational == Some(true) { ", rotational" } else { "" };
+        let cache = self.write_cache.as_deref().unwrap_or("unknown write cache");
+        write!(f, "{}, {cache}, scheduler {}{turns}", self.name, self.scheduler.as_deref().unwrap_or("unknown"))
+    }
 }
 
 impl Machine {
@@ -138,6 +153,7 @@ mod tests {
         let root = mount_of(mounts, "254:0", Path::new("/")).unwrap();
         assert_eq!((root.file_system.as_str(), root.source.as_str()), ("ext4", "/dev/vda"));
         assert_eq!((root.point.as_str(), root.options.as_str()), ("/", "rw,relatime,rw,discard"));
+        assert_eq!(root.to_string(), "ext4 on /dev/vda at / (rw,relatime,rw,discard)");
         assert_eq!(mount_of(mounts, "254:0", Path::new("/usr")).unwrap().source, "/dev/vdb");
         assert_eq!(mount_of(mounts, "1:1", Path::new("/")), None);
         assert_eq!(mount_of("nonsense\n", "254:0", Path::new("/")), None);

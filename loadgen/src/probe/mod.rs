@@ -13,15 +13,14 @@ mod uring;
 mod wake;
 
 pub use args::ProbeArgs;
+pub use machine::Machine;
 pub use report::floor;
 
 use crate::engine::Stop;
 use crate::results::{Document, Status};
 use crate::run::Exit;
-use crate::threshold;
 use anyhow::Result;
 use disk::DiskFindings;
-use machine::Machine;
 use serde::Serialize;
 use std::path::Path;
 use std::time::SystemTime;
@@ -91,6 +90,5 @@ pub fn measure(dir: &Path, writes: u32, stop: &Stop) -> Result<Findings> {
 
 fn publish(args: &ProbeArgs, document: Document<&ProbeArgs, Findings>) -> Result<Exit> {
     document.publish(args.json.as_deref(), |found| report::summary(&args.dir, found))?;
-    let passed = threshold::any_passed(&args.fail_if, document.result());
-    Ok(Exit::of(document.result().status, passed))
+    Ok(args.limits.judge(document.result().status, document.result()))
 }

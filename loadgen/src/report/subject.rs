@@ -51,6 +51,8 @@ pub fn title(command: &str, settings: &Map<String, Value>) -> String {
         "failover" => fault(&number, &text),
         "fill" => format!("fill {} nodes of {} bytes", counted(number("count")), counted(number("value_size"))),
         "idle" => format!("{} idle sessions", counted(number("sessions"))),
+        "sessions" => format!("{} sessions", counted(number("sessions"))),
+        "watch" => format!("{} watchers", counted(number("watchers"))),
         other => other.to_owned(),
     }
 }

@@ -37,6 +37,11 @@ pub trait Traveller {
     /// A breach of the protocol.
     fn heed(&mut self, connection: &mut Connection, arrived: Arrived<'_>, now: Nanos) -> Result<(), Failure>;
 
+    /// A ping was answered, so long after it was sent.
+    fn pinged(&mut self, took: Nanos) {
+        let _ = took;
+    }
+
     /// A connection with a session is lost: what is in flight on it is of unknown outcome.
     fn lost(&mut self, connection: &Connection, failure: &Failure, now: Nanos);
 
@@ -258,7 +263,7 @@ impl Roamer {
                         self.attempts = 0;
                         traveller.established(connection, now);
                     }
-                    Arrived::Pong { .. } => {}
+                    Arrived::Pong { sent } => traveller.pinged(now.saturating_sub(sent)),
                     Arrived::Farewell { .. } => {
                         connection.state = State::Closed;
                         traveller.heed(connection, arrived, now)?;

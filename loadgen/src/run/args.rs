@@ -3,7 +3,7 @@
 use super::shape::Shape;
 use crate::cli::OutputArgs;
 use crate::results::Measured;
-use crate::threshold::{Threshold, texts};
+use crate::threshold::{Limits, Threshold};
 use clap::Args;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -33,7 +33,7 @@ Examples:
       loadgen run -s 127.0.0.1:2181 --mix ephemeral=50,multi:3=10,watch=40 --key-distribution hot:1%:90%
 
   What an operation costs the server, with all figures in a file for later:
-      loadgen run -s 127.0.0.1:2181 -c 64 -d 64 --server-pid $(pidof ringkeeper) --json result.json --cleanup
+      loadgen run -s 127.0.0.1:2181 -c 64 -d 64 --server-pid $(pgrep -d, ringkeeper) --json result.json --cleanup
 
   In continuous integration: exit status 4 if it is too slow, or if anything went wrong:
       loadgen run -s 127.0.0.1:2181 --rate 5000 --fail-if 'p99 > 5ms' --fail-if 'rate < 4900' --fail-if 'errors > 0'
@@ -85,10 +85,9 @@ pub struct Aim {
     /// Remove what was made under the prefix afterwards.
     #[arg(long)]
     pub cleanup: bool,
-    /// Exit with status 4 if a figure is past its bound (>, <, >= or <=); may be given several times.
-    #[arg(long, value_name = "FIGURE > BOUND")]
-    #[serde(serialize_with = "texts")]
-    pub fail_if: Vec<Threshold<Measured>>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub limits: Limits<Measured>,
 }
 
 fn text<S: serde::Serializer>(threshold: &Option<Threshold<Measured>>, s: S) -> Result<S::Ok, S::Error> {

@@ -15,7 +15,7 @@ use crate::live::LiveLine;
 use crate::prepare::Preparation;
 use crate::random::Random;
 use crate::results::{Document, Measured, Status};
-use crate::threshold::{self, Threshold};
+use crate::threshold::Limits;
 use crate::totals::Totals;
 use crate::workload::{Nodes, Workload};
 use crate::{cpu, hdr, summary, target};
@@ -93,7 +93,7 @@ pub fn run(args: &RunArgs, stop: &Stop) -> Result<Exit> {
     };
     let document = Document::new("run", started, Settings { plan: &plan, seed }, taken.measured);
     publish(&plan.title(), &plan.output, &document, &taken.totals)?;
-    let exit = match exit_of(document.result(), &plan.aim.fail_if) {
+    let exit = match exit_of(document.result(), &plan.aim.limits) {
         Exit::Fine | Exit::ErrorReplies if document.result().held_nowhere() => Exit::PastThreshold,
         exit => exit,
     };
@@ -199,14 +199,14 @@ impl Bench<'_> {
         work: impl FnOnce(&mut Preparation<'_>) -> Result<T, Failure>,
         keys: &KeySpace,
     ) -> Result<T, Failure> {
-        let (sessions, depth) = PREPARING;
+        let (sessions, depth) = (PREPARING.0.max(self.servers.len()), PREPARING.1);
         let servers = target::spread(self.servers, sessions);
         let mut engine = Engine::open(&servers, options(self.target, depth), self.clock, stop.clone(), |_| {})?;
         let done = if stop.is_set() {
             Err(Failure::Interrupted)
         } else {
             let names = self.target.servers.join(",");
-            work(&mut Preparation::new(&mut engine, names, keys, self.quiet))
+            work(&mut Preparation::new((&mut engine, sessions), names, keys, self.quiet))
         };
         engine.close();
         done
@@ -241,16 +241,11 @@ pub fn publish<S: Serialize>(title: &str, output: &OutputArgs, document: &Docume
 
 /// The exit status that belongs to a result. Thresholds that are passed are told. Who sets a threshold for errors (or lost
 /// connections) accepts those below it.
-pub fn exit_of(measured: &Measured, fail_if: &[Threshold<Measured>]) -> Exit {
-    let passed = threshold::any_passed(fail_if, measured);
-    let accepted = |figure: &str| fail_if.iter().any(|threshold| threshold.name() == figure);
-    match measured.status {
-        Status::Failed => Exit::Failed,
-        Status::Interrupted => Exit::Interrupted,
-        Status::Complete if passed => Exit::PastThreshold,
-        Status::Complete if !measured.lost_connections.is_empty() && !accepted("lost") => Exit::Failed,
-        Status::Complete if measured.error_replies() > 0 && !accepted("errors") => Exit::ErrorReplies,
-        Status::Complete => Exit::Fine,
+pub fn exit_of(measured: &Measured, limits: &Limits<Measured>) -> Exit {
+    match limits.judge(measured.status, measured) {
+        Exit::Fine if !measured.lost_connections.is_empty() && !limits.has("lost") => Exit::Failed,
+        Exit::Fine if measured.error_replies() > 0 && !limits.has("errors") => Exit::ErrorReplies,
+        exit => exit,
     }
 }
 

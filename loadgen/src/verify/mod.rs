@@ -197,6 +197,7 @@ impl<'a> Run<'a> {
         let mut found = judge(args, &entries, failures, interrupted);
         (found.seconds, found.faults) = (Some(seconds), faults);
         self.clean_up(&entries, found.status != Status::Failed);
+        faults::tell_who_goes_on(&self.servers);
         Ok(found)
     }
 
@@ -225,7 +226,7 @@ impl<'a> Run<'a> {
         let readers = (0..self.dialling.servers.len()).map(reader).collect();
         let mut load = Load::new(&self.dialling, readers, self.clock, &mut self.history)?;
         // An interrupt that ended the load does not end this.
-        load.work_off(AUDIT, &Stop::default())?;
+        load.work_off(AUDIT.min(nanos(self.args.faults.patience)), &Stop::default())?;
         load.finish()
     }
 

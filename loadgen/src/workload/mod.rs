@@ -240,5 +240,10 @@ mod tests {
         let mut work = workload(&"ephemeral=1".parse().unwrap());
         let kinds: Vec<_> = (0..3).map(|_| drawn(&mut work)).collect();
         assert_eq!(kinds, [OpKind::Ephemeral, OpKind::Release, OpKind::Ephemeral]);
+        let mut out = Vec::new();
+        workload(&"ephemeral=1".parse().unwrap()).next(0, &mut out, 7);
+        let (header, body) = RequestHeader::decode(&out[4..]).unwrap();
+        let Ok(Request::Create(create)) = Request::decode(header.op, body) else { panic!() };
+        assert_eq!(create.flags, EPHEMERAL);
     }
 }

@@ -44,6 +44,14 @@ impl Ensemble {
         Some(ensemble)
     }
 
+    /// Kills all of them.
+    pub fn kill(&self) {
+        for (pid, _) in self.processes() {
+            // SAFETY: kill takes no pointers; the process was started with a configuration that only this test has.
+            unsafe { libc::kill(pid as libc::pid_t, libc::SIGKILL) };
+        }
+    }
+
     fn launch(&self, program: &Path, at: usize) {
         let log = File::create(self.dir.path().join(format!("{at}.log"))).unwrap();
         let mut command = Command::new(program);
@@ -88,7 +96,8 @@ impl Ensemble {
         found
     }
 
-    fn word(&self, at: usize, word: &str) -> String {
+    /// The answer to a four-letter word; empty if there is none.
+    pub fn word(&self, at: usize, word: &str) -> String {
         let mut answer = String::new();
         if let Ok(mut stream) = TcpStream::connect(self.address(at)) {
             stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
@@ -117,10 +126,7 @@ fn free_port() -> u16 {
 
 impl Drop for Ensemble {
     fn drop(&mut self) {
-        for (pid, _) in self.processes() {
-            // SAFETY: kill takes no pointers; the process was started with a configuration that only this test has.
-            unsafe { libc::kill(pid as libc::pid_t, libc::SIGKILL) };
-        }
+        self.kill();
         if std::thread::panicking() {
             for at in 0..SERVERS {
                 let log = fs::read_to_string(self.dir.path().join(format!("{at}.log"))).unwrap_or_default();

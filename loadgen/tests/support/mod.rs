@@ -58,7 +58,7 @@ pub fn start_with(arguments: &[String]) -> (Child, tempfile::NamedTempFile) {
     let json = tempfile::NamedTempFile::new().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
     command.args(arguments);
-    if ["run", "fill", "idle", "failover", "self-test", "probe", "verify", "watch", "sessions"]
+    if ["run", "fill", "failover", "self-test", "probe", "verify", "watch", "sessions"]
         .iter()
         .any(|name| arguments.first().is_some_and(|first| first == name))
     {

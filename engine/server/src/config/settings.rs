@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::closest;
-use super::key::{Effect, Fallback, Key, Kind, parse_int};
+use super::key::{ENV_PREFIX, Effect, Fallback, Key, Kind, parse_int};
 use super::problem::{Problem, Problems};
 use super::sources;
 use super::table;
@@ -237,7 +237,15 @@ fn same_layer(a: &Source, b: &Source) -> bool {
 /// ZooKeeper hands unknown keys on to Java, so files may hold keys that mean something elsewhere: a warning. On the
 /// command line a key can only be meant for this server.
 fn unknown(given: &Setting, problems: &mut Problems) {
-    let near = closest::among(&given.name, table::all().filter_map(|key| sources::spelling(&given.source, key)));
+    let near = match &given.source {
+        Source::Env(variable) => {
+            // What all variables begin with makes none of them alike.
+            let bare = |name: &str| name.strip_prefix(ENV_PREFIX).unwrap_or(name).to_owned();
+            let names = table::all().filter_map(|key| key.env().map(|name| bare(&name)));
+            closest::among(&bare(variable), names).map(|name| format!("{ENV_PREFIX}{name}"))
+        }
+        _ => closest::among(&given.name, table::all().map(|key| key.name.to_owned())),
+    };
     let remedy = near.map_or_else(|| "remove it".to_owned(), |name| format!("did you mean {name}?"));
     let problem = Problem::at(given.source.clone(), given.name.clone(), "is not a known setting", &remedy);
     match given.source {

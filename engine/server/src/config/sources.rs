@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::ensemble_file;
-use super::key::{ENV_PREFIX, Key};
+use super::key::ENV_PREFIX;
 use super::problem::{Problem, Problems};
 use super::properties;
 use super::settings::{Inputs, Setting, Source};
@@ -120,12 +120,4 @@ fn from_flags(inputs: &Inputs) -> Vec<Setting> {
         source: Source::Flag(written.clone()),
     };
     inputs.flags.iter().map(setting).collect()
-}
-
-/// The name that a place would use for a key, to be compared with one that is not known.
-pub(super) fn spelling(source: &Source, key: &Key) -> Option<String> {
-    match source {
-        Source::Env(_) => key.env(),
-        _ => Some(key.name.to_owned()),
-    }
 }

@@ -310,6 +310,13 @@ fn every_setting_of_the_table_is_accepted() {
     }
 }
 
+#[test]
+fn every_key_of_zookeeper_is_known() {
+    let keys = include_str!("fixtures/zookeeper-keys.txt").lines().filter(|line| !line.starts_with('#'));
+    let unknown: Vec<&str> = keys.filter(|key| table::find(key).is_none()).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
+
 /// Hostile files end in problems, not in a panic.
 #[test]
 fn any_bytes_can_be_read() {

@@ -13,6 +13,7 @@ mod probe;
 mod signals;
 mod spread;
 mod together;
+mod wake;
 
 use crate::directory::{self, Unusable};
 use crate::exit::Status;
@@ -36,6 +37,7 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 
 pub use probe::{Unfit, check};
+pub(crate) use wake::until_due;
 
 /// Submission entries of a ring. Little is armed at a time: sockets are waited for through one epoll set.
 const RING_DEPTH: usize = 256;

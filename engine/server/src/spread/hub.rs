@@ -5,6 +5,7 @@ use super::post::{Letter, Request};
 use super::published::{Published, Publisher};
 use super::{Exchange, Posting};
 use crate::executor::clock::Clock;
+use crate::executor::until_due;
 use crate::live::Follower;
 use crate::turn::{Peers, Words};
 use ringkeeper_core::bulletin::Bulletin;
@@ -70,7 +71,8 @@ impl Hub {
             if let Err(halted) = self.turn() {
                 return halted;
             }
-            self.due.wait().await;
+            let deadline = self.state.borrow_mut().backend.log_deadline();
+            until_due(&self.due, deadline, self.clock.now()).await;
         }
     }
 

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// What one executor contributes.
 pub(super) enum Part {
     Replica(Box<Snapshot>),
-    Clients(ClientFacts),
+    Clients(Box<ClientFacts>),
 }
 
 /// Facts are being collected.
@@ -42,7 +42,7 @@ impl Inquiry {
         while let Some(part) = self.parts.pop() {
             match part {
                 Part::Replica(facts) => replica = Some(*facts),
-                Part::Clients(facts) => clients = clients.joined(facts),
+                Part::Clients(facts) => clients = clients.joined(*facts),
             }
         }
         replica.map(|facts| clients.add_to(memory, facts))

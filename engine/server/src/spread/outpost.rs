@@ -190,7 +190,8 @@ impl Outpost {
         let clocks = Clocks { now: self.clock.now(), wall: self.clock.wall() };
         let reading = |conn: ConnId| self.accepts(frontend, conn);
         let sockets = self.sockets.get().map(|sockets| sockets.stats()).unwrap_or_default();
-        inquiry.contribute(Part::Clients(ClientFacts::of(frontend, sockets, inquiry.needs, clocks, reading)));
+        let facts = ClientFacts::of(frontend, sockets, inquiry.needs, clocks, reading);
+        inquiry.contribute(Part::Clients(Box::new(facts)));
     }
 
     /// Asks all executors for what the word shows, then answers.

@@ -7,6 +7,7 @@ mod service;
 mod words;
 
 use crate::executor::clock::Clock;
+use crate::executor::until_due;
 use crate::live::{Complaints, Follower};
 use ringkeeper_core::frontend::{Frontend, FrontendConfig};
 use ringkeeper_core::replica::{Input, Replica};
@@ -64,7 +65,8 @@ impl Turn {
             if let Err(halted) = self.turn(&sockets) {
                 return halted;
             }
-            self.due.wait().await;
+            let deadline = self.node.borrow_mut().backend.log_deadline();
+            until_due(&self.due, deadline, self.clock.now()).await;
         }
     }
 

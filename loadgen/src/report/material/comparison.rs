@@ -1,6 +1,6 @@
-//! `compare`: results of `run` or of `failover`, several for each variant and workload.
+//! `compare`: results of other commands, several for each variant and workload.
 
-use super::{Extract, Measurement, failover, load};
+use super::{Extract, Measurement, failover, load, other};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -34,7 +34,9 @@ pub fn extract(result: &Value) -> Result<Extract, serde_json::Error> {
         for repetition in &cell.repetitions {
             let measured = match cell.command.as_str() {
                 "failover" => failover::measurement(repetition)?,
-                _ => load::measurement(repetition)?,
+                // Older documents do not say it.
+                "" | "run" => load::measurement(repetition)?,
+                _ => other::measurement(repetition),
             };
             let mut remarks = measured.remarks;
             remarks.append(&mut failures);

@@ -1,4 +1,4 @@
-//! `run`, `fill`, `idle`: a load, and what became of it.
+//! `run`, `fill` (and `idle`, which older versions had): a load, and what became of it.
 
 use super::{Curve, Measurement, Moment, remarks};
 use crate::report::figure::{Better, Figure, Unit};

@@ -1,5 +1,7 @@
 //! Histories that are bad on purpose: one for each promise, and good ones with something changed.
 
+mod order;
+
 use super::super::history::{Answer, Ask, Entry, Op, Stat};
 use super::{Promises, Verdict};
 use ringkeeper_core::jute::WatcherEvent;
@@ -91,55 +93,6 @@ impl Story {
         assert!(verdict.counts.len() == 1 && verdict.counts.contains_key(promise), "{all:?} {:#?}", verdict.violations);
         assert!(verdict.violations[0].contains(names), "{:#?}", verdict.violations);
     }
-}
-
-#[test]
-fn zxids_of_a_session_do_not_go_back() {
-    let mut story = Story::new();
-    story.done(1, set("/a", "a2"), 2, Answer::Stat(stat(1, 2, 1)));
-    story.done(1, get("/a", false), 1, Answer::Data("a1".into(), stat(1, 1, 0)));
-    let verdict = check(&story.entries);
-    assert!(verdict.counts.contains_key("a session's zxids never go back"), "{verdict:?}");
-    assert!(verdict.violations[0].contains("get /a") && verdict.violations[0].contains("set /a = a2"), "{verdict:?}");
-}
-
-#[test]
-fn a_write_comes_after_what_others_had_seen_before() {
-    let mut story = Story::new();
-    story.done(1, node("/c", "c1"), 5, made("/c", 5));
-    story.done(2, node("/b", "b1"), 4, made("/b", 4));
-    story.breaks("writes are in real-time order", "create /b = b1");
-}
-
-#[test]
-fn two_writes_do_not_share_a_zxid() {
-    let mut story = Story::new();
-    story.op(1, node("/c", "c1"), 5, 0, made("/c", 5));
-    let op = story.op(2, node("/b", "b1"), 5, 0, made("/b", 5));
-    // At the same time as the other, so that its place in time is no objection.
-    op.called = 1;
-    story.breaks("each write has a zxid of its own", "create /c = c1");
-}
-
-#[test]
-fn a_sync_shows_what_was_done_before() {
-    let mut story = Story::new();
-    story.done(1, set("/a", "a2"), 2, Answer::Stat(stat(1, 2, 1)));
-    story.done(2, Ask::Sync { path: "/a".into() }, 1, Answer::Nothing);
-    story.breaks("after a sync nothing is older than what was seen before it", "set /a = a2");
-    assert!(super::check(&story.entries, Promises { sync: false }).violations.is_empty());
-}
-
-#[test]
-fn sequence_numbers_rise() {
-    let queued =
-        |data: &str| Ask::Create { path: format!("/q/{data}-"), data: data.into(), ephemeral: false, sequential: true };
-    let mut story = Story::new();
-    story.done(1, queued("x"), 2, made("/q/x-0000000004", 2));
-    story.done(1, queued("y"), 3, made("/q/y-0000000005", 3));
-    story.fine();
-    story.done(1, queued("z"), 4, made("/q/z-0000000005", 4));
-    story.breaks("sequence numbers rise", "create sequential /q/z- = z");
 }
 
 #[test]
@@ -245,6 +198,15 @@ fn what_was_lost_may_have_been_done_or_not_but_not_twice() {
     story.done(2, get("/a", false), 4, Answer::Data("a2".into(), stat(1, 4, 2)));
     let verdict = check(&story.entries);
     assert!(verdict.violations[0].contains("took effect at another zxid"), "{verdict:?}");
+}
+
+#[test]
+fn what_was_lost_was_not_done_before_it_was_asked() {
+    let mut story = Story::new();
+    story.done(1, node("/b", "b1"), 3, made("/b", 3));
+    story.lost(1, set("/a", "a2"));
+    story.done(2, get("/a", false), 3, Answer::Data("a2".into(), stat(1, 2, 1)));
+    story.breaks("what is read was written", "which is older than");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What `config --check` finds out about this machine: directories and names. Nothing is changed, nothing is listened on.
 
 use std::net::ToSocketAddrs;
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use crate::config::{Config, table as keys};
@@ -88,11 +88,9 @@ fn resolve(names: &[Name]) -> Vec<(&Name, Result<(), String>)> {
     drop(tell);
     let mut answers = vec![Err("no name server answered in time".to_owned()); names.len()];
     let until = Instant::now() + NAMES_WITHIN;
-    loop {
-        match told.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Ok((at, answer)) => answers[at] = answer,
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
-        }
+    // It ends early when all have answered.
+    while let Ok((at, answer)) = told.recv_timeout(until.saturating_duration_since(Instant::now())) {
+        answers[at] = answer;
     }
     names.iter().zip(answers).collect()
 }

@@ -1,0 +1,107 @@
+//! Ctrl-C ends a command early: with its figures, its status, and nothing left behind.
+#![allow(clippy::unwrap_used, reason = "failing here is what a test is for")]
+
+mod support;
+
+use std::fs;
+use std::process::Child;
+use std::sync::atomic::Ordering;
+use support::ensemble::Ensemble;
+use support::null_server::{Conduct, NullServer};
+use support::{Ran, await_that, finish, number, signal, start};
+
+/// Interrupts it; what it says of that.
+fn interrupt(running: (Child, tempfile::NamedTempFile)) -> Ran {
+    signal(&running.0, libc::SIGINT);
+    let ran = finish(running).expect(130);
+    assert_eq!(ran.result()["status"], "interrupted", "{ran:#?}");
+    assert!(ran.stdout.contains("Interrupted: th") && ran.stderr.contains("loadgen: interrupted"), "{ran:#?}");
+    ran
+}
+
+#[test]
+fn a_fill() {
+    let server = NullServer::start(Conduct::default());
+    let running = start(&format!("fill -s {} --count 1000m --keys-per-parent 1m", server.address));
+    // Beyond the parents, which are made before.
+    await_that("nodes", || server.counts.creates.load(Ordering::Relaxed) > 50_000);
+    assert!(number(interrupt(running).result(), "fill/created") > 10_000.0);
+}
+
+#[test]
+fn sessions_that_are_held() {
+    let server = NullServer::start(Conduct::default());
+    let running = start(&format!("sessions -s {} -n 20 -t 1h --session-timeout 3s", server.address));
+    // A session that pings is open, and loadgen knows of it.
+    await_that("pings", || server.counts.pings.load(Ordering::Relaxed) >= 20);
+    let ran = interrupt(running);
+    assert_eq!(number(ran.result(), "opened"), 20.0, "{ran:#?}");
+    assert_eq!(server.counts.closes.load(Ordering::Relaxed), 20);
+}
+
+#[test]
+fn a_probe() {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let running = start(&format!("probe --dir {} -n 10m", dir.path().display()));
+    await_that("its file", || fs::read_dir(dir.path()).unwrap().count() > 0);
+    interrupt(running);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is left behind");
+}
+
+#[test]
+fn watchers_and_clients_of_verify() {
+    let Some(ensemble) = Ensemble::start() else { return };
+    let nodes = || figure(&ensemble, "zk_znode_count");
+    let before = nodes();
+    let running = start(&format!("watch -s {} -n 30 --rounds 1000m --prefix /a/b", ensemble.addresses()));
+    let watches = || (0..3).map(|at| figure_of(&ensemble, at, "zk_watch_count")).sum::<u64>();
+    await_that("watches", || watches() >= 20);
+    let ran = interrupt(running);
+    assert!(number(ran.result(), "events") >= 0.0, "{ran:#?}");
+    assert_eq!(nodes(), before + 1, "the prefix and the node are removed; the prefix's parent may be another's");
+
+    let history = ensemble.dir().join("seen.jsonl");
+    let running = start(&format!("verify -s {} -t 1h --history {}", ensemble.addresses(), history.display()));
+    await_that("a history", || fs::metadata(&history).is_ok_and(|file| file.len() > 50_000));
+    let ran = interrupt(running);
+    assert!(number(ran.result(), "done") > 50.0, "{ran:#?}");
+    assert_eq!(nodes(), before + 1);
+}
+
+fn figure(ensemble: &Ensemble, name: &str) -> u64 {
+    figure_of(ensemble, 0, name)
+}
+
+fn figure_of(ensemble: &Ensemble, at: usize, name: &str) -> u64 {
+    let mntr = ensemble.word(at, "mntr");
+    let line = mntr.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("{name}: {mntr}"));
+    line.trim().parse().unwrap()
+}
+
+#[test]
+fn an_ensemble_that_dies_in_the_middle() {
+    let Some(ensemble) = Ensemble::start() else { return };
+    let servers = ensemble.addresses();
+    let holding = start(&format!("sessions -s {servers} -n 30 -t 1h"));
+    let watching = start(&format!("watch -s {servers} -n 30 --rounds 1000m"));
+    let failing = start(&format!("failover -s {servers} --lead 30m"));
+    let history = ensemble.dir().join("seen.jsonl");
+    let verifying = start(&format!("verify -s {servers} -t 8s --patience 3s --history {}", history.display()));
+    await_that("a history", || fs::metadata(&history).is_ok_and(|file| file.len() > 50_000));
+    let connections = || (0..3).map(|at| figure_of(&ensemble, at, "zk_num_alive_connections")).sum::<u64>();
+    await_that("all sessions", || connections() >= 31 + 12 + 6 + 30);
+    ensemble.kill();
+    for (running, says) in [
+        (watching, "lost the connection"),
+        (verifying, "cannot read back"),
+        (holding, "no session is connected any more"),
+    ] {
+        let ran = finish(running).expect(1);
+        assert_eq!(ran.result()["status"], "failed", "{ran:#?}");
+        assert!(ran.stdout.contains("FAILED: ") && ran.stdout.contains(says), "{}", ran.stdout);
+    }
+    // It is still before its first fault.
+    signal(&failing.0, libc::SIGINT);
+    let ran = finish(failing).expect(1);
+    assert!(ran.stdout.contains("FAILED: cannot read back: cannot connect to"), "{}", ran.stdout);
+}
