@@ -73,6 +73,9 @@ class Servers:
             os.kill(pid, how)
         while self.running():
             time.sleep(0.01)
+        # What a killed process had open is closed a moment after its command line is gone.
+        for process in self.processes:
+            process.wait()
 
     def end(self, pid, how=signal.SIGTERM):
         """One of them."""

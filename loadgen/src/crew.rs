@@ -44,8 +44,6 @@ pub struct Campaign {
     pub warmup: Duration,
     /// The measured window.
     pub span: Span,
-    /// Sessions are held to the end though nothing is asked.
-    pub hold: bool,
     /// `sync` on this path before the load begins.
     pub catch_up: Option<String>,
     /// Seed of all that is random.
@@ -139,7 +137,7 @@ impl Campaign {
         let mut engine = Engine::open(servers, self.options.clone(), self.clock, self.stop.clone(), opened)?;
         if let Some(path) = &self.catch_up {
             let mut job = CatchUp::new(servers.len(), path);
-            engine.drive(Drive { job: &mut job, pacer: None, length: Length::Job, hold: false }, None)?;
+            engine.drive(Drive { job: &mut job, pacer: None, length: Length::Job }, None)?;
         }
         let mut job = job(number, mine);
         let _ = out.send(Message::Ready);
@@ -151,7 +149,7 @@ impl Campaign {
         let mut recorder = Recorder::new(number, &self.kinds, open_loop, window, out.clone(), (refill, emptied));
         std::thread::sleep(self.clock.until(window.start));
         let pacer = self.pacer(number, window.start);
-        let drive = Drive { job: &mut job, pacer, length: self.length(number, window), hold: self.hold };
+        let drive = Drive { job: &mut job, pacer, length: self.length(number, window) };
         let ended = engine.drive(drive, Some(&mut recorder));
         recorder.finish(self.clock.now());
         let last_reply = recorder.last_reply();

@@ -19,10 +19,9 @@ pub const PERCENTILES: [(&str, Percentile); 7] = [
     ("max", |p| p.max),
 ];
 
-const NUMBERS: [(&str, Number); 6] = [
+const NUMBERS: [(&str, Number); 5] = [
     ("rate", |m| Some(m.rate)),
     ("errors", |m| Some(m.error_replies() as f64)),
-    ("lost", |m| Some(m.lost_connections.values().sum::<u64>() as f64)),
     ("unsent", |m| Some(m.unsent as f64)),
     ("unanswered", |m| Some(m.unanswered as f64)),
     ("cpu", |m| m.server.as_ref()?.cost.cpu_us_per_op),

@@ -64,7 +64,6 @@ fn campaign(args: &FillArgs, bench: &Bench<'_>, stop: &Stop) -> Campaign {
         rate: None,
         warmup: Duration::ZERO,
         span: Span::Operations(args.count),
-        hold: false,
         catch_up: None,
         seed: seed_from(SystemTime::now()),
         pids: args.output.server_pid.clone(),

@@ -93,7 +93,7 @@ impl<'e> Preparation<'e> {
     ) -> Result<(), Failure> {
         let mut progress = Progress::new(title, total, self.quiet);
         let mut batch = Batch { kind, total, asked: 0, ask, judge, progress: &mut progress, refused: None };
-        let drive = Drive { job: &mut batch, pacer: None, length: Length::Job, hold: false };
+        let drive = Drive { job: &mut batch, pacer: None, length: Length::Job };
         let ended = self.engine.drive(drive, None)?;
         let refused = batch.refused.take();
         progress.finish();
@@ -127,7 +127,7 @@ impl<'e> Preparation<'e> {
         let judge = |_, err, _: &[u8]| accept(&[], err, || format!("create {path}"));
         self.batch((OpKind::Create, 1, ""), ask, judge)?;
         let mut sync = CatchUp::new(self.sessions, path);
-        self.engine.drive(Drive { job: &mut sync, pacer: None, length: Length::Job, hold: false }, None).map(drop)
+        self.engine.drive(Drive { job: &mut sync, pacer: None, length: Length::Job }, None).map(drop)
     }
 
     /// Removes one node, and the prefix if it is empty then.

@@ -124,8 +124,6 @@ pub struct Measured {
     pub all: KindResult,
     /// By kind.
     pub kinds: BTreeMap<&'static str, KindResult>,
-    /// Lost connections, by kind, where losses are tolerated.
-    pub lost_connections: BTreeMap<&'static str, u64>,
     /// The server processes within the window.
     pub server: Option<ServerCost>,
     /// Loadgen itself within the window.
@@ -243,7 +241,6 @@ impl Measured {
             events: totals.events,
             all: KindResult::new(&all),
             kinds: totals.kinds.iter().map(|(kind, counts)| (kind.name(), KindResult::new(counts))).collect(),
-            lost_connections: totals.lost.clone(),
             server: ServerCost::new(&outcome.consumed, pids, totals),
             loadgen: Cost::new(outcome.consumed.own, totals),
             saturation: None,

@@ -155,7 +155,6 @@ impl Server {
             rate: rate.map(|rate| (rate, Arrival::Poisson)),
             warmup: args.warmup,
             span: Span::Time(args.duration),
-            hold: false,
             catch_up: None,
             seed: 1,
             pids: vec![self.process.id()],

@@ -69,8 +69,6 @@ pub struct Interval {
     pub events: u64,
     /// Kinds that are recorded, in the order in which they were given to the recorder.
     pub lanes: Vec<Lane>,
-    /// Connections lost, by kind, if losses are tolerated.
-    pub lost: BTreeMap<&'static str, u64>,
 }
 
 impl Interval {
@@ -88,7 +86,6 @@ impl Interval {
             completed: 0,
             events: 0,
             lanes: kinds.iter().map(lane).collect(),
-            lost: BTreeMap::new(),
         })
     }
 
@@ -96,7 +93,6 @@ impl Interval {
     pub fn clear(&mut self) {
         self.completed = 0;
         self.events = 0;
-        self.lost.clear();
         for lane in &mut self.lanes {
             lane.latency.reset();
             if let Some(service) = &mut lane.service {
@@ -253,11 +249,6 @@ impl Recorder {
     /// Counts an event of a watch.
     pub fn noticed(&mut self) {
         self.current.events += 1;
-    }
-
-    /// Counts a lost connection that is tolerated.
-    pub fn lost(&mut self, kind: &'static str) {
-        *self.current.lost.entry(kind).or_insert(0) += 1;
     }
 
     fn begin(&mut self, phase: Phase, index: u32, from: Nanos) {

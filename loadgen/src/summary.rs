@@ -61,8 +61,7 @@ fn push_rows(rows: &mut Vec<[String; 9]>, name: &str, kind: &KindResult, seconds
 }
 
 fn errors(measured: &Measured) -> Vec<(String, u64)> {
-    let lost = measured.lost_connections.iter().map(|(kind, n)| ((*kind).to_owned(), *n));
-    measured.all.errors.iter().map(|(name, n)| (name.clone(), *n)).chain(lost).collect()
+    measured.all.errors.iter().map(|(name, n)| (name.clone(), *n)).collect()
 }
 
 fn remarks(text: &mut String, measured: &Measured) {

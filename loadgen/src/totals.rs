@@ -56,7 +56,7 @@ pub struct Second {
     pub to: Nanos,
     /// Replies in it.
     pub completed: u64,
-    /// Replies with an error, and lost connections.
+    /// Replies with an error.
     pub errors: u64,
     /// Latencies of all kinds.
     pub latency: Histogram<u64>,
@@ -71,8 +71,6 @@ pub struct Totals {
     pub completed: u64,
     /// Events of watches that arrived within it.
     pub events: u64,
-    /// Lost connections that were tolerated, by kind.
-    pub lost: BTreeMap<&'static str, u64>,
     /// The course, second by second.
     pub course: Vec<Course>,
     /// Errors of the warm-up, which are not part of the result but are worth a warning.
@@ -97,7 +95,7 @@ pub struct Course {
     pub rate: f64,
     /// Percentiles 50, 90, 99, 99.9, and the maximum, nanoseconds.
     pub latency: [u64; 5],
-    /// Replies with an error, and lost connections.
+    /// Replies with an error.
     pub errors: u64,
 }
 
@@ -109,7 +107,6 @@ impl Totals {
             open_loop,
             completed: 0,
             events: 0,
-            lost: BTreeMap::new(),
             course: Vec::new(),
             warmup_errors: 0,
             window,
@@ -124,11 +121,6 @@ impl Totals {
     /// Adds a thread's interval. Returns the seconds that all threads have completed by it.
     pub fn add(&mut self, thread: usize, interval: &Interval) -> Vec<Moment> {
         let errors: u64 = interval.lanes.iter().flat_map(|lane| lane.errors.values()).sum();
-        let lost: u64 = interval.lost.values().sum();
-        for (kind, n) in &interval.lost {
-            *self.lost.entry(kind).or_insert(0) += n;
-            *self.errors_so_far.entry((*kind).to_owned()).or_insert(0) += n;
-        }
         for (code, n) in interval.lanes.iter().flat_map(|lane| &lane.errors) {
             *self.errors_so_far.entry(error_name(*code)).or_insert(0) += n;
         }
@@ -137,7 +129,7 @@ impl Totals {
             Phase::Measure | Phase::Drain => self.sum(interval),
         }
         self.watermarks[thread] = (interval.phase, interval.index + 1);
-        self.pend(interval, errors + lost);
+        self.pend(interval, errors);
         self.complete_seconds()
     }
 

@@ -72,8 +72,9 @@ fn connections_lost_while_sessions_are_held_are_a_failure_unless_there_is_a_thre
 #[test]
 fn a_server_that_is_gone_for_good_ends_the_holding_of_its_sessions() {
     let server = NullServer::start(Conduct::default());
-    let running = support::start(&format!("sessions -s {} -n 10 --duration 1h", server.address));
-    support::await_that("ten sessions", || server.counts.sessions.load(Ordering::Relaxed) == 10);
+    let running = support::start(&format!("sessions -s {} -n 10 --session-timeout 1s --duration 1h", server.address));
+    // A ping: all have been opened.
+    support::await_that("ten sessions that are held", || server.counts.pings.load(Ordering::Relaxed) > 0);
     drop(server);
     let ran = support::finish(running).expect(1);
     let failure = ran.result()["failures"][0].as_str().unwrap();

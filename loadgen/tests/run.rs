@@ -254,7 +254,6 @@ const SCHEMA: &[(&str, char)] = &[
     ("result/kinds/set/latency_us/max", 'n'),
     ("result/kinds/get/service_us/p50", 'n'),
     ("result/kinds/get/distribution", 'a'),
-    ("result/lost_connections", 'o'),
     ("result/server/pids", 'a'),
     ("result/server/cpu_us_per_op", 'n'),
     ("result/server/user_us_per_op", 'n'),

@@ -65,6 +65,8 @@ pub struct LogConfig {
     /// Bytes per second at which a coming segment is filled with zeros in the background, as long as nobody waits
     /// for it.
     pub prepare_rate: u64,
+    /// A write or sync that takes longer is counted and reported.
+    pub slow_write: Duration,
     /// Deliberate defects, for tests.
     pub defects: Defects,
 }
@@ -82,6 +84,7 @@ impl Default for LogConfig {
             reserve_bytes: 8 << 20,
             retry_after: Duration::from_secs(1),
             prepare_rate: 256 << 20,
+            slow_write: Duration::from_secs(1),
             defects: Defects::default(),
         }
     }

@@ -5,7 +5,7 @@
 use crate::acl::Id;
 use crate::error_code::ErrorCode;
 use crate::frame::Frame;
-use crate::ids::{ConnId, SessionId, Tag, Zxid};
+use crate::ids::{ConnId, Instant, SessionId, Tag, Zxid};
 use crate::jute::Refusal;
 use crate::tree::{Applied, Tree};
 use core::ops::Range;
@@ -56,6 +56,8 @@ pub struct Request {
     pub op: i32,
     /// Who the connection had proved to be when the request was read.
     pub auth: Arc<[Id]>,
+    /// When it was read.
+    pub since: Instant,
     /// The body's place in the arena.
     pub body: Range<usize>,
 }

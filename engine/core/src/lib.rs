@@ -13,6 +13,7 @@ pub mod frame;
 pub mod frontend;
 pub mod ids;
 pub mod jute;
+pub mod measure;
 pub mod memory;
 pub mod peer;
 pub mod prepare;

@@ -3,12 +3,15 @@
 use crate::catch_up::LogReads;
 use crate::news::News;
 use crate::snapshots::Progress;
+use crate::stages::Timeline;
 use crate::transfer::Transfers;
-use crate::{Clock, PeerLinks, SyncCounts, recovery};
+use crate::{Clock, PeerLinks, recovery};
 use ringkeeper_core::exchange::{Audience, Inbox};
 use ringkeeper_core::ids::{Instant, WallMs, Zxid};
+use ringkeeper_core::measure::Histogram;
 use ringkeeper_core::replica::{Effect, Input, Replica};
 use ringkeeper_core::tree::Tree;
+use ringkeeper_core::zab::RoleChange;
 use ringkeeper_txnlog::snapshot::SnapshotHead;
 use ringkeeper_txnlog::{Log, LogEvent};
 
@@ -30,6 +33,13 @@ pub struct Backend {
     /// Copy of the tree whose walk must be ended: its snapshot was given up.
     pub(crate) abandoned_walk: Option<usize>,
     pub(crate) news: News,
+    pub(crate) timeline: Timeline,
+    pub(crate) snapshot_times: Histogram,
+    pub(crate) snapshot_failures: u64,
+    /// Somebody has asked for a snapshot that is not begun yet.
+    pub(crate) snapshot_wanted: bool,
+    /// When the turn under way has begun.
+    now: Instant,
     /// The links to the other servers, if there are any.
     pub(crate) peers: Option<Box<dyn PeerLinks>>,
     pub(crate) transfers: Transfers,
@@ -55,6 +65,11 @@ impl Backend {
             snapshot: None,
             abandoned_walk: None,
             news: News::default(),
+            timeline: Timeline::default(),
+            snapshot_times: Histogram::default(),
+            snapshot_failures: 0,
+            snapshot_wanted: false,
+            now: Instant::default(),
             peers: None,
             transfers: Transfers::default(),
             reads: LogReads::default(),
@@ -97,6 +112,7 @@ impl Backend {
                     self.installed = Some(matches!(event, LogEvent::SnapshotDone { .. }));
                     continue;
                 }
+                LogEvent::Durable { through, .. } => self.timeline.durable(now, *through),
                 LogEvent::SnapshotDone { .. } => self.snapshot_ended(now, None),
                 LogEvent::SnapshotFailed { reason, .. } => self.snapshot_ended(now, Some(reason)),
                 LogEvent::Read { ticket, outcome } => {
@@ -113,6 +129,7 @@ impl Backend {
 
     /// The replica's step.
     pub fn step(&mut self, now: Instant, wall: WallMs, tree: &mut Tree, audience: &mut impl Audience) {
+        self.now = now;
         self.replica.step(now, wall, tree, &mut self.inbox, &mut self.inputs, audience, &mut self.effects);
         if self.peers.is_some() {
             self.news.watch_role(now, tree.last_zxid(), &self.replica);
@@ -128,7 +145,10 @@ impl Backend {
         let mut effects = std::mem::take(&mut self.effects);
         for effect in effects.drain(..) {
             match effect {
-                Effect::Append(batch) => self.log().append(batch),
+                Effect::Append(batch) => {
+                    self.timeline.append(self.now, &batch);
+                    self.log().append(batch);
+                }
                 Effect::SaveEpochs(epochs) => self.log().save_epochs(recovery::stored(epochs)),
                 Effect::Truncate(to) => self.truncate(to)?,
                 Effect::Send(to, message) => self.peers().send(to, &message),
@@ -145,6 +165,10 @@ impl Backend {
             }
         }
         self.effects = effects;
+        self.note_stages(tree.last_zxid(), clock);
+        if self.snapshot_wanted {
+            self.begin_wanted_snapshot(tree, copy, clock);
+        }
         self.continue_receiving();
         // What the tree shows is committed; what the log writes from now on says so.
         self.log().committed(tree.last_zxid());
@@ -166,18 +190,28 @@ impl Backend {
         }
     }
 
-    /// How learners were synchronised while this server led.
-    #[must_use]
-    pub fn sync_counts(&self) -> SyncCounts {
-        self.news.counts
-    }
-
     fn peers(&self) -> &dyn PeerLinks {
         self.peers.as_deref().expect("only a server that was given links has peers")
     }
 
+    /// Turns that propose or apply something read the clock once more here.
+    fn note_stages(&mut self, applied: Zxid, clock: &impl Clock) {
+        if self.timeline.is_due(applied) {
+            let leads = matches!(self.replica.role(), RoleChange::Leading { .. });
+            self.timeline.end_step(self.now, clock.now(), applied, leads);
+        }
+    }
+
+    /// The replies of the turn are given away.
+    pub fn replied(&mut self, clock: &impl Clock) {
+        if self.timeline.owes_replies() {
+            self.timeline.replied(clock.now());
+        }
+    }
+
     /// Cuts the log back to what the leader has.
     fn truncate(&mut self, to: Zxid) -> Result<(), Halted> {
+        self.timeline.cut_back(to);
         tracing::warn!(%to, "cutting back the log: what is behind was never committed");
         self.log().cut_back(to).map_err(|error| Halted(format!("cannot cut the log back to {to}: {error}")))
     }

@@ -7,18 +7,22 @@
 mod backend;
 mod catch_up;
 mod clock;
+mod measures;
 mod news;
 mod node;
 mod peer_links;
 mod recovery;
 mod repair;
 mod snapshots;
+mod stages;
 mod transfer;
 
 pub use backend::{Backend, Halted};
 pub use clock::Clock;
-pub use news::SyncCounts;
+pub use measures::{BackendMeasures, Learner};
+pub use news::{RoleMeasures, SyncCounts};
 pub use node::Node;
 pub use peer_links::PeerLinks;
 pub use recovery::{Recovered, recover};
 pub use repair::{OnDamage, recover_or_give_up};
+pub use stages::{StageMeasures, Stages};

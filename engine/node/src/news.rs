@@ -1,6 +1,7 @@
 //! What the operator is told about this server's part in its ensemble.
 
 use ringkeeper_core::ids::{Instant, Zxid};
+use ringkeeper_core::measure::Histogram;
 use ringkeeper_core::replica::Replica;
 use ringkeeper_core::zab::{Ended, RoleChange, SyncStart, Synchronised};
 use std::time::Duration;
@@ -21,6 +22,17 @@ pub struct SyncCounts {
     pub snap: u64,
 }
 
+/// How this server came to its part in the ensemble, and how often. Times are in nanoseconds.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct RoleMeasures {
+    /// How often it has begun to look for a leader.
+    pub looking: u64,
+    /// How long it was without one each time, up to being up to date with it.
+    pub without_leader: Histogram,
+    /// Since when it has the part that it has.
+    pub since: Instant,
+}
+
 /// What has been told.
 pub(crate) struct News {
     /// This server's part, and when that was told.
@@ -28,11 +40,17 @@ pub(crate) struct News {
     /// Why the last attempt to have another one ended: attempts can be many, with the same end.
     attempt_ended: Option<Ended>,
     pub(crate) counts: SyncCounts,
+    pub(crate) measures: RoleMeasures,
 }
 
 impl Default for News {
     fn default() -> News {
-        News { role: (RoleChange::Looking, Instant::default()), attempt_ended: None, counts: SyncCounts::default() }
+        News {
+            role: (RoleChange::Looking, Instant::default()),
+            attempt_ended: None,
+            counts: SyncCounts::default(),
+            measures: RoleMeasures::default(),
+        }
     }
 }
 
@@ -41,6 +59,7 @@ impl News {
     pub(crate) fn watch_role(&mut self, now: Instant, last: Zxid, replica: &Replica) {
         let role = replica.role();
         if role != self.role.0 {
+            self.measure(now, role);
             self.role = (role, now);
             self.attempt_ended = None;
             tell_role(role, last);
@@ -48,6 +67,17 @@ impl News {
             self.role.1 = now;
             tracing::warn!("still no leader; {}", replica.outlook());
         }
+    }
+
+    fn measure(&mut self, now: Instant, role: RoleChange) {
+        let measures = &mut self.measures;
+        match (self.role.0, role) {
+            (RoleChange::Looking, RoleChange::Looking) => {}
+            (RoleChange::Looking, _) => measures.without_leader.record_time(now.since(measures.since)),
+            (_, RoleChange::Looking) => measures.looking += 1,
+            _ => {}
+        }
+        measures.since = now;
     }
 
     /// Tells why a part has ended.

@@ -2,7 +2,7 @@
 //! change it, and a thread of the log's writes it.
 
 use crate::{Backend, Clock};
-use ringkeeper_core::ids::Instant;
+use ringkeeper_core::ids::{Instant, Zxid};
 use ringkeeper_core::replica::Input;
 use ringkeeper_core::tree::Tree;
 use ringkeeper_txnlog::snapshot::{Origin, SnapshotHead};
@@ -46,6 +46,7 @@ impl Backend {
         };
         if let Err(error) = self.log().begin_snapshot(head, Origin::Local) {
             tracing::error!(zxid = %head.zxid, %error, "no snapshot could be begun");
+            self.snapshot_failures += 1;
             tree.snapshot_abort();
             self.inputs.push(Input::SnapshotEnded { done: false });
             return;
@@ -60,6 +61,26 @@ impl Backend {
             walked: false,
             copy,
         });
+    }
+
+    /// A snapshot is to be taken as soon as none is under way.
+    pub fn want_snapshot(&mut self) {
+        self.snapshot_wanted = true;
+    }
+
+    /// The newest snapshot that is on disk.
+    #[must_use]
+    pub fn newest_snapshot(&self) -> Option<Zxid> {
+        self.log.as_ref().and_then(ringkeeper_txnlog::Log::newest_snapshot)
+    }
+
+    pub(crate) fn begin_wanted_snapshot(&mut self, tree: &mut Tree, copy: usize, clock: &impl Clock) {
+        if self.newest_snapshot() == Some(tree.last_zxid()) {
+            self.snapshot_wanted = false;
+        } else if self.snapshot.is_none() && tree.snapshot_running().is_none() && !self.is_installing() {
+            self.snapshot_wanted = false;
+            self.begin_snapshot(tree, copy, clock);
+        }
     }
 
     /// Takes the next slice if the thread that writes has room for it; the thread asks for another turn when it has.
@@ -92,14 +113,17 @@ impl Backend {
     /// The snapshot is durable, or there is none (then the log still has everything).
     pub(crate) fn snapshot_ended(&mut self, now: Instant, failure: Option<&str>) {
         let Some(progress) = self.snapshot.take() else { return };
-        let (zxid, ms) = (progress.head.zxid, now.since(progress.began).as_millis() as u64);
+        let took = now.since(progress.began);
+        let (zxid, ms) = (progress.head.zxid, took.as_millis() as u64);
         match failure {
             None => {
+                self.snapshot_times.record_time(took);
                 let longest_slice_us = progress.longest.as_micros() as u64;
                 let (nodes, bytes) = (progress.head.nodes, progress.bytes);
                 tracing::info!(%zxid, nodes, bytes, ms, longest_slice_us, "snapshot taken");
             }
             Some(reason) => {
+                self.snapshot_failures += 1;
                 tracing::error!(%zxid, ms, reason, "snapshot failed; the log keeps what it would have held")
             }
         }

@@ -177,6 +177,7 @@ impl Backend {
         let received = receiving.tree.ok_or_else(|| Halted("an incomplete state was made durable".into()))?;
         tracing::info!(zxid = %received.last_zxid(), nodes = received.node_count(), "the leader's state is in place");
         *tree = received;
+        self.timeline.restart();
         self.inputs.push(Input::Installed);
         Ok(())
     }

@@ -1,11 +1,13 @@
 //! From the configuration to a running server.
 
-use crate::config::{Config, Ensemble, table as keys};
+use crate::admin::{self, Access, Desk, Progress, Site};
+use crate::config::{Config, Ensemble, HttpAddress, table as keys};
 use crate::directory;
 use crate::executor::{self, Plan, ServerFailed};
 use crate::four_letter::{Environment, Word};
 use crate::live::{Current, Live, Operator, Reload, connection_limits};
 use crate::logging;
+use crate::spread::Exchange;
 use crate::storage::StorageSettings;
 use crate::turn::Words;
 use ringkeeper_core::frontend::FrontendConfig;
@@ -53,6 +55,10 @@ pub(crate) fn run(config: Config, operating: Operating) -> Result<(), ServerFail
     let Operating { reload, logging } = operating;
     let operator = Operator { live: Arc::clone(&live), door: door.clone(), descriptors: room, reload, logging };
     operator.start().map_err(start("the operator's thread"))?;
+    let words = Arc::new(words(&config, live, port));
+    let exchange = Exchange::new(u8::try_from(config.executors.client_cores).unwrap_or(u8::MAX));
+    let progress = Arc::new(Progress::default());
+    serve_http(&config, &exchange, &progress, &words)?;
     executor::run(Plan {
         replica: replica(&config, seed),
         frontend: frontend(&config),
@@ -60,15 +66,51 @@ pub(crate) fn run(config: Config, operating: Operating) -> Result<(), ServerFail
         storage: StorageSettings::of(&config),
         client_cores: config.executors.client_cores,
         links: config.ensemble.as_ref().map(|ensemble| links(&config, ensemble, seed)).transpose()?,
-        words: Arc::new(Words {
-            live,
-            environment: Environment::gather(),
-            data: config.data,
-            client_port: port,
-            in_ensemble: config.ensemble.as_ref().map(|ensemble| ensemble.me().votes),
-        }),
+        words,
+        exchange,
+        admin: progress,
         listener,
     })
+}
+
+fn words(config: &Config, live: Arc<Live>, port: u16) -> Words {
+    Words {
+        live,
+        environment: Environment::gather(),
+        data: config.data.clone(),
+        client_port: port,
+        ensemble: config.ensemble.clone().map(Arc::new),
+    }
+}
+
+/// The admin server and the metrics, each if asked for. A port that cannot be had ends the start: whoever asked for it
+/// relies on it.
+fn serve_http(
+    config: &Config,
+    exchange: &Exchange,
+    progress: &Arc<Progress>,
+    words: &Arc<Words>,
+) -> Result<(), ServerFailed> {
+    let settings = &config.admin;
+    let access = Access { super_digest: config.access.super_digest.clone() };
+    let desk = Desk::new(exchange.clone(), Arc::clone(progress), Arc::clone(words), settings.clone(), access);
+    let desk = Arc::new(desk);
+    let sites: [(&Option<HttpAddress>, Site, &'static str); 2] = [
+        (&settings.listen, Site::Admin, "admin.serverPort"),
+        (&settings.metrics, Site::Metrics, "metricsProvider.httpPort"),
+    ];
+    for (address, site, key) in sites {
+        let Some(address) = address else { continue };
+        let failed = |source| ServerFailed::ListenHttp { address: address.display(), key, source };
+        let listener = admin::listen(address).map_err(failed)?;
+        let port = listener.local_addr().map_err(failed)?.port();
+        admin::serve(listener, site, Arc::clone(&desk)).map_err(failed)?;
+        match site {
+            Site::Admin => tracing::info!(port, commands = settings.command_url, "admin server listening"),
+            Site::Metrics => tracing::info!(port, "metrics listening"),
+        }
+    }
+    Ok(())
 }
 
 fn bind(config: &Config) -> Result<TcpListener, ServerFailed> {
@@ -192,6 +234,7 @@ fn frontend(config: &Config) -> FrontendConfig {
         super_digest: access.super_digest.clone(),
         skip_acl: access.skip_acl,
         required_schemes: access.required_schemes.clone().unwrap_or_default(),
+        slow_threshold: config.slow_request,
         ..FrontendConfig::default()
     }
 }

@@ -77,6 +77,7 @@ impl StorageSettings {
                 segment_bytes: log.segment_bytes,
                 batch_bytes: log.batch_max_bytes as usize,
                 batch_delay: log.batch_max_delay,
+                slow_write: log.slow_write,
                 ..LogConfig::default()
             },
             snapshot: SnapshotConfig {

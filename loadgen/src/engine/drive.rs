@@ -39,8 +39,6 @@ pub struct Drive<'j, J> {
     pub pacer: Option<Pacer>,
     /// Until when.
     pub length: Length,
-    /// Wait for the end even if the job has nothing to ask.
-    pub hold: bool,
 }
 
 /// What may be sent.
@@ -113,11 +111,11 @@ impl Engine {
         drive: Drive<'_, J>,
         mut recorder: Option<&mut Recorder>,
     ) -> Result<Ended, Failure> {
-        let Drive { job, pacer, length, hold } = drive;
+        let Drive { job, pacer, length } = drive;
         let gate = Gate { depth: self.options.depth, length, counted: 0, dry: false, issued: 0 };
         let settled = self.tally.settled;
         let began = self.clock.now();
-        let mut load = Load { gate, pacer, hold, turn_of: 0, interrupted_at: None, dirty: Vec::new(), settled, began };
+        let mut load = Load { gate, pacer, turn_of: 0, interrupted_at: None, dirty: Vec::new(), settled, began };
         if load.pacer.is_none() {
             load.start(self, job)?;
         }
@@ -141,7 +139,7 @@ impl Engine {
                 }
                 Ok(())
             })?;
-            self.care(&mut recorder)?;
+            self.care()?;
         }
     }
 }
@@ -150,7 +148,6 @@ impl Engine {
 struct Load {
     gate: Gate,
     pacer: Option<Pacer>,
-    hold: bool,
     /// Connection that is to take the next arrival.
     turn_of: usize,
     interrupted_at: Option<Nanos>,
@@ -222,8 +219,7 @@ impl Load {
             Length::Until(end) => now >= end,
             Length::Operations { count, .. } => self.gate.counted >= count,
         };
-        let dry = self.gate.dry && !self.hold;
-        if !(interrupted || reached || dry) || (in_flight > 0 && !impatient) {
+        if !(interrupted || reached || self.gate.dry) || (in_flight > 0 && !impatient) {
             return None;
         }
         let unsent = self.unsent(now);

@@ -102,8 +102,6 @@ pub struct Options {
     pub session_timeout: Nanos,
     /// Limit of a handshake.
     pub connect_timeout: Nanos,
-    /// A lost connection is counted, not fatal, as long as one is left.
-    pub tolerate_loss: bool,
 }
 
 /// Set from outside to end a load early.
@@ -188,7 +186,7 @@ impl Engine {
         while engine.tally.established < servers.len() && !engine.stop.is_set() {
             engine.begin_handshakes(servers)?;
             engine.turn(Some(NAP), &mut Nothing, &mut None, |_, _, _, _| Ok(()))?;
-            engine.care(&mut None)?;
+            engine.care()?;
             progress(engine.tally.established - told);
             told = engine.tally.established;
         }
@@ -251,34 +249,24 @@ impl Engine {
         }
         let mut pass = Pass { connection, scratch: &mut self.scratch, clock: self.clock, tally: &mut self.tally };
         let result = pass.run(index, event, job, recorder, refill);
-        result.or_else(|failure| self.lose(index, failure, recorder))
+        result.or_else(|failure| self.lose(index, failure))
     }
 
-    /// A connection failed: that is fatal, or counted.
-    fn lose(&mut self, index: usize, failure: Failure, recorder: &mut Option<&mut Recorder>) -> Result<(), Failure> {
+    /// A connection failed: that is fatal, unless its session was being closed.
+    fn lose(&mut self, index: usize, failure: Failure) -> Result<(), Failure> {
         let connection = &mut self.connections[index];
         if connection.state == State::Closing {
             connection.state = State::Closed;
             return Ok(());
         }
-        let established = matches!(connection.state, State::Ready);
         connection.state = State::Closed;
         self.tally.settled += connection.in_flight.len() as u64;
         connection.in_flight.clear();
-        let anyone_left = self.connections.iter().any(|c| c.state == State::Ready);
-        match recorder {
-            Some(recorder) if self.options.tolerate_loss && established && anyone_left => {
-                recorder.lost(failure.kind());
-                // Deregistering cannot fail in a way that matters: the socket is dropped with the engine.
-                let _ = self.poll.registry().deregister(&mut self.connections[index].stream);
-                Ok(())
-            }
-            _ => Err(failure),
-        }
+        Err(failure)
     }
 
     /// Pings sessions that were quiet, and looks for servers that are.
-    fn care(&mut self, recorder: &mut Option<&mut Recorder>) -> Result<(), Failure> {
+    fn care(&mut self) -> Result<(), Failure> {
         let now = self.clock.now();
         if now < self.next_care {
             return Ok(());
@@ -303,7 +291,7 @@ impl Engine {
                 State::Closing | State::Closed => None,
             };
             if let Some(failure) = failure {
-                self.lose(index, failure, recorder)?;
+                self.lose(index, failure)?;
             }
         }
         Ok(())

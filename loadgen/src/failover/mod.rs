@@ -246,6 +246,5 @@ fn options(args: &FailoverArgs) -> Options {
         depth: DEPTH,
         session_timeout: nanos(args.session_timeout.max(Duration::from_secs(10))),
         connect_timeout: nanos(Duration::from_secs(10)),
-        tolerate_loss: false,
     }
 }

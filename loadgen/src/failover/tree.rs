@@ -84,7 +84,7 @@ impl Gardener {
             _ => Opinion::Refused(format!("{} {}", kind.name(), paths[number as usize])),
         };
         let mut batch = Batch { kind, total, asked: 0, ask, judge, progress: &mut progress, refused: None };
-        let drive = Drive { job: &mut batch, pacer: None, length: Length::Job, hold: false };
+        let drive = Drive { job: &mut batch, pacer: None, length: Length::Job };
         self.engine.drive(drive, None)?;
         let refused = batch.refused.take();
         progress.finish();

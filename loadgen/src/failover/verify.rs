@@ -106,7 +106,7 @@ pub fn read_back(ledger: &Ledger, server: SocketAddr, options: &Options, clock: 
     let mut job = ReadBack { ledger, writes: &writes, next: None, holdings: Holdings::default(), path: String::new() };
     // An interrupt that ended the load does not end this.
     let mut engine = Engine::open(&[server], options.clone(), clock, Stop::default(), |_| {})?;
-    let driven = engine.drive(Drive { job: &mut job, pacer: None, length: Length::Job, hold: false }, None);
+    let driven = engine.drive(Drive { job: &mut job, pacer: None, length: Length::Job }, None);
     engine.close();
     driven.map(|_| job.holdings)
 }

@@ -146,7 +146,6 @@ impl Run<'_> {
             rate: rate.map(|rate| (rate, plan.arrival)),
             warmup: plan.warmup,
             span: plan.ops.map_or(Span::Time(plan.duration), Span::Operations),
-            hold: false,
             catch_up: Some(plan.prefix.clone()),
             seed: self.seed,
             pids: plan.output.server_pid.clone(),
@@ -158,12 +157,7 @@ impl Run<'_> {
 
 /// How sessions of a command are held.
 pub fn options(target: &TargetArgs, depth: usize) -> Options {
-    Options {
-        depth,
-        session_timeout: nanos(target.session_timeout),
-        connect_timeout: nanos(target.connect_timeout),
-        tolerate_loss: false,
-    }
+    Options { depth, session_timeout: nanos(target.session_timeout), connect_timeout: nanos(target.connect_timeout) }
 }
 
 /// Checks what this machine must have before anything is sent.
@@ -239,11 +233,10 @@ pub fn publish<S: Serialize>(title: &str, output: &OutputArgs, document: &Docume
     Ok(())
 }
 
-/// The exit status that belongs to a result. Thresholds that are passed are told. Who sets a threshold for errors (or lost
-/// connections) accepts those below it.
+/// The exit status that belongs to a result. Thresholds that are passed are told. Who sets a threshold for errors
+/// accepts those below it.
 pub fn exit_of(measured: &Measured, limits: &Limits<Measured>) -> Exit {
     match limits.judge(measured.status, measured) {
-        Exit::Fine if !measured.lost_connections.is_empty() && !limits.has("lost") => Exit::Failed,
         Exit::Fine if measured.error_replies() > 0 && !limits.has("errors") => Exit::ErrorReplies,
         exit => exit,
     }

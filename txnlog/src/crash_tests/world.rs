@@ -112,6 +112,7 @@ impl World {
             reserve_bytes: 8 << 10,
             retry_after: Duration::from_millis(5),
             prepare_rate: 0,
+            slow_write: Duration::from_millis(1),
             defects,
         };
         let snapshot = SnapshotConfig {

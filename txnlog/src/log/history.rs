@@ -39,6 +39,12 @@ impl Log {
         self.writer.committed(zxid);
     }
 
+    /// The newest snapshot that is on disk.
+    #[must_use]
+    pub fn newest_snapshot(&self) -> Option<Zxid> {
+        self.snapshots.last().copied()
+    }
+
     /// Cuts the log back to `to`, see [`LogWriter::cut_back`](crate::writer::LogWriter::cut_back). Later
     /// [`LogEvent::Durable`] carry a new generation. A snapshot that is being made is given up. Snapshots of what is
     /// cut off are removed first, and durably: this call waits for the disk, which is rare and short.

@@ -32,7 +32,7 @@ use crate::epochs::Epochs;
 use crate::error::{Attempt, LogFailed, OpenError};
 use crate::reader::{ReadOutcome, ReadTicket};
 use crate::recovery::{Dirs, Recovery};
-use crate::writer::LogWriter;
+use crate::writer::{LogMeasures, LogWriter};
 use history::Snapshot;
 use ringkeeper_core::frame::FrameBatch;
 use ringkeeper_core::ids::{Instant, Zxid};
@@ -250,8 +250,12 @@ impl Log {
         match completion {
             Completion::Log(done) => {
                 if let Some(done) = self.device.settle(done) {
+                    let slow = self.writer.measures().slow;
                     // A failure shows in check(), below.
                     let _ = self.writer.done(done);
+                    if self.writer.measures().slow > slow {
+                        self.report_slow();
+                    }
                 }
             }
             Completion::Epochs(epochs, result) => self.epochs_ended(now, epochs, result, events),
@@ -259,6 +263,28 @@ impl Log {
             Completion::Purged(result) => self.purged(result, events),
             Completion::Read { ticket, generation, outcome } => self.read_ended(ticket, generation, outcome, events),
         }
+    }
+
+    /// There is one write or a few under way, so such messages cannot come in floods.
+    fn report_slow(&self) {
+        let (ms, log) = (self.log_config.slow_write.as_millis() as u64, self.dirs.log.describe(""));
+        let slow = self.writer.measures().slow;
+        tracing::warn!(
+            log,
+            slow,
+            "a write to the log took more than {ms} ms (fsync.warningthresholdms): look at the disk's load"
+        );
+    }
+
+    /// What is counted for monitoring.
+    #[must_use]
+    pub fn measures(&self) -> &LogMeasures {
+        self.writer.measures()
+    }
+
+    /// Starts counting anew.
+    pub fn reset_measures(&mut self) {
+        self.writer.reset_measures();
     }
 
     fn fail(&mut self, failure: LogFailed, events: &mut Vec<LogEvent>) {

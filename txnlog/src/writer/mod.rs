@@ -3,6 +3,7 @@
 //!
 //! Group commit needs no timer: while a write is under way, what is appended collects, and forms the next write.
 
+mod measures;
 mod op;
 mod queue;
 mod segments;
@@ -10,6 +11,7 @@ mod segments;
 mod tests;
 mod watermark;
 
+pub use measures::LogMeasures;
 pub use op::{BatchWrite, Done, LogOp, PrepareError, PrepareOp, WriteOp};
 pub use segments::{Chain, CurrentSegment, SegmentStart, Stretch};
 
@@ -58,6 +60,7 @@ struct InFlight {
     /// It is on stable storage when it is done.
     synced: bool,
     done: bool,
+    since: Instant,
 }
 
 /// A sync under way.
@@ -116,6 +119,7 @@ pub struct LogWriter {
     finishing: bool,
     idle_since: Instant,
     failed: Option<LogFailed>,
+    measures: LogMeasures,
 }
 
 impl LogWriter {
@@ -153,6 +157,7 @@ impl LogWriter {
             finishing: false,
             idle_since: now,
             failed: None,
+            measures: LogMeasures::default(),
         }
     }
 
@@ -212,6 +217,7 @@ impl LogWriter {
         let write = self.in_flight.iter_mut().find(|w| w.id == id).expect("an answer to a write that was asked for");
         assert!(!write.done, "a write is answered once");
         write.done = true;
+        self.measures.ended(self.now, write.since, write.synced, self.config.slow_write);
         if planted!(self.config.defects, AckOutOfOrder) {
             self.durable = self.durable.max(write.last);
         }
@@ -232,11 +238,23 @@ impl LogWriter {
     fn sync_done(&mut self, id: u64) {
         let syncing = self.syncing.take().expect("an answer to a sync that was asked for");
         assert_eq!(id, syncing.id, "one sync at a time");
+        self.measures.ended(self.now, syncing.since, true, self.config.slow_write);
         self.synced_before = self.synced_before.max(syncing.covers);
         self.stable = self.stable.max(syncing.through.min(self.durable));
         // What is still not synced was written after this sync began.
         self.unsynced_since = syncing.since;
         self.idle_since = self.now;
+    }
+
+    /// What is counted for monitoring.
+    #[must_use]
+    pub fn measures(&self) -> &LogMeasures {
+        &self.measures
+    }
+
+    /// Starts counting anew.
+    pub fn reset_measures(&mut self) {
+        self.measures = LogMeasures::default();
     }
 
     /// Tells the time. Call it before appending, and when [`next_deadline`](Self::next_deadline) has come.
@@ -610,10 +628,11 @@ impl LogWriter {
         self.kind = kind;
         self.queued_since = self.now;
         self.segments.advance(batch.padded_len() as u64);
+        self.measures.placed(batch.header.frames, batch.padded_len());
         // What ends a history is made durable under every policy, before anything follows it.
         let synced =
             self.config.durability == Durability::Always || matches!(kind, BatchKind::Cut | BatchKind::Restart);
-        self.in_flight.push_back(InFlight { id, sequence, last: header.last, synced, done: false });
+        self.in_flight.push_back(InFlight { id, sequence, last: header.last, synced, done: false, since: self.now });
         let sync = synced && !planted!(self.config.defects, AckBeforeSync);
         LogOp::Write(WriteOp { id, segment: current.sequence, offset: current.offset, sync, batch })
     }

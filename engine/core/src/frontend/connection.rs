@@ -25,8 +25,8 @@ pub(super) enum Phase {
 pub(super) enum Pending {
     /// Submitted to the replica.
     Submitted { xid: i32, operation: Operation, since: Instant, bytes: usize },
-    /// A frame that waits for those before it.
-    Deferred(Box<[u8]>),
+    /// A frame that waits for those before it, since it came in.
+    Deferred(Box<[u8]>, Instant),
     /// A reply that is ready and waits for those before it; then the connection may have to go.
     Ready { reply: Vec<u8>, close: bool },
 }
@@ -35,7 +35,7 @@ impl Pending {
     pub(super) fn bytes(&self) -> usize {
         match self {
             Pending::Submitted { bytes, .. } => *bytes,
-            Pending::Deferred(frame) => frame.len(),
+            Pending::Deferred(frame, _) => frame.len(),
             Pending::Ready { reply, .. } => reply.len(),
         }
     }
@@ -104,6 +104,6 @@ impl Conn {
 
     /// Whether a read waits for a write before it.
     pub(super) fn has_deferred(&self) -> bool {
-        self.pending.iter().any(|p| matches!(p, Pending::Deferred(_)))
+        self.pending.iter().any(|p| matches!(p, Pending::Deferred(..)))
     }
 }

@@ -5,15 +5,21 @@
 //! Pure: the driver feeds it frames and takes its output, and lends it the tree to read.
 
 mod connection;
+mod hot;
 mod limits;
+mod measures;
 mod reads;
 mod replies;
 mod requests;
+mod slow;
 mod stats;
 mod watches;
 
 pub use connection::Operation;
+pub use hot::{HotPath, HotPaths, SAMPLE};
 pub use limits::{ConnectRate, LimitCounts, Limits};
+pub use measures::{FrontendMeasures, Requests};
+pub use slow::SlowRequest;
 pub use stats::{ConnInfo, FrontendStats, Latency, ResponseSize};
 
 use crate::acl::Id;
@@ -24,6 +30,8 @@ use crate::tree::Tree;
 use crate::watch::{WatchSummary, WatchTable};
 use connection::{Conn, Pending, Phase};
 use core::net::SocketAddr;
+use core::time::Duration;
+use hot::Sampler;
 use limits::Bucket;
 use std::sync::Arc;
 
@@ -46,6 +54,8 @@ pub struct FrontendConfig {
     /// Schemes of which a client must have proved one before anything else is accepted (`enforce.auth.schemes`); empty:
     /// nothing is enforced.
     pub required_schemes: Vec<String>,
+    /// Requests that take at least so long are written down (`slow.request.threshold.ms`); `None`: none is.
+    pub slow_threshold: Option<Duration>,
     /// Deliberate defects; none.
     pub defects: Defects,
 }
@@ -60,6 +70,7 @@ impl Default for FrontendConfig {
             super_digest: None,
             skip_acl: false,
             required_schemes: Vec::new(),
+            slow_threshold: None,
             defects: Defects::default(),
         }
     }
@@ -103,6 +114,10 @@ pub struct Frontend {
     lent: Vec<u8>,
     hit: Vec<u32>,
     stats: FrontendStats,
+    measures: FrontendMeasures,
+    sampler: Sampler,
+    /// Slow requests that the driver has not taken yet.
+    slow: Vec<SlowRequest>,
 }
 
 #[derive(Debug, Default)]
@@ -111,6 +126,8 @@ struct Slot {
     conn: Option<Box<Conn>>,
 }
 
+/// Bytes before each frame that state its length.
+const LENGTH_PREFIX: usize = 4;
 /// Buffers kept for reuse, and the largest that is kept.
 const SPARE_BUFFERS: usize = 256;
 const SPARE_CAPACITY: usize = 256 << 10;
@@ -138,6 +155,9 @@ impl Frontend {
             lent: Vec::new(),
             hit: Vec::new(),
             stats: FrontendStats::default(),
+            measures: FrontendMeasures::default(),
+            sampler: Sampler::default(),
+            slow: Vec::new(),
         }
     }
 
@@ -153,6 +173,7 @@ impl Frontend {
         let host: Arc<[Id]> = [Id::new("ip", &ip_text(peer))].into();
         entry.conn = Some(Box::new(Conn::new(now, peer, host)));
         self.stats.connections += 1;
+        self.measures.connections_opened += 1;
         id
     }
 
@@ -160,6 +181,7 @@ impl Frontend {
     pub fn receive(&mut self, now: Instant, id: ConnId, frame: &[u8], tree: &Tree) {
         self.now = now;
         self.stats.packets_received += 1;
+        self.measures.bytes_received += (frame.len() + LENGTH_PREFIX) as u64;
         let Some(conn) = self.conn(id) else { return };
         conn.traffic.received += 1;
         let phase = conn.phase;
@@ -168,8 +190,8 @@ impl Frontend {
         }
         match phase {
             Phase::New => self.connect_request(id, frame, tree),
-            Phase::Connecting => self.defer(id, frame),
-            Phase::Open => self.request(id, frame, tree),
+            Phase::Connecting => self.defer(id, frame, now),
+            Phase::Open => self.request(id, frame, now, tree),
             Phase::Closing => {}
         }
     }
@@ -194,6 +216,7 @@ impl Frontend {
             }
         }
         self.close_sessionless(now);
+        self.sampler.tick(now);
     }
 
     fn close_sessionless(&mut self, now: Instant) {
@@ -206,6 +229,7 @@ impl Frontend {
             .ids()
             .filter(|id| self.peek(*id).is_some_and(|conn| conn.phase == Phase::New && now.since(conn.opened) >= limit))
             .collect();
+        self.measures.sessionless_closed += late.len() as u64;
         for id in late {
             self.limit_counts.sessionless_expired += 1;
             self.close(id);
@@ -255,6 +279,7 @@ impl Frontend {
             let Some(conn) = &mut entry.conn else { continue };
             conn.dirty = false;
             self.lent = core::mem::take(&mut conn.out);
+            self.measures.bytes_sent += self.lent.len() as u64;
             let close = conn.phase == Phase::Closing;
             if close {
                 self.drop_conn(id);

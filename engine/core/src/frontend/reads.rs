@@ -3,10 +3,11 @@
 //! Source of the order of checks: `FinalRequestProcessor.processRequest`.
 
 use super::Frontend;
+use super::hot::path_of;
 use super::replies::refuse;
 use crate::acl::{AclRef, Id, allows, perms};
 use crate::error_code::ErrorCode;
-use crate::ids::{ConnId, SessionId};
+use crate::ids::{ConnId, Instant, SessionId};
 use crate::jute::{
     AclItem, ClientInfo, List, MultiRead, MultiResult, OpCode, ReplyFrame, ReplyHeader, Request, StrList,
 };
@@ -23,7 +24,7 @@ struct Reader<'a> {
 
 impl Frontend {
     /// Answers a read at the head of its connection's queue.
-    pub(super) fn read(&mut self, id: ConnId, xid: i32, op: OpCode, body: &[u8], tree: &Tree) {
+    pub(super) fn read(&mut self, id: ConnId, xid: i32, op: OpCode, body: &[u8], since: Instant, tree: &Tree) {
         let Some(conn) = self.conn(id) else { return };
         let (session, auth) = (conn.session, conn.auth.clone());
         let reader = Reader { conn: id, session, auth: &auth };
@@ -55,7 +56,8 @@ impl Frontend {
         if let Some(conn) = self.conn(id) {
             conn.out = out;
         }
-        self.note_answer(id, op.wire(), xid, zxid, self.now);
+        self.note_answer(id, op.wire(), xid, zxid, since);
+        self.note_slow(id, op.wire(), since, None, || path_of(op, body));
         if close {
             self.close(id);
         }

@@ -26,7 +26,10 @@ impl Audience for Frontend {
         }
         if let Some(Origin { conn, cxid }) = committed.origin {
             let zxid = committed.zxid.wire();
-            self.reply(tree, conn, cxid, zxid, |out, decided| write_success(out, decided, zxid, committed.applied));
+            let applied = committed.applied;
+            self.reply(tree, conn, cxid, zxid, Some(committed), |out, decided| {
+                write_success(out, decided, zxid, applied);
+            });
         }
         if late {
             self.fire(committed);
@@ -38,20 +41,22 @@ impl Audience for Frontend {
         match answer {
             Answer::Refused { conn, cxid, error } => {
                 self.count_refusal(error);
-                self.reply(tree, conn, cxid, zxid, |out, decided| ReplyFrame::bare(out, decided.xid, zxid, error));
+                self.reply(tree, conn, cxid, zxid, None, |out, decided| {
+                    ReplyFrame::bare(out, decided.xid, zxid, error);
+                });
             }
             Answer::Malformed { conn, cxid, refusal } => {
-                self.reply(tree, conn, cxid, zxid, |out, decided| refuse(out, decided.xid, zxid, refusal));
+                self.reply(tree, conn, cxid, zxid, None, |out, decided| refuse(out, decided.xid, zxid, refusal));
             }
             Answer::MultiRefused { conn, cxid, steps, failed, error } => {
                 self.count_refusal(error);
-                self.reply(tree, conn, cxid, zxid, |out, decided| {
+                self.reply(tree, conn, cxid, zxid, None, |out, decided| {
                     let mut reply = ReplyFrame::begin(out, decided.xid);
                     reply.multi_failed(steps as usize, failed as usize, error);
                     reply.finish(zxid, ErrorCode::Ok);
                 });
             }
-            Answer::Synced { conn, cxid } => self.reply(tree, conn, cxid, zxid, |out, decided| {
+            Answer::Synced { conn, cxid } => self.reply(tree, conn, cxid, zxid, None, |out, decided| {
                 let Operation::Sync(path) = &decided.operation else { unreachable!("only a sync is synced") };
                 let mut reply = ReplyFrame::begin(out, decided.xid);
                 reply.body(&crate::jute::Response::Path(path.as_deref().map(Cow::Borrowed)));
@@ -70,8 +75,17 @@ impl Audience for Frontend {
 }
 
 impl Frontend {
-    /// Answers the request at the head of the connection's queue, then whatever waited only for it.
-    fn reply(&mut self, tree: &Tree, id: ConnId, cxid: i32, zxid: i64, write: impl FnOnce(&mut Vec<u8>, &Decided)) {
+    /// Answers the request at the head of the connection's queue, then whatever waited only for it. `committed`: the
+    /// transaction that it has become, if it has.
+    fn reply(
+        &mut self,
+        tree: &Tree,
+        id: ConnId,
+        cxid: i32,
+        zxid: i64,
+        committed: Option<&Committed<'_>>,
+        write: impl FnOnce(&mut Vec<u8>, &Decided),
+    ) {
         let Some(conn) = self.conn(id) else { return };
         if conn.phase == Phase::Closing {
             return;
@@ -91,6 +105,9 @@ impl Frontend {
             Operation::CloseSession => OpCode::CloseSession.wire(),
         };
         self.note_answer(id, op, xid, zxid, decided.since);
+        self.note_slow(id, op, decided.since, committed.map(|committed| committed.zxid), || {
+            if let Operation::Sync(path) = &decided.operation { path.as_deref() } else { first_path(committed?) }
+        });
         if decided.operation == Operation::CloseSession {
             self.close(id);
         } else {
@@ -155,6 +172,12 @@ impl Frontend {
         }
         self.close(id);
     }
+}
+
+/// The path that a transaction has changed, the first one if there are several.
+fn first_path<'a>(committed: &Committed<'a>) -> Option<&'a str> {
+    let applied = committed.applied;
+    applied.changes.first().map(|change| applied.path(&change.path))
 }
 
 /// The reply to a request that could not be decoded, if there is one.

@@ -6,7 +6,7 @@ use super::limits::grows;
 use crate::acl::{Id, authenticate};
 use crate::error_code::ErrorCode;
 use crate::exchange::{Ask, Request};
-use crate::ids::{ConnId, SessionId};
+use crate::ids::{ConnId, Instant, SessionId};
 use crate::jute::{self, ConnectRequest, OpCode, ReplyFrame, RequestHeader};
 use crate::tree::Tree;
 use std::collections::VecDeque;
@@ -17,6 +17,7 @@ impl Frontend {
     ///
     /// Source of the order of checks: `ZooKeeperServer.processConnectRequest`.
     pub(super) fn connect_request(&mut self, id: ConnId, frame: &[u8], tree: &Tree) {
+        self.measures.connect_requests += 1;
         let Ok(request) = ConnectRequest::decode(frame) else {
             self.close(id);
             return;
@@ -49,7 +50,7 @@ impl Frontend {
     }
 
     /// Any later frame, or a deferred one whose turn has come.
-    pub(super) fn request(&mut self, id: ConnId, frame: &[u8], tree: &Tree) {
+    pub(super) fn request(&mut self, id: ConnId, frame: &[u8], since: Instant, tree: &Tree) {
         let Ok((header, body)) = RequestHeader::decode(frame) else {
             self.close(id);
             return;
@@ -62,6 +63,8 @@ impl Frontend {
             self.refuse_unknown(id, header.xid);
             return;
         };
+        self.measures.requests.count(op);
+        self.sampler.request(op, body);
         match op {
             OpCode::Auth => self.auth(id, header.xid, body),
             _ if !self.is_authorised(id) => {
@@ -74,9 +77,9 @@ impl Frontend {
             }
             OpCode::Sync => match jute::Request::decode(header.op, body) {
                 Ok(jute::Request::Sync { path }) => {
-                    self.submit(id, header, frame, Operation::Sync(path.map(|p| (*p).into())));
+                    self.submit(id, header, frame, Operation::Sync(path.map(|p| (*p).into())), since);
                 }
-                _ => self.read_or_defer(id, header, op, frame, tree),
+                _ => self.read_or_defer(id, header, op, frame, since, tree),
             },
             // ZooKeeper stumbles over a null token and drops the connection.
             OpCode::Sasl
@@ -95,7 +98,7 @@ impl Frontend {
                 self.limit_counts.writes_refused_for_memory += 1;
                 self.ready(id, false, |out| ReplyFrame::bare(out, header.xid, 0, ErrorCode::ThrottledOp));
             }
-            OpCode::CloseSession => self.submit(id, header, frame, Operation::CloseSession),
+            OpCode::CloseSession => self.submit(id, header, frame, Operation::CloseSession, since),
             OpCode::Create
             | OpCode::Create2
             | OpCode::CreateContainer
@@ -104,37 +107,45 @@ impl Frontend {
             | OpCode::SetData
             | OpCode::SetAcl
             | OpCode::Multi
-            | OpCode::Reconfig => self.submit(id, header, frame, Operation::Write(header.op)),
-            _ => self.read_or_defer(id, header, op, frame, tree),
+            | OpCode::Reconfig => self.submit(id, header, frame, Operation::Write(header.op), since),
+            _ => self.read_or_defer(id, header, op, frame, since, tree),
         }
     }
 
-    fn read_or_defer(&mut self, id: ConnId, header: RequestHeader, op: OpCode, frame: &[u8], tree: &Tree) {
+    fn read_or_defer(
+        &mut self,
+        id: ConnId,
+        header: RequestHeader,
+        op: OpCode,
+        frame: &[u8],
+        since: Instant,
+        tree: &Tree,
+    ) {
         let Some(conn) = self.conn(id) else { return };
         if conn.pending.is_empty() {
-            self.read(id, header.xid, op, &frame[8..], tree);
+            self.read(id, header.xid, op, &frame[8..], since, tree);
         } else {
-            self.defer(id, frame);
+            self.defer(id, frame, since);
         }
     }
 
     /// The frame waits for those before it.
-    pub(super) fn defer(&mut self, id: ConnId, frame: &[u8]) {
-        self.push_pending(id, Pending::Deferred(frame.into()));
+    pub(super) fn defer(&mut self, id: ConnId, frame: &[u8], since: Instant) {
+        self.push_pending(id, Pending::Deferred(frame.into(), since));
     }
 
-    fn submit(&mut self, id: ConnId, header: RequestHeader, frame: &[u8], operation: Operation) {
+    fn submit(&mut self, id: ConnId, header: RequestHeader, frame: &[u8], operation: Operation, since: Instant) {
         let must_wait = !self.config.with_replica && self.peek(id).is_some_and(super::connection::Conn::has_deferred);
         if must_wait {
-            self.defer(id, frame);
+            self.defer(id, frame, since);
             return;
         }
-        let (since, body) = (self.now, &frame[8..]);
+        let body = &frame[8..];
         let Some(conn) = self.conn(id) else { return };
         let (session, attached, auth) = (conn.session, conn.attached, Arc::clone(&conn.auth));
         self.push_pending(id, Pending::Submitted { xid: header.xid, operation, since, bytes: body.len() });
         let (cxid, op) = (header.xid, header.op);
-        self.asks.push_request(Request { conn: id, session, attached, cxid, op, auth, body: 0..0 }, body);
+        self.asks.push_request(Request { conn: id, session, attached, cxid, op, auth, since, body: 0..0 }, body);
     }
 
     /// Something that no client may ask for: ZooKeeper answers -6 with zxid -1, then closes the connection.
@@ -215,7 +226,7 @@ impl Frontend {
                         self.close(id);
                     }
                 }
-                Pending::Deferred(frame) => self.turn_of(id, &frame, tree),
+                Pending::Deferred(frame, since) => self.turn_of(id, &frame, since, tree),
                 Pending::Submitted { .. } => unreachable!("submitted requests are answered by the replica"),
             }
         }
@@ -223,17 +234,17 @@ impl Frontend {
 
     /// A deferred frame has become the head. It may be a read, or (where writes wait for reads, or before the session
     /// was established) anything else; those go in at the back, which is right only if nothing waits behind the head.
-    fn turn_of(&mut self, id: ConnId, frame: &[u8], tree: &Tree) {
+    fn turn_of(&mut self, id: ConnId, frame: &[u8], since: Instant, tree: &Tree) {
         let Ok((header, body)) = RequestHeader::decode(frame) else {
             self.close(id);
             return;
         };
         match OpCode::from_wire(header.op) {
-            Some(op) if is_local_read(op) => self.read(id, header.xid, op, body, tree),
+            Some(op) if is_local_read(op) => self.read(id, header.xid, op, body, since, tree),
             _ => {
                 let Some(conn) = self.conn(id) else { return };
                 let behind = core::mem::take(&mut conn.pending);
-                self.request(id, frame, tree);
+                self.request(id, frame, since, tree);
                 self.take_up_again(id, behind, tree);
             }
         }
@@ -244,9 +255,9 @@ impl Frontend {
     fn take_up_again(&mut self, id: ConnId, behind: VecDeque<Pending>, tree: &Tree) {
         for waiting in behind {
             match waiting {
-                Pending::Deferred(frame) if self.config.with_replica => {
+                Pending::Deferred(frame, since) if self.config.with_replica => {
                     self.popped_pending(frame.len());
-                    self.request(id, &frame, tree);
+                    self.request(id, &frame, since, tree);
                 }
                 other => {
                     let Some(conn) = self.conn(id) else { return };

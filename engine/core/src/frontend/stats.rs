@@ -1,12 +1,10 @@
 //! What operators are told about connections, in the terms of the four-letter words.
 
-use super::Frontend;
+use super::measures::is_update;
+use super::{Frontend, FrontendMeasures, HotPaths, LENGTH_PREFIX};
 use crate::ids::{ConnId, Instant, SessionId};
 use core::net::SocketAddr;
 use core::time::Duration;
-
-/// Bytes before each reply that state its length.
-const LENGTH_PREFIX: usize = 4;
 
 /// Latencies of answered requests, from the turn that read the request to the one that wrote its reply.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -93,7 +91,8 @@ impl Default for ResponseSize {
 }
 
 impl ResponseSize {
-    fn record(&mut self, bytes: usize) {
+    /// Takes one more into account.
+    pub fn record(&mut self, bytes: usize) {
         let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
         self.merge(&ResponseSize { last: bytes, min: bytes, max: bytes });
     }
@@ -165,6 +164,25 @@ impl Frontend {
     pub fn reset_stats(&mut self) {
         let FrontendStats { connections, sessionless_checked, .. } = self.stats;
         self.stats = FrontendStats { connections, sessionless_checked, ..FrontendStats::default() };
+        self.measures = FrontendMeasures::default();
+    }
+
+    /// Time that a connection has until its session is established.
+    #[must_use]
+    pub fn sessionless_timeout(&self) -> Duration {
+        self.config.limits.sessionless_timeout
+    }
+
+    /// What is counted for monitoring.
+    #[must_use]
+    pub fn measures(&self) -> &FrontendMeasures {
+        &self.measures
+    }
+
+    /// The paths that are asked for most.
+    #[must_use]
+    pub fn hot_paths(&self, now: Instant) -> HotPaths {
+        self.sampler.seen(now)
     }
 
     /// Starts counting anew for every connection (`crst`).
@@ -203,6 +221,8 @@ impl Frontend {
         let now = self.now;
         let latency = now.since(since);
         self.stats.latency.record(latency);
+        let measured = if is_update(op) { &mut self.measures.updates } else { &mut self.measures.reads };
+        measured.record_time(latency);
         let Some(conn) = self.conn(id) else { return };
         let traffic = &mut conn.traffic;
         (traffic.last_op, traffic.last_cxid, traffic.last_zxid) = (op, xid, zxid);

@@ -76,6 +76,7 @@ impl Frontend {
         let mut hit = core::mem::take(&mut self.hit);
         hit.clear();
         self.watches.fire(event, node, &mut hit);
+        let (mut told, mut bytes) = (0, 0);
         for slot in &hit {
             let id =
                 ConnId { frontend: self.config.index, slot: *slot, generation: self.conns[*slot as usize].generation };
@@ -83,9 +84,14 @@ impl Frontend {
                 || acl.is_none()
                 || self.peek(id).is_some_and(|conn| allows(acl, perms::READ, &conn.auth));
             if may_read && let Some(out) = self.out(id) {
+                let before = out.len();
                 append_notification(out, zxid.wire(), event as i32, node);
+                bytes += out.len() - before;
+                told += 1;
             }
         }
+        self.measures.note_told(event, told);
+        self.measures.watch_bytes += bytes as u64;
         self.hit = hit;
     }
 }

@@ -42,6 +42,7 @@ impl Replica {
         while let Some((ask, arena)) = inbox.take() {
             match ask {
                 Ask::Request(request) => {
+                    self.measures.queue.record_time(cx.now.since(request.since));
                     let body = self.submitted.keep(&arena[request.body.clone()]);
                     let (attached, cxid, op) = (request.attached, request.cxid, request.op);
                     let auth = Arc::clone(&request.auth);

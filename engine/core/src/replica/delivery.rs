@@ -53,9 +53,11 @@ impl Replica {
         tree.apply(frame, &mut applied)
             .map_err(|error| format!("transaction {} cannot be applied: {error}", frame.zxid()))?;
         self.applied_since_snapshot += 1;
+        self.measures.applied += 1;
         self.bytes_since_snapshot += frame.as_bytes().len() as u64;
         if let Some(leadership) = &mut self.leadership {
             leadership.overlay.applied(frame.zxid());
+            self.measures.proposal_size.record(frame.as_bytes().len());
         }
         let asker = self.submitted.get(tag).map(|entry| (entry.conn, entry.cxid(), wants_session(entry)));
         let origin = match asker {
@@ -66,15 +68,20 @@ impl Replica {
         let conn = asker.map(|(conn, ..)| conn);
         match applied.results.first() {
             Some(OpResult::SessionCreated { timeout_ms }) => {
+                self.measures.sessions_opened += 1;
                 if let Some(leadership) = &mut self.leadership {
                     leadership.sessions.track(cx.now, frame.session(), config::millis(*timeout_ms), tag);
                 }
                 self.session_is_mine(frame, *timeout_ms, conn, tree, audience);
             }
             Some(OpResult::SessionMoved { timeout_ms }) => {
+                self.measures.sessions_moved += 1;
                 self.session_is_mine(frame, *timeout_ms, conn, tree, audience);
             }
-            Some(OpResult::SessionClosed) => self.session_closed(frame.session(), origin, tree, audience),
+            Some(OpResult::SessionClosed) => {
+                self.measures.sessions_closed += 1;
+                self.session_closed(frame.session(), origin, tree, audience);
+            }
             _ => {}
         }
         self.submitted.done(tag);
@@ -155,6 +162,7 @@ impl Replica {
     fn answer(&mut self, tag: Tag, tree: &Tree, audience: &mut impl Audience) -> bool {
         let Some((conn, cxid)) = self.submitted.get(tag).map(|entry| (entry.conn, entry.cxid())) else { return false };
         let Some(verdict) = self.submitted.take_verdict(tag) else { return false };
+        self.measures.refused += u64::from(!matches!(verdict, Verdict::Synced));
         let answer = match verdict {
             Verdict::Refused(error) => Answer::Refused { conn, cxid, error },
             Verdict::Malformed(refusal) => Answer::Malformed { conn, cxid, refusal },

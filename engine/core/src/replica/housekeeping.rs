@@ -27,6 +27,7 @@ impl Replica {
         for id in self.leadership().sessions.expired(cx.now, EXPIRE_PER_TURN) {
             if self.can_propose() && self.leadership().sessions.begin_close(id) {
                 self.propose_close(cx, tree, id, 0, Tag::NONE);
+                self.measures.sessions_expired += 1;
             }
         }
     }

@@ -9,9 +9,11 @@ mod delivery;
 mod housekeeping;
 mod leadership;
 mod letter;
+mod measures;
 mod submitted;
 
 pub use config::ReplicaConfig;
+pub use measures::ReplicaMeasures;
 
 use crate::exchange::{Audience, Inbox};
 use crate::frame::FrameBatch;
@@ -182,6 +184,7 @@ pub struct Replica {
     applied: Applied,
     output: Vec<Output>,
     halted: bool,
+    measures: ReplicaMeasures,
 }
 
 impl Replica {
@@ -229,6 +232,7 @@ impl Replica {
             applied: Applied::default(),
             output: Vec::new(),
             halted: false,
+            measures: ReplicaMeasures::default(),
             config,
         }
     }

@@ -2,6 +2,7 @@
 
 mod config;
 mod dev;
+mod doctor;
 mod flags;
 
 use std::io::{self, Write};
@@ -43,6 +44,7 @@ pub fn main() -> ExitCode {
         Some(("serve", arguments)) => serve(arguments),
         Some(("config", arguments)) => config::run(arguments),
         Some(("dev", arguments)) => dev::run(arguments),
+        Some(("doctor", arguments)) => doctor::run(arguments),
         _ => unreachable!("clap demands one of the subcommands"),
     }
 }
@@ -59,7 +61,7 @@ fn command() -> Command {
         .max_term_width(110)
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommands([serve, config::command(), dev::command()])
+        .subcommands([serve, config::command(), doctor::command(file()), dev::command()])
 }
 
 fn file() -> Arg {
@@ -139,14 +141,21 @@ impl Refusal {
 }
 
 fn load(arguments: &ArgMatches) -> Result<(Config, Problems), Refusal> {
+    Config::load(&inputs(arguments)?, cores()).map_err(Refusal::Configuration)
+}
+
+/// Cores that this process may use.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn inputs(arguments: &ArgMatches) -> Result<Inputs, Refusal> {
     let file = arguments.get_one::<PathBuf>("file").map(|path| read(path)).transpose()?;
     let env = std::env::vars_os().filter_map(|(name, value)| {
         // A variable that is not text cannot be one of ours.
         Some((name.into_string().ok()?, value.into_string().ok()?))
     });
-    let inputs = Inputs { file, env: env.collect(), flags: flags::given(arguments) };
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    Config::load(&inputs, cores).map_err(Refusal::Configuration)
+    Ok(Inputs { file, env: env.collect(), flags: flags::given(arguments) })
 }
 
 fn read(path: &Path) -> Result<(PathBuf, Vec<u8>), Refusal> {

@@ -22,8 +22,8 @@ const TLS_DETAIL: &str = "TLS is not available yet";
 const SASL: &str = "SASL is not available yet, and to go on without it would admit clients that must be kept out";
 const SASL_PEERS: &str = "SASL is not available yet, and to go on without it would admit servers that must be kept out";
 const SASL_DETAIL: &str = "SASL is not available yet";
-const ADMIN: &str = "there is no HTTP admin server yet; four-letter words are there";
-const METRICS: &str = "there is no metrics endpoint yet; the four-letter word mntr is there";
+const ADMIN: &str = "the admin server has no TLS and restores no snapshots yet";
+const METRICS: &str = "metrics are served without TLS, and those of a Java machine do not exist here";
 const THROTTLE: &str = "requests that are too many wait with their clients, unread, and none grows stale in the server; see globalOutstandingLimit";
 const TOKENS: &str = "connections are throttled by tokens alone; see connection_throttle_tokens";
 
@@ -144,9 +144,8 @@ pub static KEYS: &[Key] = &[
     text("jvm.pause.").as_family().no_effect(JVM),
     text("pathStats.").as_family().no_effect("there are no statistics by path"),
     text("messageTracker.").as_family().no_effect("there is no ring of past messages"),
-    text("globalSessionMetrics").no_effect(METRICS),
+    text("globalSessionMetrics").no_effect("all sessions are counted"),
     // Operations
-    off_by_default("admin.enableServer").planned(ADMIN),
     text("admin.").as_family().planned(ADMIN),
     text("metricsProvider.").as_family().planned(METRICS),
 ];

@@ -13,6 +13,8 @@ pub struct Member {
     /// Host and port for other servers (ZooKeeper's quorum port). More than one are ways to the same server, the preferred
     /// one first.
     pub peer: Vec<(String, u16)>,
+    /// ZooKeeper's election port of the first address, which is only shown.
+    pub election: u16,
     /// The client address behind the semicolon, if there is one.
     pub client: Option<ClientAddress>,
 }
@@ -38,13 +40,24 @@ impl Member {
             return Err("asks for a TLS port, which is not available yet".to_owned());
         }
         let mut votes = true;
-        let mut peer = Vec::new();
+        let (mut peer, mut elections) = (Vec::new(), Vec::new());
         for address in quorum.split('|') {
-            let (host, port, participant) = quorum_address(address.trim())?;
+            let (host, (port, election), participant) = quorum_address(address.trim())?;
             votes &= participant;
             peer.push((host.to_owned(), port));
+            elections.push(election);
         }
-        Ok(Member { id, votes, peer, client })
+        Ok(Member { id, votes, peer, election: elections[0], client })
+    }
+
+    /// The line's value in the form in which ZooKeeper shows it: with role, and with the client's address if it has one.
+    pub fn zookeeper_text(&self) -> String {
+        let addresses: Vec<String> = self.peer.iter().map(|(host, port)| ensemble::address(host, *port)).collect();
+        let role = if self.votes { "participant" } else { "observer" };
+        let client = self.client.as_ref().map_or_else(String::new, |client| {
+            format!(";{}", ensemble::address(client.host.as_deref().unwrap_or("0.0.0.0"), client.port))
+        });
+        format!("{}:{}:{role}{client}", addresses.join("|"), self.election)
     }
 
     /// The addresses for other servers as one text: `host:port`, with `|` between alternatives.
@@ -54,9 +67,9 @@ impl Member {
     }
 }
 
-/// Reads `host:quorumPort:electionPort[:role]`: host, quorum port, and true if the role votes. Elections go through the
-/// quorum port too, so the other one is only checked.
-fn quorum_address(text: &str) -> Result<(&str, u16, bool), String> {
+/// Reads `host:quorumPort:electionPort[:role]`: host, both ports, and true if the role votes. Elections go through the
+/// quorum port too, so the other one is only checked and shown.
+fn quorum_address(text: &str) -> Result<(&str, (u16, u16), bool), String> {
     let (host, rest) = host_and_rest(text)?;
     let mut fields = rest.split(':');
     let ports = (fields.next().and_then(port), fields.next().and_then(port));
@@ -74,8 +87,8 @@ fn quorum_address(text: &str) -> Result<(&str, u16, bool), String> {
         return Err("has more fields than host:quorumPort:electionPort:role".to_owned());
     }
     match role.to_ascii_lowercase().as_str() {
-        "participant" => Ok((host, quorum, true)),
-        "observer" => Ok((host, quorum, false)),
+        "participant" => Ok((host, (quorum, election), true)),
+        "observer" => Ok((host, (quorum, election), false)),
         _ => Err(format!("has the role {role}, which is neither participant nor observer")),
     }
 }
@@ -113,7 +126,11 @@ mod tests {
         let check = |value: &str, votes, peer: &[(&str, u16)], client: Option<(Option<&str>, u16)>| {
             let client = client.map(|(host, port)| ClientAddress { host: host.map(str::to_owned), port });
             let peer = peer.iter().map(|(host, port)| ((*host).to_owned(), *port)).collect();
-            assert_eq!(Member::parse("server.1", value), Ok(Member { id: 1, votes, peer, client }), "{value}");
+            assert_eq!(
+                Member::parse("server.1", value),
+                Ok(Member { id: 1, votes, peer, election: 3888, client }),
+                "{value}"
+            );
         };
         check("zk1:2888:3888", true, &[("zk1", 2888)], None);
         check("zk1:2888:3888:observer", false, &[("zk1", 2888)], None);

@@ -3,6 +3,7 @@
 //! [`table`] is the one place where a setting is described. [`Settings`](settings::Settings) holds what was given and which
 //! of it is in force; [`Config`] is what the rest of the server sees.
 
+mod admin;
 mod closest;
 pub mod document;
 mod ensemble;
@@ -34,6 +35,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use admin::{Admin, HttpAddress};
 pub use ensemble::Ensemble;
 pub use limits::{Limits, Memory};
 pub use membership::{ClientAddress, Member};
@@ -68,6 +70,10 @@ pub struct Config {
     pub ensemble: Option<Ensemble>,
     /// The four-letter words that are answered.
     pub words: Whitelist,
+    /// What is served over HTTP.
+    pub admin: Admin,
+    /// Requests that take at least so long are reported; `None`: none is.
+    pub slow_request: Option<Duration>,
     /// Messages of the server about itself.
     pub logging: Logging,
     /// What all this was made from, for `ringkeeper config` and `conf`.

@@ -1,6 +1,7 @@
 //! The table of all settings that do something. Parser, flags, `--help`, documentation and `conf` are made from it; the
 //! settings of ZooKeeper that are known and left alone are in [`super::foreign`].
 
+use super::admin;
 use super::foreign;
 use super::key::{Group, Key};
 use super::shape;
@@ -119,8 +120,7 @@ keys! {
     LOG_SEGMENT_BYTES = Key::int("log.segment.bytes", Group::Log, MIB, 1024 * MIB, "67108864").unit("bytes")
         .means("Size of a log file, rounded up to 4096. Files are filled with zeros ahead of need and used again.");
     FSYNC_WARNING = Key::int("fsync.warningthresholdms", Group::Log, 1, I32_MAX, "1000").unit("ms")
-        .planned("slow writes are not reported yet")
-        .means("A log write that takes longer than this is reported in the server's messages.");
+        .means("A log write or sync that takes longer than this is reported in the server's messages and counted.");
 
     SNAP_COUNT = Key::int("snapCount", Group::Snapshots, 2, I32_MAX, "100000").unit("transactions")
         .means("Transactions after which a snapshot is taken.");
@@ -145,6 +145,28 @@ keys! {
     WORDS_WHITELIST = Key::shaped("4lw.commands.whitelist", Group::Operations, "comma-separated four-letter words, or *", "srvr,ruok,mntr", shape::words)
         .or("srvr").live()
         .means("The four-letter words that are answered; srvr always is.");
+    ADMIN_ENABLE = Key::bool("admin.enableServer", Group::Operations, "false").or_derived("true if admin.serverPort is given, else false")
+        .means("Serves the admin commands, /metrics and /health over HTTP. ZooKeeper up to 3.9 does that by default; here, as in 3.10, it is asked for, since it is open to whoever reaches the port. If the port is taken the server does not start.");
+    ADMIN_PORT = Key::int("admin.serverPort", Group::Operations, 0, 65_535, "8080")
+        .means("TCP port of the admin server. With 0 the system chooses a free one, which is logged.");
+    ADMIN_ADDRESS = Key::text("admin.serverAddress", Group::Operations).or("0.0.0.0")
+        .means("Address or host name on which the admin server listens; 127.0.0.1 keeps it to this machine.");
+    ADMIN_COMMAND_URL = Key::shaped("admin.commandURL", Group::Operations, "a path", "/commands", admin::command_url).or("/commands")
+        .means("The path below which the admin commands are.");
+    ADMIN_IDLE = Key::int("admin.idleTimeout", Group::Operations, 1, I32_MAX, "30000").unit("ms")
+        .means("A connection to the admin server or to the metrics on which nothing happens for so long is closed.");
+    ADMIN_SNAPSHOT = Key::bool("admin.snapshot.enabled", Group::Operations, "true")
+        .means("Lets the admin command snapshot take snapshots and send them. Who asks must be the super user, or be named in the access list of / with all permissions.");
+    ADMIN_RATE = Key::int("admin.rateLimiterIntervalInMS", Group::Operations, 0, I32_MAX, "300000").unit("ms")
+        .means("Least time between two snapshots that the admin command takes.");
+    METRICS_PROVIDER = Key::text("metricsProvider.className", Group::Operations)
+        .means("With `org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider`, ZooKeeper's name of it, /metrics is served for Prometheus on a port of its own. The admin server serves it too.");
+    METRICS_PORT = Key::int("metricsProvider.httpPort", Group::Operations, 0, 65_535, "7000")
+        .means("TCP port of the metrics. With 0 the system chooses a free one, which is logged.");
+    METRICS_HOST = Key::text("metricsProvider.httpHost", Group::Operations).or("0.0.0.0")
+        .means("Address or host name on which the metrics are served.");
+    SLOW_REQUEST = Key::int("slow.request.threshold.ms", Group::Operations, 0, I32_MAX, "1000").unit("ms")
+        .means("Requests that take at least so long, from their arrival to their answer, are logged with where the time went (ten a second at most), counted, and kept for the admin command slow_requests. 0: none is.");
     LOGGING_LEVEL = Key::shaped("logging.level", Group::Operations, "error | warn | info | debug | trace, or filter directives", "info", shape::log_filter)
         .or("info").live()
         .means("Which messages about itself the server writes to standard error. Directives such as `info,ringkeeper::executor=debug` select by part of the program.");

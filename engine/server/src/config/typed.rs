@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::admin;
 use super::ensemble::{self, Ensemble};
 use super::key::{Fallback, Key};
 use super::limits;
@@ -32,6 +33,7 @@ pub(super) fn build(mut settings: Settings, cores: usize, problems: &mut Problem
     check_own_ports(&settings, ensemble.as_ref(), problems);
     let log = log(&mut settings, problems);
     let sessions = sessions(&mut settings, problems);
+    let admin = admin::build(&mut settings, problems);
     Some(Config {
         data: data?,
         clients,
@@ -44,6 +46,8 @@ pub(super) fn build(mut settings: Settings, cores: usize, problems: &mut Problem
         executors,
         ensemble,
         words: Whitelist::parse(settings.text(&keys::WORDS_WHITELIST).unwrap_or_default()),
+        admin,
+        slow_request: Some(millis(&settings, &keys::SLOW_REQUEST)).filter(|threshold| !threshold.is_zero()),
         logging: logging(&settings),
         settings,
     })

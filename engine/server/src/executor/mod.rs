@@ -9,14 +9,17 @@
 //!   threads that complete its own writes.
 
 pub(crate) mod clock;
+mod notify;
 mod probe;
 mod signals;
 mod spread;
 mod together;
 mod wake;
 
+use crate::admin::Progress;
 use crate::directory::{self, Unusable};
 use crate::exit::Status;
+use crate::spread::Exchange;
 use crate::storage::{self, StorageSettings};
 use crate::turn::Words;
 use clock::Clock;
@@ -36,6 +39,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 use thiserror::Error;
 
+pub(crate) use probe::{MEMLOCK_BYTES, try_uring};
 pub use probe::{Unfit, check};
 pub(crate) use wake::until_due;
 
@@ -62,6 +66,10 @@ pub(crate) struct Plan {
     pub(crate) client_cores: u16,
     /// The other servers; `None`: this one stands alone.
     pub(crate) links: Option<LinksConfig>,
+    /// How executors are asked.
+    pub(crate) exchange: Exchange,
+    /// What the admin server and Prometheus are told of the start.
+    pub(crate) admin: Arc<Progress>,
 }
 
 /// Why the server ended, other than by being asked to.
@@ -90,6 +98,16 @@ pub enum ServerFailed {
         whom: &'static str,
         /// As configured.
         address: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The address of the admin server or of the metrics cannot be listened on.
+    #[error("cannot listen on {address} ({key}): {source}; give another port, or leave the setting out")]
+    ListenHttp {
+        /// As configured.
+        address: String,
+        /// The setting of its port.
+        key: &'static str,
         /// Why.
         source: io::Error,
     },
@@ -127,7 +145,7 @@ impl ServerFailed {
             ServerFailed::Unfit(_) => Status::Machine,
             ServerFailed::Directory(unusable) => unusable.status,
             ServerFailed::Resolve { .. } => Status::Name,
-            ServerFailed::Listen { .. } => Status::Address,
+            ServerFailed::Listen { .. } | ServerFailed::ListenHttp { .. } => Status::Address,
             ServerFailed::Damaged { .. } => Status::Damaged,
             ServerFailed::Storage(error) => match error {
                 OpenError::Corrupt(_) | OpenError::Incomplete(_) | OpenError::Refused(_) => Status::Damaged,
@@ -199,6 +217,18 @@ fn spawn<T: Send + 'static, F: Future<Output = T> + 'static>(
         .map_err(|error| ServerFailed::Executor(error.to_string()))
 }
 
+/// Runs something that is not a server on an executor like a server's, and waits for its result.
+///
+/// # Errors
+/// If there can be no executor here.
+pub(crate) fn run_alone<T: Send + 'static, F: Future<Output = T> + 'static>(
+    name: &str,
+    main: impl FnOnce() -> F + Send + 'static,
+) -> Result<T, ServerFailed> {
+    check()?;
+    spawn(name, main)?.join().map_err(|error| ServerFailed::Executor(error.to_string()))
+}
+
 /// A broken invariant on any thread ends the process: the others must not go on without it.
 fn end_on_panic() {
     let usual = std::panic::take_hook();
@@ -244,6 +274,7 @@ async fn until_stopped(stop: StopRequest, tick: impl Fn(), begin: impl Fn(), has
         match deadline {
             None if stop.is_raised() => {
                 tracing::info!("stopping");
+                notify::stopping();
                 begin();
                 deadline = Some(Instant::now() + STOP_GRACE);
             }

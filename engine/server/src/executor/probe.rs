@@ -4,7 +4,7 @@ use std::io;
 use thiserror::Error;
 
 /// glommio refuses to start with less locked memory.
-const MEMLOCK_BYTES: u64 = 512 << 10;
+pub(crate) const MEMLOCK_BYTES: u64 = 512 << 10;
 
 /// What is missing.
 #[derive(Debug, Error)]
@@ -43,6 +43,17 @@ pub fn check() -> Result<(), Unfit> {
 }
 
 fn check_uring() -> Result<(), Unfit> {
+    try_uring().map_err(|error| match error.raw_os_error() {
+        Some(libc::EPERM | libc::EACCES | libc::ENOSYS) => Unfit::NoUring(error),
+        _ => Unfit::Kernel { what: "an io_uring", source: error },
+    })
+}
+
+/// Makes a small ring and closes it again.
+///
+/// # Errors
+/// The kernel's answer.
+pub(crate) fn try_uring() -> io::Result<()> {
     /// `struct io_uring_params` of linux/io_uring.h: 120 bytes, all zero for "no wishes".
     #[repr(C, align(8))]
     struct Params([u8; 120]);
@@ -50,11 +61,7 @@ fn check_uring() -> Result<(), Unfit> {
     // SAFETY: the kernel fills `params`, which is as large as it expects.
     let fd = unsafe { libc::syscall(libc::SYS_io_uring_setup, 1u32, &raw mut params) };
     if fd < 0 {
-        let error = io::Error::last_os_error();
-        return Err(match error.raw_os_error() {
-            Some(libc::EPERM | libc::EACCES | libc::ENOSYS) => Unfit::NoUring(error),
-            _ => Unfit::Kernel { what: "an io_uring", source: error },
-        });
+        return Err(io::Error::last_os_error());
     }
     let fd = libc::c_int::try_from(fd).expect("a descriptor is a C int");
     // SAFETY: closes the descriptor that was just made.

@@ -1,9 +1,9 @@
 //! Connections on executors of their own (`client.cores`), the replica on its own.
 
 use super::signals::StopRequest;
-use super::{First, Plan, ServerFailed, established, halt, spawn, until_first, until_stopped};
+use super::{First, Plan, ServerFailed, established, halt, notify, spawn, until_first, until_stopped};
 use crate::executor::clock::Clock;
-use crate::spread::{Exchange, Hub, Outpost, Posting};
+use crate::spread::{Hub, Outpost, Posting};
 use crate::turn::Peers;
 use glommio::ExecutorJoinHandle;
 use ringkeeper_core::frontend::FrontendConfig;
@@ -24,8 +24,7 @@ pub(super) async fn serve(
 ) -> Result<(), ServerFailed> {
     let replica =
         Replica::new(plan.replica, recovered.epochs, &recovered.tree, recovered.tail, recovered.summary.frames);
-    let exchange = Exchange::new(u8::try_from(plan.client_cores).unwrap_or(u8::MAX));
-    let hub = Rc::new(Hub::new(replica, recovered.tree, log, plan.words, clock, exchange));
+    let hub = Rc::new(Hub::new(replica, recovered.tree, log, plan.words, clock, plan.exchange));
     let start = |what| move |source| ServerFailed::Start { what, source };
     let peers = plan.links.map(|links| Peers::new(links, hub.due())).transpose().map_err(start("links to peers"))?;
     let in_ensemble = peers.is_some();
@@ -41,7 +40,9 @@ pub(super) async fn serve(
             return Ok(Vec::new());
         }
         let executors = start_clients(hub.postings(), &plan.frontend, &plan.sockets, plan.listener, &stop, clock)?;
+        plan.admin.started();
         tracing::info!(client_executors = executors.len(), "serving");
+        notify::serving();
         until_stopped(stop, || hub.tick(), || hub.begin_stop(), || hub.has_stopped()).await;
         Ok::<_, ServerFailed>(executors)
     };

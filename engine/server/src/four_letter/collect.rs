@@ -77,6 +77,15 @@ impl Watches {
 }
 
 impl<T> Deadlines<T> {
+    /// From moments of the wall clock, each rounded up to the next second.
+    pub fn by_second(ends: impl IntoIterator<Item = (WallMs, T)>) -> Deadlines<T> {
+        let mut seconds: BTreeMap<i64, Vec<T>> = BTreeMap::new();
+        for (at, thing) in ends {
+            seconds.entry(at.0.div_euclid(1000) + 1).or_default().push(thing);
+        }
+        Deadlines(seconds.into_iter().map(|(second, things)| (WallMs(second * 1000), things)).collect())
+    }
+
     /// From moments of the monotonic clock.
     pub fn of(buckets: impl IntoIterator<Item = (Instant, Vec<T>)>, clocks: Clocks) -> Deadlines<T> {
         Deadlines(buckets.into_iter().map(|(at, things)| (clocks.wall_at(at), things)).collect())
@@ -136,6 +145,12 @@ mod tests {
         let (a, b) = (SessionId(1), SessionId(2));
         let watches = Watches::of([("/x", vec![b, a]), ("/x", vec![a]), ("/y", vec![a])]);
         assert_eq!(watches.by_session, [(a, vec!["/x".to_owned(), "/y".to_owned()]), (b, vec!["/x".to_owned()])]);
+    }
+
+    #[test]
+    fn what_ends_in_the_same_second_ends_together() {
+        let ends = [(WallMs(1_999), 'a'), (WallMs(2_000), 'b'), (WallMs(1_001), 'c')];
+        assert_eq!(Deadlines::by_second(ends).0, [(WallMs(2_000), vec!['a', 'c']), (WallMs(3_000), vec!['b'])]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::Snapshot;
 use super::line;
+use crate::config::Ensemble;
 use crate::config::key::Key;
 use crate::config::table as keys;
 
@@ -38,7 +39,28 @@ pub(super) fn conf(server: &Snapshot, out: &mut String) {
         setting(key, out);
     }
     line!(out, "serverId={}", server.server_id);
+    if let Some(ensemble) = &server.ensemble {
+        members(ensemble, server, out);
+    }
     OWN.iter().for_each(|key| setting(key, out));
+}
+
+/// What a member of an ensemble adds: its limits and ports, and the lines that all have.
+fn members(ensemble: &Ensemble, server: &Snapshot, out: &mut String) {
+    let me = ensemble.me();
+    for key in [&keys::INIT_LIMIT, &keys::SYNC_LIMIT] {
+        line!(out, "{}={}", key.name, server.settings.text(key).unwrap_or_default());
+    }
+    line!(out, "electionAlg=3");
+    line!(out, "electionPort={}", me.election);
+    line!(out, "quorumPort={}", me.peer.first().map_or(0, |(_, port)| *port));
+    line!(out, "peerType={}", u8::from(!me.votes));
+    line!(out, "membership: ");
+    for member in &ensemble.members {
+        line!(out, "server.{}={}", member.id, member.zookeeper_text());
+    }
+    // The number of the last change of the members, of which there is none.
+    line!(out, "version=0");
 }
 
 /// dirs.

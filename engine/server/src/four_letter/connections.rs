@@ -52,7 +52,7 @@ fn session_fields(session: &ConnectionSession, out: &mut String) {
 }
 
 /// An address as Java shows it: `/127.0.0.1:2181`, `/[0:0:0:0:0:0:0:1]:2181`. An IPv4 client of an IPv6 socket is IPv4.
-pub(super) fn java_address(address: SocketAddr) -> String {
+pub(crate) fn java_address(address: SocketAddr) -> String {
     match address.ip().to_canonical() {
         IpAddr::V4(ip) => format!("/{ip}:{}", address.port()),
         IpAddr::V6(ip) => {

@@ -2,13 +2,24 @@
 
 use super::connections::dumped;
 use super::line;
-use super::{Deadlines, Snapshot};
+use super::{Deadlines, Mode, Snapshot};
 use crate::date;
 
 /// dump.
 pub(super) fn dump(server: &Snapshot, out: &mut String) {
     line!(out, "SessionTracker dump:");
-    sets("Session", &server.sessions, out, |session, out| line!(out, "\t{session}"));
+    match server.mode {
+        Mode::Standalone | Mode::Leader => {
+            sets("Session", &server.sessions, out, |session, out| line!(out, "\t{session}"));
+        }
+        // When a session ends is known to the leader alone.
+        Mode::Follower | Mode::Observer | Mode::ReadOnly => {
+            line!(out, "Global Sessions({}):", server.session_timeouts.len());
+            for (session, timeout_ms) in &server.session_timeouts {
+                line!(out, "{session}\t{timeout_ms}ms");
+            }
+        }
+    }
     line!(out, "ephemeral nodes dump:");
     line!(out, "Sessions with Ephemerals ({}):", server.ephemerals.len());
     for (session, paths) in &server.ephemerals {

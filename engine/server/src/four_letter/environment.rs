@@ -53,22 +53,32 @@ impl Environment {
     /// envi.
     pub(super) fn write(&self, out: &mut String) {
         line!(out, "Environment:");
-        line!(out, "zookeeper.version={}", version::zookeeper());
-        line!(out, "host.name={}", self.host_name);
-        for name in ["version", "vendor", "home", "class.path", "library.path"] {
-            line!(out, "java.{name}={NOT_THERE}");
+        for (name, value) in self.entries() {
+            line!(out, "{name}={value}");
         }
-        line!(out, "java.io.tmpdir={}", self.temp_dir);
-        line!(out, "java.compiler={NOT_THERE}");
-        line!(out, "os.name=Linux");
-        line!(out, "os.arch={}", java_arch(std::env::consts::ARCH));
-        line!(out, "os.version={}", self.os_version);
-        line!(out, "user.name={}", self.user_name);
-        line!(out, "user.home={}", self.user_home);
-        line!(out, "user.dir={}", self.user_dir);
-        line!(out, "os.memory.free={}MB", self.memory_free_mib);
-        line!(out, "os.memory.max={}MB", self.memory_total_mib);
-        line!(out, "os.memory.total={}MB", self.memory_total_mib);
+    }
+
+    /// Names and values in ZooKeeper's order.
+    pub(crate) fn entries(&self) -> Vec<(&'static str, String)> {
+        let mib = |number: u64| format!("{number}MB");
+        let mut all =
+            vec![("zookeeper.version", version::zookeeper().to_owned()), ("host.name", self.host_name.clone())];
+        let java = ["java.version", "java.vendor", "java.home", "java.class.path", "java.library.path"];
+        all.extend(java.map(|name| (name, NOT_THERE.to_owned())));
+        all.extend([
+            ("java.io.tmpdir", self.temp_dir.clone()),
+            ("java.compiler", NOT_THERE.to_owned()),
+            ("os.name", "Linux".to_owned()),
+            ("os.arch", java_arch(std::env::consts::ARCH).to_owned()),
+            ("os.version", self.os_version.clone()),
+            ("user.name", self.user_name.clone()),
+            ("user.home", self.user_home.clone()),
+            ("user.dir", self.user_dir.clone()),
+            ("os.memory.free", mib(self.memory_free_mib)),
+            ("os.memory.max", mib(self.memory_total_mib)),
+            ("os.memory.total", mib(self.memory_total_mib)),
+        ]);
+        all
     }
 }
 

@@ -6,13 +6,13 @@
 
 mod collect;
 mod configuration;
-mod connections;
+pub(crate) mod connections;
 mod dump;
 pub mod environment;
-mod monitor;
+pub(crate) mod monitor;
 mod server;
 mod snapshot;
-mod watches;
+pub(crate) mod watches;
 mod word;
 
 #[cfg(test)]
@@ -21,13 +21,13 @@ mod tests;
 pub use collect::Clocks;
 pub use environment::Environment;
 pub use snapshot::{
-    Connection, ConnectionSession, Deadlines, Descriptors, Directories, Distribution, Latency, Metric, MetricValue,
-    Mode, Snapshot, Watches,
+    Connection, ConnectionSession, Deadlines, Descriptors, Directories, Latency, Metric, MetricValue, Mode, Snapshot,
+    Watches,
 };
 pub use word::{Needs, Opening, Reset, TELNET_INTERRUPT, Whitelist, Word};
 
 /// ZooKeeper's default of the mask that gtmk shows. There is no tracing by mask here; stmk changes nothing.
-const TRACE_MASK: u64 = 306;
+pub(crate) const TRACE_MASK: u64 = 306;
 
 /// Answers a word. `mask` is the argument of stmk. `server` is `None` while the server does not serve.
 ///

@@ -1,73 +1,68 @@
 //! mntr: one `zk_<name>` and value a line, separated by a tab.
 
 use super::line;
-use super::server::decimals;
-use super::{Distribution, MetricValue, Snapshot};
+use super::{MetricValue, Mode, Snapshot};
+use crate::metrics::{self, Depth, Family, Series, Unit, decimals};
 use crate::version;
+use ringkeeper_core::measure::Histogram;
 
 /// mntr.
 pub(super) fn mntr(server: &Snapshot, out: &mut String) {
-    line!(out, "zk_version\t{}", version::zookeeper());
-    line!(out, "zk_server_state\t{}", server.mode.name());
-    for (name, value) in gauges(server) {
+    for (name, value) in values(server) {
         line!(out, "zk_{name}\t{value}");
     }
+}
+
+/// Names and values as mntr shows them.
+pub(crate) fn values(server: &Snapshot) -> Vec<(String, String)> {
+    let mut all = vec![
+        ("version".to_owned(), version::zookeeper().to_owned()),
+        ("server_state".to_owned(), server.mode.name().to_owned()),
+    ];
+    all.extend(peer_state(server).map(|state| ("peer_state".to_owned(), state)));
+    all.extend(metrics::gauges(server).into_iter().map(|(name, _, value)| (name.to_owned(), value)));
+    metrics::zookeeper_families(server).iter().for_each(|family| of_family(family, &mut all));
     for metric in &server.metrics {
-        one(&metric.name, metric.value, out);
+        let MetricValue::Count(count) = metric.value;
+        all.push((metric.name.clone(), count.to_string()));
+    }
+    all
+}
+
+/// ZooKeeper's words for what a member of an ensemble does.
+fn peer_state(server: &Snapshot) -> Option<String> {
+    let state = match server.mode {
+        Mode::Leader => "leading - broadcast",
+        Mode::Follower => "following - broadcast",
+        Mode::Observer => "observing - broadcast",
+        Mode::Standalone | Mode::ReadOnly => return None,
+    };
+    Some(state.to_owned())
+}
+
+fn of_family(family: &Family, all: &mut Vec<(String, String)>) {
+    match &family.series {
+        Series::Counter(numbers) | Series::Gauge(numbers) => {
+            let alone = numbers.iter().filter(|(labels, _)| labels.is_empty());
+            all.extend(alone.map(|(_, number)| (family.name.to_owned(), format!("{number:.0}"))));
+        }
+        Series::Summary(seen, unit, depth) => summary(family.name, seen, *unit, *depth, all),
+        Series::Histogram(..) => {}
     }
 }
 
-fn gauges(server: &Snapshot) -> [(&'static str, String); 24] {
-    let latency = &server.latency;
-    [
-        ("ephemerals_count", server.ephemeral_count.to_string()),
-        ("num_alive_connections", server.alive_connections.to_string()),
-        ("avg_latency", decimals(latency.avg_us / 1000.0)),
-        ("outstanding_requests", server.outstanding.to_string()),
-        ("znode_count", server.shown_node_count().to_string()),
-        ("global_sessions", server.global_sessions.to_string()),
-        ("non_mtls_remote_conn_count", "0".to_owned()),
-        ("last_client_response_size", server.response_size.last.to_string()),
-        ("packets_sent", server.sent.to_string()),
-        ("packets_received", server.received.to_string()),
-        ("max_client_response_size", server.response_size.max.to_string()),
-        ("connection_drop_probability", "0.0".to_owned()),
-        ("watch_count", server.watch_count.to_string()),
-        ("auth_failed_count", server.auth_failed.to_string()),
-        ("min_latency", (latency.min_us / 1000).to_string()),
-        ("max_file_descriptor_count", server.descriptors.max.to_string()),
-        ("approximate_data_size", server.data_size.to_string()),
-        ("open_file_descriptor_count", server.descriptors.open.to_string()),
-        ("local_sessions", server.local_sessions.to_string()),
-        ("uptime", server.uptime_ms.to_string()),
-        ("max_latency", (latency.max_us / 1000).to_string()),
-        ("outstanding_tls_handshake", "0".to_owned()),
-        ("min_client_response_size", server.response_size.min.to_string()),
-        ("non_mtls_local_conn_count", "0".to_owned()),
-    ]
-}
-
-fn one(name: &str, value: MetricValue, out: &mut String) {
-    match value {
-        MetricValue::Count(count) => line!(out, "zk_{name}\t{count}"),
-        MetricValue::Number(number) => line!(out, "zk_{name}\t{}", decimals(number)),
-        MetricValue::Summary(distribution) => summary(name, distribution, out),
-        MetricValue::Quantiles(distribution, [p50, p95, p99, p999]) => {
-            summary(name, distribution, out);
-            line!(out, "zk_p50_{name}\t{p50}");
-            line!(out, "zk_p95_{name}\t{p95}");
-            line!(out, "zk_p99_{name}\t{p99}");
-            line!(out, "zk_p999_{name}\t{p999}");
+/// Five lines, and four quantiles if there are to be any. ZooKeeper counts whole milliseconds.
+fn summary(name: &str, seen: &Histogram, unit: Unit, depth: Depth, all: &mut Vec<(String, String)>) {
+    let whole = |value: u64| format!("{:.0}", unit.shown(value as f64).floor());
+    let mut add = |prefix: &str, value: String| all.push((format!("{prefix}_{name}"), value));
+    add("avg", decimals(unit.shown(seen.mean())));
+    add("min", whole(seen.min()));
+    add("max", whole(seen.max()));
+    add("cnt", seen.count().to_string());
+    add("sum", whole(seen.sum()));
+    if depth == Depth::Advanced {
+        for (prefix, part) in [("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("p999", 0.999)] {
+            add(prefix, whole(seen.quantile(part)));
         }
     }
-}
-
-fn summary(name: &str, distribution: Distribution, out: &mut String) {
-    let Distribution { count, sum, min, max } = distribution;
-    let average = if count == 0 { 0.0 } else { sum as f64 / count as f64 };
-    line!(out, "zk_avg_{name}\t{}", decimals(average));
-    line!(out, "zk_min_{name}\t{min}");
-    line!(out, "zk_max_{name}\t{max}");
-    line!(out, "zk_cnt_{name}\t{count}");
-    line!(out, "zk_sum_{name}\t{sum}");
 }

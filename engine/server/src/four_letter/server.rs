@@ -3,6 +3,7 @@
 use super::connections;
 use super::line;
 use super::{Latency, Mode, Snapshot};
+use crate::metrics::decimals;
 use crate::version;
 
 /// srvr.
@@ -43,25 +44,8 @@ fn body(server: &Snapshot, out: &mut String) {
     line!(out, "Zxid: {}", server.zxid);
     line!(out, "Mode: {}", server.mode.name());
     line!(out, "Node count: {}", server.shown_node_count());
-}
-
-/// One to four decimals and never an exponent: `0.0`, `1.8182`. Clients parse it with a pattern.
-pub(super) fn decimals(number: f64) -> String {
-    let text = format!("{number:.4}");
-    let trimmed = text.trim_end_matches('0');
-    if trimmed.ends_with('.') { format!("{trimmed}0") } else { trimmed.to_owned() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::decimals;
-
-    #[test]
-    fn averages_have_one_to_four_decimals() {
-        for (number, text) in
-            [(0.0, "0.0"), (20.0 / 11.0, "1.8182"), (0.00012, "0.0001"), (12.5, "12.5"), (1e9, "1000000000.0")]
-        {
-            assert_eq!(decimals(number), text);
-        }
+    if server.mode == Mode::Leader {
+        let sizes = server.proposal_size;
+        line!(out, "Proposal sizes last/min/max: {}/{}/{}", sizes.last, sizes.min, sizes.max);
     }
 }

@@ -4,10 +4,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ringkeeper_core::frontend::ResponseSize;
-use ringkeeper_core::ids::{SessionId, WallMs, Zxid};
+use ringkeeper_core::acl::AclRef;
+use ringkeeper_core::frontend::{HotPaths, ResponseSize};
+use ringkeeper_core::ids::{Epoch, SessionId, WallMs, Zxid};
+use ringkeeper_core::zab::RoleChange;
+use ringkeeper_node::Learner;
 
-use crate::config::Settings;
+use crate::config::{Ensemble, Settings};
+use crate::metrics::{Measures, SlowEntry};
 
 /// The part that a server plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -52,8 +56,28 @@ pub struct Latency {
 /// A server that serves, at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
+    /// Whether it takes requests: it leads, or follows and is up to date.
+    pub serving: bool,
     /// The part it plays.
     pub mode: Mode,
+    /// The same in the terms of agreement.
+    pub role: Option<RoleChange>,
+    /// The established epoch, or the last one known.
+    pub epoch: Epoch,
+    /// Why there is no leader, while there is none.
+    pub outlook: String,
+    /// Whether the log takes writes; false while the disk is full.
+    pub log_room: bool,
+    /// Time since it got the part that it plays.
+    pub part_since_ms: u64,
+    /// The servers that follow this one.
+    pub learners: Vec<Learner>,
+    /// Sizes of transactions that it has proposed.
+    pub proposal_size: ResponseSize,
+    /// Snapshots that could not be taken.
+    pub snapshot_failures: u64,
+    /// The newest snapshot on disk.
+    pub newest_snapshot: Option<Zxid>,
     /// Of the last transaction in the tree.
     pub zxid: Zxid,
     /// Time since start.
@@ -88,12 +112,22 @@ pub struct Snapshot {
     pub descriptors: Descriptors,
     /// Further lines of mntr, in this order.
     pub metrics: Vec<Metric>,
+    /// What is counted for monitoring.
+    pub measures: Box<Measures>,
+    /// Paths that are asked for most.
+    pub hot: HotPaths,
+    /// The last slow requests, oldest first.
+    pub slow: Vec<SlowEntry>,
     /// Connections, in any order.
     pub connections: Vec<Connection>,
     /// Who watches what.
     pub watches: Watches,
     /// Sessions by the moment at which they expire, soonest first.
     pub sessions: Deadlines<SessionId>,
+    /// All sessions and their timeouts in milliseconds.
+    pub session_timeouts: Vec<(SessionId, i32)>,
+    /// The access list of the root; `None` is the open one.
+    pub root_acl: AclRef,
     /// Paths of ephemeral nodes by their session.
     pub ephemerals: Vec<(SessionId, Vec<String>)>,
     /// Connections by the moment at which they are closed unless something arrives, soonest first.
@@ -106,13 +140,15 @@ pub struct Snapshot {
     pub client_port: u16,
     /// This server's number, 0 without an ensemble.
     pub server_id: u8,
+    /// The ensemble; `None`: it stands alone.
+    pub ensemble: Option<Arc<Ensemble>>,
     /// The configuration in force.
     pub settings: Arc<Settings>,
 }
 
 impl Snapshot {
     /// The number of nodes as ZooKeeper counts them: its table holds the root twice, as "" and as "/".
-    pub(super) fn shown_node_count(&self) -> u64 {
+    pub(crate) fn shown_node_count(&self) -> u64 {
         self.node_count + 1
     }
 }
@@ -126,10 +162,10 @@ pub struct Descriptors {
     pub max: u64,
 }
 
-/// A line of mntr, or a group of lines, without the prefix `zk_`. Names are ZooKeeper's where the meaning is the same.
+/// A further line of mntr, without the prefix `zk_`. Names are ZooKeeper's where the meaning is the same.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Metric {
-    /// For a summary the part behind `avg_`, `min_` and so on.
+    /// Its name.
     pub name: String,
     /// What was measured.
     pub value: MetricValue,
@@ -140,25 +176,6 @@ pub struct Metric {
 pub enum MetricValue {
     /// A counter or a whole-numbered gauge.
     Count(i64),
-    /// A gauge with decimals.
-    Number(f64),
-    /// Five lines: avg_, min_, max_, cnt_, sum_.
-    Summary(Distribution),
-    /// Nine lines: those of a summary, and p50_, p95_, p99_, p999_ in this order.
-    Quantiles(Distribution, [i64; 4]),
-}
-
-/// The measurements of a metric in short.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Distribution {
-    /// How many.
-    pub count: u64,
-    /// Their sum.
-    pub sum: i64,
-    /// The smallest, 0 if there is none.
-    pub min: i64,
-    /// The largest, 0 if there is none.
-    pub max: i64,
 }
 
 /// A client connection.

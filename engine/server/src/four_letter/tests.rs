@@ -168,55 +168,15 @@ fn mntr_has_the_recorded_gauges() {
     let mut lines = ours.lines();
     assert_eq!(lines.next().map(str::to_owned), recorded.lines().next().map(str::to_owned), "the version line");
     assert_eq!(lines.next(), Some("zk_server_state\tstandalone"));
-    let gauges: Vec<(&str, &str)> = lines.map(|line| line.split_once('\t').unwrap()).collect();
-    assert_eq!(gauges.len(), 24);
-    for (name, value) in gauges {
+    let values: Vec<(&str, &str)> = lines.map(|line| line.split_once('\t').unwrap()).collect();
+    let order = |names: Vec<&str>| names.into_iter().take(24).map(str::to_owned).collect::<Vec<_>>();
+    let theirs = recorded.lines().skip(2).filter_map(|line| line.split('\t').next()).collect();
+    assert_eq!(order(values.iter().map(|(name, _)| *name).collect()), order(theirs), "gauges first, in their order");
+    for (name, value) in values {
         assert!(known.contains(name), "ZooKeeper has no {name}");
         assert!(value.parse::<f64>().is_ok(), "{name} = {value}");
     }
     assert!(ours.contains("zk_avg_latency\t1.8182\n") && ours.contains("zk_znode_count\t9\n"), "{ours}");
-}
-
-/// A summary and an advanced summary have the lines that ZooKeeper has for them.
-#[test]
-fn metrics_become_the_lines_that_zookeeper_has() {
-    let known = recorded(Word::Mntr);
-    let measured = Distribution { count: 4, sum: 10, min: 1, max: 4 };
-    let metric = |name: &str, value| Metric { name: name.to_owned(), value };
-    let server = Snapshot {
-        metrics: vec![
-            metric("bytes_received_count", MetricValue::Count(7)),
-            metric("fsynctime", MetricValue::Summary(measured)),
-            metric("updatelatency", MetricValue::Quantiles(measured, [2, 3, 4, 4])),
-        ],
-        ..facts()
-    };
-    let all = ours(Word::Mntr, &server);
-    let lines: Vec<&str> = all.lines().skip(26).collect();
-    assert_eq!(
-        lines,
-        [
-            "zk_bytes_received_count\t7",
-            "zk_avg_fsynctime\t2.5",
-            "zk_min_fsynctime\t1",
-            "zk_max_fsynctime\t4",
-            "zk_cnt_fsynctime\t4",
-            "zk_sum_fsynctime\t10",
-            "zk_avg_updatelatency\t2.5",
-            "zk_min_updatelatency\t1",
-            "zk_max_updatelatency\t4",
-            "zk_cnt_updatelatency\t4",
-            "zk_sum_updatelatency\t10",
-            "zk_p50_updatelatency\t2",
-            "zk_p95_updatelatency\t3",
-            "zk_p99_updatelatency\t4",
-            "zk_p999_updatelatency\t4",
-        ]
-    );
-    for line in lines {
-        let name = line.split('\t').next().unwrap();
-        assert!(known.contains(&format!("\n{name}\t")), "ZooKeeper has no {name}");
-    }
 }
 
 #[test]
@@ -246,4 +206,40 @@ fn an_empty_server_answers_every_word() {
         let text = ours(word, &Snapshot::default());
         assert!(word == Word::Hash || !text.is_empty(), "{}", word.name());
     }
+}
+
+/// The leader of three, of which one is an observer.
+fn leader() -> Snapshot {
+    let lines = "server.1=a:2888:3888\nserver.2=b:2888:3889;2182\nserver.3=c:2888:3888:observer\n";
+    let file = format!("dataDir=/nowhere\nserver.id=1\n{lines}").into_bytes();
+    let (config, _) = Config::load(&Inputs { file: Some(("zoo.cfg".into(), file)), ..Inputs::default() }, 2).unwrap();
+    Snapshot {
+        mode: Mode::Leader,
+        server_id: 1,
+        ensemble: config.ensemble.map(Arc::new),
+        settings: Arc::new(config.settings),
+        ..Snapshot::default()
+    }
+}
+
+#[test]
+fn members_of_an_ensemble_tell_who_else_is_in_it() {
+    let conf = ours(Word::Conf, &leader());
+    let expected = "serverId=1\ninitLimit=10\nsyncLimit=5\nelectionAlg=3\nelectionPort=3888\nquorumPort=2888\npeerType=0\n\
+        membership: \nserver.1=a:2888:3888:participant\nserver.2=b:2888:3889:participant;0.0.0.0:2182\n\
+        server.3=c:2888:3888:observer\nversion=0\n";
+    assert!(conf.contains(expected), "{conf}");
+    let mntr = ours(Word::Mntr, &leader());
+    for line in ["zk_peer_state\tleading - broadcast\n", "zk_quorum_size\t2\n", "zk_synced_followers\t0\n"] {
+        assert!(mntr.contains(line), "{mntr}");
+    }
+    assert!(ours(Word::Srvr, &leader()).ends_with("Node count: 1\nProposal sizes last/min/max: -1/-1/-1\n"));
+}
+
+#[test]
+fn a_follower_knows_timeouts_and_not_when_sessions_end() {
+    let server = Snapshot { mode: Mode::Follower, session_timeouts: vec![(FIRST, 30_000)], ..leader() };
+    let dump = ours(Word::Dump, &server);
+    let expected = "SessionTracker dump:\nGlobal Sessions(1):\n0x10000171aa20000\t30000ms\nephemeral nodes dump:\n";
+    assert!(dump.starts_with(expected), "{dump}");
 }

@@ -33,7 +33,8 @@ pub(super) fn by_path(server: &Snapshot, out: &mut String) {
     out.push('\n');
 }
 
-fn sessions_by_path(server: &Snapshot) -> BTreeMap<&str, Vec<SessionId>> {
+/// Sessions by the path that they watch.
+pub(crate) fn sessions_by_path(server: &Snapshot) -> BTreeMap<&str, Vec<SessionId>> {
     let mut by_path: BTreeMap<&str, Vec<SessionId>> = BTreeMap::new();
     for (session, paths) in &server.watches.by_session {
         for path in paths {

@@ -56,12 +56,14 @@ pub struct Needs {
     pub connections: bool,
     /// `Snapshot::watches`.
     pub watches: bool,
-    /// `Snapshot::sessions`, `ephemerals` and `connection_deadlines`.
+    /// `Snapshot::sessions`, `session_timeouts`, `ephemerals` and `connection_deadlines`.
     pub sessions: bool,
     /// `Snapshot::directories` with their sizes.
     pub directories: bool,
-    /// `Snapshot::metrics` and the gauges that only mntr shows.
+    /// `Snapshot::metrics`, `measures`, `hot` and the gauges that only mntr shows.
     pub metrics: bool,
+    /// `Snapshot::root_acl`.
+    pub root_acl: bool,
 }
 
 /// What the server does besides answering.
@@ -143,6 +145,7 @@ impl Word {
             sessions: matches!(self, Word::Dump),
             directories: matches!(self, Word::Conf | Word::Dirs),
             metrics: matches!(self, Word::Mntr),
+            root_acl: false,
         }
     }
 

@@ -7,7 +7,7 @@ mod metrics;
 mod operator;
 
 pub(crate) use complaints::Complaints;
-pub(crate) use metrics::Acted;
+pub(crate) use metrics::limit_metrics;
 pub(crate) use operator::{Operator, Reload, connection_limits};
 
 use std::cell::Cell;
@@ -38,13 +38,13 @@ impl Current {
 
 /// Memory, as it was last looked at.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct MemoryUse {
+pub struct MemoryUse {
     /// Bytes that the process uses.
-    pub(crate) used: u64,
+    pub used: u64,
     /// Bytes that it may use.
-    pub(crate) limit: u64,
+    pub limit: u64,
     /// New sessions and growing writes are refused.
-    pub(crate) short: bool,
+    pub short: bool,
 }
 
 /// The shared place.

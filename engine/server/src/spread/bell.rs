@@ -7,14 +7,14 @@ use std::task::{Poll, Waker};
 
 /// Rung by anyone, heard by one task. Ringing while nobody listens is remembered.
 #[derive(Debug, Default)]
-pub(super) struct Bell {
+pub(crate) struct Bell {
     rung: AtomicBool,
     listener: Mutex<Option<Waker>>,
 }
 
 impl Bell {
     /// There is something to look at.
-    pub(super) fn ring(&self) {
+    pub(crate) fn ring(&self) {
         // Rung and not yet heard: the listener is on its way.
         if self.rung.swap(true, Ordering::AcqRel) {
             return;
@@ -26,7 +26,7 @@ impl Bell {
     }
 
     /// Waits until it has rung since the last time this returned.
-    pub(super) async fn heard(&self) {
+    pub(crate) async fn heard(&self) {
         poll_fn(|cx| {
             if self.rung.swap(false, Ordering::AcqRel) {
                 return Poll::Ready(());

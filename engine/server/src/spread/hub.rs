@@ -1,15 +1,17 @@
 //! The turn of the replica's executor, when connections are elsewhere.
 
-use super::inquiry::Part;
 use super::post::{Letter, Request};
 use super::published::{Published, Publisher};
-use super::{Exchange, Posting};
+use super::{Errand, Exchange, Inquiry, Part, Posting};
 use crate::executor::clock::Clock;
 use crate::executor::until_due;
+use crate::four_letter::{Clocks, Reset};
 use crate::live::Follower;
+use crate::metrics::{ExecutorLoad, SlowLog};
 use crate::turn::{Peers, Words};
 use ringkeeper_core::bulletin::Bulletin;
 use ringkeeper_core::frame::FrameBuf;
+use ringkeeper_core::ids::{Instant, WallMs};
 use ringkeeper_core::replica::{Input, Replica};
 use ringkeeper_core::tree::Tree;
 use ringkeeper_net::Signal;
@@ -35,6 +37,8 @@ struct State {
     backend: Backend,
     publisher: Publisher,
     bulletin: Bulletin,
+    slow: SlowLog,
+    turns: u64,
 }
 
 impl Hub {
@@ -48,7 +52,13 @@ impl Hub {
         exchange: Exchange,
     ) -> Hub {
         let (publisher, published) = Publisher::new(tree.clone(), tree);
-        let state = State { backend: Backend::new(replica, log), publisher, bulletin: Bulletin::new() };
+        let state = State {
+            backend: Backend::new(replica, log),
+            publisher,
+            bulletin: Bulletin::new(),
+            slow: SlowLog::default(),
+            turns: 0,
+        };
         let live = Follower::new(Arc::clone(&words.live));
         Hub { state: RefCell::new(state), exchange, published, clock, due: Rc::default(), words, live }
     }
@@ -97,16 +107,15 @@ impl Hub {
     fn turn(&self) -> Result<(), Halted> {
         let state = &mut *self.state.borrow_mut();
         let (now, wall) = (self.clock.now(), self.clock.wall());
+        state.turns += 1;
         state.backend.take_arrivals();
         state.backend.turn_log(now)?;
         while let Some(request) = self.exchange.office.take() {
             match request {
                 Request::Asks(mut asks) => state.backend.inbox.append(&mut asks),
-                Request::Inquiry(inquiry) => {
-                    let tree = self.published.read();
-                    let readings = (now, wall, self.clock.started());
-                    let facts = self.words.of_replica(&state.backend, &tree, inquiry.needs, readings);
-                    inquiry.contribute(Part::Replica(Box::new(facts)));
+                Request::Inquiry(inquiry) => self.answer(state, &inquiry, (now, wall)),
+                Request::Slow(requests) => {
+                    state.slow.add(Clocks { now, wall }, requests, |request| state.backend.stages_of(request));
                 }
             }
         }
@@ -126,6 +135,7 @@ impl Hub {
         state.backend.turn_log(now)?;
         if !state.bulletin.is_empty() {
             self.hand_out(state);
+            state.backend.replied(&self.clock);
         } else if waits_for_other_copy {
             state.publisher.publish(&FrameBuf::new());
             self.due.raise();
@@ -134,6 +144,23 @@ impl Hub {
             self.due.raise();
         }
         Ok(())
+    }
+
+    /// Does the errand, and tells what the replica's executor knows.
+    fn answer(&self, state: &mut State, inquiry: &Inquiry, (now, wall): (Instant, WallMs)) {
+        match inquiry.errand {
+            Some(Errand::Reset(Reset::Server)) => state.backend.reset_measures(),
+            Some(Errand::TakeSnapshot) => state.backend.want_snapshot(),
+            Some(Errand::Reset(Reset::Connections)) | None => {}
+        }
+        let tree = self.published.read();
+        let readings = (now, wall, self.clock.started());
+        let mut facts = self.words.of_replica(&state.backend, &tree, inquiry.needs, readings);
+        if inquiry.needs.metrics {
+            facts.slow = state.slow.entries();
+            facts.measures.executors.push(ExecutorLoad::here("replica", state.turns));
+        }
+        inquiry.contribute([Part::Replica(Box::new(facts))]);
     }
 
     /// The bulletin first, then the tree, then the bells.

@@ -12,15 +12,19 @@ mod post;
 mod published;
 
 pub(crate) use hub::Hub;
+pub(crate) use inquiry::{Errand, Inquiry, Part};
 pub(crate) use outpost::Outpost;
 
+use crate::four_letter::Needs;
 use crate::turn::Words;
-use post::{Office, Post};
+use post::Letter;
+pub(crate) use post::{Office, Post, Request};
 use published::Published;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
-/// What connects the replica's executor with the client executors.
+/// What connects the replica's executor with the client executors, and whoever asks with all of them. With one executor
+/// there is no post.
 #[derive(Clone)]
 pub(crate) struct Exchange {
     office: Arc<Office>,
@@ -37,6 +41,21 @@ impl Exchange {
             posts: (0..client_executors).map(|_| Post::default()).collect(),
             serving: Arc::new(AtomicUsize::new(usize::from(client_executors))),
         }
+    }
+
+    /// Asks all executors for facts, after they have done the errand.
+    pub(crate) fn inquire(&self, needs: Needs, errand: Option<Errand>) -> Arc<Inquiry> {
+        let inquiry = Arc::new(Inquiry::new(needs, errand, self.posts.len() + 1));
+        for post in &*self.posts {
+            post.send(Letter::Inquiry(Arc::clone(&inquiry)));
+        }
+        self.office.send(Request::Inquiry(Arc::clone(&inquiry)));
+        inquiry
+    }
+
+    /// The mailbox of the replica's executor.
+    pub(crate) fn office(&self) -> &Office {
+        &self.office
     }
 
     /// Number of client executors.

@@ -1,12 +1,12 @@
 //! The turn of a client executor: connections, reads of the published tree, watches.
 
-use super::inquiry::{Inquiry, Part};
-use super::post::{Letter, Post, Request};
+use super::post::{Letter, Post};
 use super::published::Published;
-use super::{Exchange, Posting};
+use super::{Errand, Exchange, Inquiry, Part, Posting, Request};
 use crate::executor::clock::Clock;
 use crate::four_letter::{Clocks, Opening, Reset, answer};
 use crate::live::{Complaints, Follower};
+use crate::metrics::ExecutorLoad;
 use crate::turn::{ClientFacts, Words, write_replies};
 use ringkeeper_core::bulletin::Bulletin;
 use ringkeeper_core::exchange::Inbox;
@@ -43,6 +43,7 @@ struct State {
     /// All of the replica's work through here has been told to the frontend.
     delivered: Zxid,
     asks: Inbox,
+    turns: u64,
 }
 
 impl Outpost {
@@ -52,7 +53,7 @@ impl Outpost {
         let delivered = published.read().last_zxid();
         let limits = config.limits.share(exchange.posts.len());
         let frontend = Frontend::new(FrontendConfig { index, with_replica: false, limits, ..config });
-        let state = State { frontend, delivered, asks: Inbox::new() };
+        let state = State { frontend, delivered, asks: Inbox::new(), turns: 0 };
         Rc::new_cyclic(|this| Outpost {
             index: usize::from(index),
             state: RefCell::new(state),
@@ -92,11 +93,16 @@ impl Outpost {
 
     fn turn(&self, sockets: &Sockets) {
         let state = &mut *self.state.borrow_mut();
+        state.turns += 1;
         state.frontend.begin_turn(self.clock.now());
         drop(self.up_to_date(state));
         state.frontend.take_asks(&mut state.asks);
         if !state.asks.is_empty() {
             self.exchange.office.send(Request::Asks(std::mem::take(&mut state.asks)));
+        }
+        let slow = state.frontend.take_slow();
+        if !slow.is_empty() {
+            self.exchange.office.send(Request::Slow(slow));
         }
         write_replies(&mut state.frontend, sockets);
         sockets.resume(|conn| self.accepts(&state.frontend, conn));
@@ -144,9 +150,7 @@ impl Outpost {
                 bulletin.deliver(tree, &mut state.frontend);
                 state.delivered = bulletin.through;
             }
-            Letter::Inquiry(inquiry) => self.contribute(&state.frontend, &inquiry),
-            Letter::Reset(Reset::Connections) => state.frontend.reset_connection_stats(),
-            Letter::Reset(Reset::Server) => state.frontend.reset_stats(),
+            Letter::Inquiry(inquiry) => self.contribute(state, &inquiry),
         }
     }
 
@@ -186,12 +190,20 @@ impl Outpost {
         !self.stopping.get() && frontend.accepts_input(conn)
     }
 
-    fn contribute(&self, frontend: &Frontend, inquiry: &Inquiry) {
+    fn contribute(&self, state: &mut State, inquiry: &Inquiry) {
+        match inquiry.errand {
+            Some(Errand::Reset(Reset::Connections)) => state.frontend.reset_connection_stats(),
+            Some(Errand::Reset(Reset::Server)) => state.frontend.reset_stats(),
+            Some(Errand::TakeSnapshot) | None => {}
+        }
+        let frontend = &state.frontend;
         let clocks = Clocks { now: self.clock.now(), wall: self.clock.wall() };
         let reading = |conn: ConnId| self.accepts(frontend, conn);
-        let sockets = self.sockets.get().map(|sockets| sockets.stats()).unwrap_or_default();
-        let facts = ClientFacts::of(frontend, sockets, inquiry.needs, clocks, reading);
-        inquiry.contribute(Part::Clients(Box::new(facts)));
+        let mut facts = ClientFacts::of(frontend, inquiry.needs, clocks, reading);
+        facts.executors.push(ExecutorLoad::here(&format!("client-{}", self.index), state.turns));
+        facts.stopping = self.stopping.get();
+        facts.sockets = self.sockets.get().map(|sockets| sockets.stats()).unwrap_or_default();
+        inquiry.contribute([Part::Clients(Box::new(facts))]);
     }
 
     /// Asks all executors for what the word shows, then answers.
@@ -203,17 +215,13 @@ impl Outpost {
         let admitted = words.live.current().words;
         let mut server = None;
         if admitted.admits(word) && !self.stopping.get() {
-            if let Some(reset) = word.resets() {
-                self.exchange.posts.iter().for_each(|post| post.send(Letter::Reset(reset)));
-            }
-            let inquiry = Arc::new(Inquiry::new(word.needs(), self.exchange.posts.len() + 1));
-            self.exchange.office.send(Request::Inquiry(Arc::clone(&inquiry)));
-            for post in &*self.exchange.posts {
-                post.send(Letter::Inquiry(Arc::clone(&inquiry)));
-            }
-            server = inquiry.collected(words.live.memory()).await;
+            let errand = word.resets().map(Errand::Reset);
+            let facts = self.exchange.inquire(word.needs(), errand).collected().await;
+            server = facts.map(|facts| words.completed(facts, word.needs()));
         }
-        let mut text = answer(word, mask, admitted, &words.environment, server.as_ref()).into_bytes();
+        let mut text =
+            answer(word, mask, admitted, &words.environment, server.as_ref().filter(|server| server.serving))
+                .into_bytes();
         if let Some(sockets) = self.sockets.get() {
             sockets.send(conn, &mut text, true);
         }

@@ -2,35 +2,35 @@
 
 use super::bell::Bell;
 use super::inquiry::Inquiry;
-use crate::four_letter::Reset;
 use crossbeam::queue::SegQueue;
 use ringkeeper_core::bulletin::Bulletin;
 use ringkeeper_core::exchange::Inbox;
+use ringkeeper_core::frontend::SlowRequest;
 use std::sync::Arc;
 
 /// To a client executor.
 pub(super) enum Letter {
     /// What the replica has done.
     Bulletin(Arc<Bulletin>),
-    /// Somebody collects facts for a four-letter word.
+    /// Somebody collects facts.
     Inquiry(Arc<Inquiry>),
-    /// Count anew.
-    Reset(Reset),
 }
 
 /// To the replica's executor.
-pub(super) enum Request {
+pub(crate) enum Request {
     /// What only the replica can decide.
     Asks(Inbox),
-    /// Somebody collects facts for a four-letter word.
+    /// Somebody collects facts.
     Inquiry(Arc<Inquiry>),
+    /// Requests that were slow.
+    Slow(Vec<SlowRequest>),
 }
 
 /// The mailbox of one client executor.
 #[derive(Default)]
-pub(super) struct Post {
+pub(crate) struct Post {
     letters: SegQueue<Letter>,
-    pub(super) bell: Bell,
+    pub(crate) bell: Bell,
 }
 
 impl Post {
@@ -52,9 +52,9 @@ impl Post {
 
 /// The mailbox of the replica's executor.
 #[derive(Default)]
-pub(super) struct Office {
+pub(crate) struct Office {
     requests: SegQueue<Request>,
-    pub(super) bell: Bell,
+    pub(crate) bell: Bell,
 }
 
 impl Office {
@@ -63,7 +63,7 @@ impl Office {
         self.bell.ring();
     }
 
-    pub(super) fn take(&self) -> Option<Request> {
+    pub(crate) fn take(&self) -> Option<Request> {
         self.requests.pop()
     }
 }

@@ -9,6 +9,8 @@ mod words;
 use crate::executor::clock::Clock;
 use crate::executor::until_due;
 use crate::live::{Complaints, Follower};
+use crate::metrics::SlowLog;
+use crate::spread::Exchange;
 use ringkeeper_core::frontend::{Frontend, FrontendConfig};
 use ringkeeper_core::replica::{Input, Replica};
 use ringkeeper_core::tree::Tree;
@@ -34,6 +36,9 @@ pub(crate) struct Turn {
     complaints: Complaints,
     /// No more requests are taken: the server is about to stop.
     stopping: Cell<bool>,
+    exchange: Exchange,
+    slow: RefCell<SlowLog>,
+    turns: Cell<u64>,
 }
 
 impl Turn {
@@ -45,6 +50,7 @@ impl Turn {
         log: Log,
         words: Arc<Words>,
         clock: Clock,
+        exchange: Exchange,
     ) -> Turn {
         Turn {
             node: RefCell::new(Node::new(frontend, replica, tree, log)),
@@ -55,6 +61,9 @@ impl Turn {
             complaints: Complaints::default(),
             words,
             stopping: Cell::new(false),
+            exchange,
+            slow: RefCell::default(),
+            turns: Cell::new(0),
         }
     }
 
@@ -80,11 +89,23 @@ impl Turn {
         }
     }
 
+    /// Has a turn follow whenever somebody collects facts.
+    pub(crate) async fn watch_office(self: Rc<Self>) {
+        loop {
+            self.exchange.office().bell.heard().await;
+            self.answer_inquiries();
+            self.due.raise();
+        }
+    }
+
     /// Replies are sent when the log's writes have begun.
     fn turn(&self, sockets: &Sockets) -> Result<(), Halted> {
+        self.turns.set(self.turns.get() + 1);
         let node = &mut *self.node.borrow_mut();
         node.turn(&self.clock)?;
+        self.note_slow(node);
         write_replies(&mut node.frontend, sockets);
+        node.backend.replied(&self.clock);
         sockets.resume(|conn| self.accepts(&node.frontend, conn));
         if node.end_turn(&self.clock) {
             self.due.raise();

@@ -1,19 +1,23 @@
-//! Four-letter words: collects what a word shows, and has it put into text.
+//! Collects what four-letter words, the admin server and Prometheus tell, and has words answered.
 
 use super::Turn;
-use crate::config::Data;
+use crate::config::{Data, Ensemble};
 use crate::four_letter::{
-    Clocks, Connection, Deadlines, Descriptors, Directories, Environment, Latency, Metric, MetricValue, Mode, Needs,
-    Opening, Reset, Snapshot, Watches, answer,
+    Clocks, Connection, Deadlines, Descriptors, Directories, Environment, Latency, Mode, Needs, Opening, Reset,
+    Snapshot, Watches, answer,
 };
-use crate::live::{Acted, Live, MemoryUse};
-use ringkeeper_core::frontend::{Frontend, FrontendStats};
+use crate::live::{Live, limit_metrics};
+use crate::metrics::{ExecutorLoad, Measures};
+use crate::spread::{Errand, Inquiry, Part, Request};
+use ringkeeper_core::frontend::{Frontend, FrontendMeasures, FrontendStats, HotPaths, LimitCounts};
 use ringkeeper_core::ids::{ConnId, Instant, SessionId, WallMs};
 use ringkeeper_core::tree::Tree;
 use ringkeeper_core::zab::RoleChange;
 use ringkeeper_net::SocketStats;
-use ringkeeper_node::{Backend, Clock as _, SyncCounts};
+use ringkeeper_node::{Backend, Clock as _, Node};
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What the words are answered with, beside the state of the server.
 #[derive(Debug)]
@@ -22,8 +26,8 @@ pub(crate) struct Words {
     pub(crate) environment: Environment,
     pub(crate) data: Data,
     pub(crate) client_port: u16,
-    /// Whether this server votes in its ensemble; `None`: it stands alone.
-    pub(crate) in_ensemble: Option<bool>,
+    /// The ensemble; `None`: this server stands alone.
+    pub(crate) ensemble: Option<Arc<Ensemble>>,
 }
 
 /// The clocks' readings, and when the server started.
@@ -38,35 +42,75 @@ impl Turn {
         let words = &self.words;
         let node = &mut *self.node.borrow_mut();
         let admitted = words.live.current().words;
-        if admitted.admits(word) {
-            match word.resets() {
-                Some(Reset::Connections) => node.frontend.reset_connection_stats(),
-                Some(Reset::Server) => node.frontend.reset_stats(),
-                None => {}
+        let facts = admitted.admits(word).then(|| {
+            run_errand(node, word.resets().map(Errand::Reset));
+            let (replica, clients) = self.facts(node, word.needs());
+            words.completed(clients.add_to(replica), word.needs())
+        });
+        let serving = facts.as_ref().filter(|facts| facts.serving);
+        let mask = rest.first_chunk::<8>().map_or(0, |mask| u64::from_be_bytes(*mask));
+        answer(word, mask, admitted, &words.environment, serving)
+    }
+
+    /// Tells those who ask all executors: here is the only one.
+    pub(super) fn answer_inquiries(&self) {
+        while let Some(request) = self.exchange.office().take() {
+            if let Request::Inquiry(inquiry) = request {
+                self.contribute(&inquiry);
             }
         }
-        let serving = node.backend.replica.status(&node.tree).serving && !self.stopping.get();
-        let snapshot = serving.then(|| {
-            let (now, wall) = (self.clock.now(), self.clock.wall());
-            let reading = |conn: ConnId| self.accepts(&node.frontend, conn);
-            let sockets = self.sockets.get().map(|sockets| sockets.stats()).unwrap_or_default();
-            let clients = ClientFacts::of(&node.frontend, sockets, word.needs(), Clocks { now, wall }, reading);
-            clients.add_to(
-                words.live.memory(),
-                words.of_replica(&node.backend, &node.tree, word.needs(), (now, wall, self.clock.started())),
-            )
-        });
-        let mask = rest.first_chunk::<8>().map_or(0, |mask| u64::from_be_bytes(*mask));
-        answer(word, mask, admitted, &words.environment, snapshot.as_ref())
+    }
+
+    fn contribute(&self, inquiry: &Inquiry) {
+        let node = &mut *self.node.borrow_mut();
+        run_errand(node, inquiry.errand);
+        let (replica, clients) = self.facts(node, inquiry.needs);
+        inquiry.contribute([Part::Replica(Box::new(replica)), Part::Clients(Box::new(clients))]);
+    }
+
+    fn facts(&self, node: &Node, needs: Needs) -> (Snapshot, ClientFacts) {
+        let clocks = Clocks { now: self.clock.now(), wall: self.clock.wall() };
+        let reading = |conn: ConnId| self.accepts(&node.frontend, conn);
+        let mut clients = ClientFacts::of(&node.frontend, needs, clocks, reading);
+        clients.stopping = self.stopping.get();
+        clients.sockets = self.sockets.get().map(|sockets| sockets.stats()).unwrap_or_default();
+        let readings = (clocks.now, clocks.wall, self.clock.started());
+        let mut replica = self.words.of_replica(&node.backend, &node.tree, needs, readings);
+        if needs.metrics {
+            replica.measures.executors.push(ExecutorLoad::here("replica", self.turns.get()));
+            replica.slow = self.slow.borrow().entries();
+        }
+        (replica, clients)
+    }
+
+    /// Writes down what the turn has found slow.
+    pub(super) fn note_slow(&self, node: &mut Node) {
+        let requests = node.frontend.take_slow();
+        if !requests.is_empty() {
+            let clocks = Clocks { now: self.clock.now(), wall: self.clock.wall() };
+            self.slow.borrow_mut().add(clocks, requests, |request| node.backend.stages_of(request));
+        }
+    }
+}
+
+fn run_errand(node: &mut Node, errand: Option<Errand>) {
+    match errand {
+        Some(Errand::Reset(Reset::Connections)) => node.frontend.reset_connection_stats(),
+        Some(Errand::Reset(Reset::Server)) => {
+            node.frontend.reset_stats();
+            node.backend.reset_measures();
+        }
+        Some(Errand::TakeSnapshot) => node.backend.want_snapshot(),
+        None => {}
     }
 }
 
 impl Words {
     fn mode(&self, role: RoleChange) -> Mode {
-        match (self.in_ensemble, role) {
+        match (&self.ensemble, role) {
             (Some(_), RoleChange::Leading { .. }) => Mode::Leader,
-            (Some(true), _) => Mode::Follower,
-            (Some(false), _) => Mode::Observer,
+            (Some(ensemble), _) if ensemble.me().votes => Mode::Follower,
+            (Some(_), _) => Mode::Observer,
             (None, _) => Mode::Standalone,
         }
     }
@@ -76,7 +120,11 @@ impl Words {
         let (now, wall, started) = readings;
         let status = backend.replica.status(tree);
         let mut facts = Snapshot {
+            serving: status.serving,
             mode: self.mode(status.role),
+            role: Some(status.role),
+            epoch: status.epoch,
+            outlook: if status.serving { String::new() } else { backend.replica.outlook() },
             zxid: status.last_zxid,
             uptime_ms: now.millis() - started.millis(),
             node_count: tree.node_count() as u64,
@@ -84,55 +132,77 @@ impl Words {
             data_size: tree.approximate_data_size(),
             global_sessions: status.sessions as u64,
             digests: vec![(status.last_zxid, tree.digest())],
+            log_room: status.log_room,
+            proposal_size: backend.replica.measures().proposal_size,
+            learners: backend.learners(now, status.proposed),
+            newest_snapshot: backend.newest_snapshot(),
+            snapshot_failures: backend.snapshot_failures(),
             client_port: self.client_port,
+            server_id: self.ensemble.as_ref().map_or(0, |ensemble| ensemble.id),
+            ensemble: self.ensemble.clone(),
             settings: Arc::clone(&self.live.current().settings),
             ..Snapshot::default()
         };
         if needs.sessions {
             facts.sessions = Deadlines::of(backend.replica.session_buckets(), Clocks { now, wall });
+            facts.session_timeouts = tree.sessions().map(|(session, entry)| (session, entry.timeout_ms)).collect();
             let owners = tree.sessions_with_ephemerals();
             facts.ephemerals = owners.map(|(session, _)| (session, tree.ephemerals(session))).collect();
         }
+        if needs.root_acl {
+            facts.root_acl = tree.get("/").and_then(|root| root.acl().clone());
+        }
+        if needs.metrics {
+            let backend = backend.measures();
+            facts.part_since_ms = now.since(backend.role.since).as_millis() as u64;
+            facts.measures = Box::new(Measures { backend, ..Measures::default() });
+        }
+        facts
+    }
+
+    /// With what the system tells. Asking it takes its time, so whoever wants to know does it, and no executor that only
+    /// contributes.
+    pub(crate) fn completed(&self, mut facts: Snapshot, needs: Needs) -> Snapshot {
         if needs.directories {
             facts.directories = Directories::measure(self.data.dir.clone(), self.data.log_dir.clone());
         }
         if needs.metrics {
+            facts.measures.memory = self.live.memory();
+            facts.metrics = limit_metrics(&facts.measures);
             facts.descriptors = Descriptors::gather();
-            facts.metrics = synchronisations(backend.sync_counts());
         }
         facts
     }
-}
-
-/// How learners were brought up to date, under ZooKeeper's names.
-fn synchronisations(counts: SyncCounts) -> Vec<Metric> {
-    [("diff_count", counts.diff), ("snap_count", counts.snap)]
-        .map(|(name, count)| Metric { name: name.to_owned(), value: MetricValue::Count(count.cast_signed()) })
-        .into()
 }
 
 /// The facts that client executors know.
 #[derive(Debug, Default)]
 pub(crate) struct ClientFacts {
     stats: FrontendStats,
-    acted: Acted,
+    limits: LimitCounts,
+    measures: FrontendMeasures,
+    hot: HotPaths,
     watches: usize,
     connections: Vec<Connection>,
     watched: Vec<(SessionId, Vec<String>)>,
+    deadlines: Vec<(WallMs, (SocketAddr, SessionId))>,
+    pub(crate) executors: Vec<ExecutorLoad>,
+    pub(crate) sockets: SocketStats,
+    /// No more requests are taken.
+    pub(crate) stopping: bool,
 }
 
 impl ClientFacts {
-    /// Those of one frontend and its sockets. `reading` tells of which connections more requests are taken.
+    /// Those of one frontend. `reading` tells of which connections more requests are taken.
     pub(crate) fn of(
         frontend: &Frontend,
-        sockets: SocketStats,
         needs: Needs,
         clocks: Clocks,
         reading: impl Fn(ConnId) -> bool,
     ) -> ClientFacts {
         let mut facts = ClientFacts {
             stats: frontend.stats(),
-            acted: Acted { sockets, clients: frontend.limit_counts() },
+            limits: frontend.limit_counts(),
             watches: frontend.watch_summary().watches,
             ..ClientFacts::default()
         };
@@ -140,8 +210,23 @@ impl ClientFacts {
             let connections = frontend.connections();
             facts.connections = connections.map(|info| Connection::of(&info, reading(info.id), clocks)).collect();
         }
+        if needs.sessions {
+            let deadlines = frontend.connections().map(|info| {
+                let limit = match info.session {
+                    SessionId::NONE => frontend.sessionless_timeout(),
+                    _ => Duration::from_millis(u64::try_from(info.timeout_ms).unwrap_or(0)),
+                };
+                let heard = info.established.max(info.last_response);
+                (clocks.wall_at(heard.plus(limit)), (info.peer, info.session))
+            });
+            facts.deadlines = deadlines.collect();
+        }
         if needs.watches {
             facts.watched = Watches::of(frontend.watches_by_path()).by_session;
+        }
+        if needs.metrics {
+            facts.measures = frontend.measures().clone();
+            facts.hot = frontend.hot_paths(clocks.now);
         }
         facts
     }
@@ -149,15 +234,22 @@ impl ClientFacts {
     /// With those of another client executor.
     pub(crate) fn joined(mut self, other: ClientFacts) -> ClientFacts {
         self.stats.merge(&other.stats);
-        self.acted.merge(&other.acted);
+        self.limits.merge(&other.limits);
+        self.measures.merge(&other.measures);
+        self.hot.merge(other.hot);
         self.watches += other.watches;
         self.connections.extend(other.connections);
         self.watched.extend(other.watched);
+        self.deadlines.extend(other.deadlines);
+        self.executors.extend(other.executors);
+        self.sockets.merge(&other.sockets);
+        self.stopping |= other.stopping;
         self
     }
 
     /// Completes the replica's facts.
-    pub(crate) fn add_to(self, memory: MemoryUse, mut facts: Snapshot) -> Snapshot {
+    pub(crate) fn add_to(self, mut facts: Snapshot) -> Snapshot {
+        facts.serving &= !self.stopping;
         facts.latency = Latency::from(&self.stats.latency);
         facts.received = self.stats.packets_received;
         facts.sent = self.stats.packets_sent;
@@ -166,9 +258,15 @@ impl ClientFacts {
         facts.response_size = self.stats.response_size;
         facts.auth_failed = self.stats.auth_failed;
         facts.watch_count = self.watches as u64;
-        facts.metrics.extend(self.acted.metrics(memory));
         facts.connections = self.connections;
         facts.watches.by_session = self.watched;
+        facts.connection_deadlines = Deadlines::by_second(self.deadlines);
+        facts.hot = self.hot;
+        facts.measures.frontend = self.measures;
+        facts.measures.sockets = self.sockets;
+        facts.measures.limits = self.limits;
+        facts.measures.executors.extend(self.executors);
+        facts.measures.executors.sort_by(|a, b| a.name.cmp(&b.name));
         facts
     }
 }

@@ -113,9 +113,10 @@ class Server:
 
 
 class Servers:
-    """One server or three that are an ensemble. Each client begins at another one than the client before."""
+    """One server or three that are an ensemble. Each client begins at another one than the client before. `more`: further
+    lines of configuration for each of several."""
 
-    def __init__(self, directory, count):
+    def __init__(self, directory, count, more=None):
         directories = [pathlib.Path(directory) / str(number) for number in range(1, count + 1)]
         for each in directories:
             each.mkdir()
@@ -123,7 +124,8 @@ class Servers:
         if count == 1:
             self.servers = [Server(directories[0])]
         else:
-            self.servers = [Server(each, n, lines) for n, each in enumerate(directories, 1)]
+            more = more or [[]] * count
+            self.servers = [Server(each, n, lines + more[n - 1]) for n, each in enumerate(directories, 1)]
         self.turn = itertools.count()
         for server in self.servers:
             server.wait()

@@ -1,5 +1,7 @@
 //! A server process and a plain blocking client for it.
 
+#![allow(dead_code, reason = "every test binary compiles this and uses a part of it")]
+
 use ringkeeper_core::error_code::ErrorCode;
 use ringkeeper_core::jute::{ConnectRequest, ConnectResponse};
 use ringkeeper_core::jute::{

@@ -20,13 +20,15 @@ pub struct Plan<'a> {
     pub observers: usize,
     /// Added to the common settings of all servers.
     pub settings: Settings<'a>,
+    /// Each has an admin server.
+    pub admin: bool,
     /// Where the servers run; loopback if nowhere.
     pub network: Option<&'a Network>,
 }
 
 impl Default for Plan<'_> {
     fn default() -> Self {
-        Plan { target: Target::Ringkeeper, voters: 3, observers: 0, settings: &[], network: None }
+        Plan { target: Target::Ringkeeper, voters: 3, observers: 0, settings: &[], admin: false, network: None }
     }
 }
 
@@ -40,6 +42,7 @@ pub struct Ensemble {
 struct Server {
     client: SocketAddr,
     peer: SocketAddr,
+    admin: SocketAddr,
     namespace: Option<Arc<OwnedFd>>,
     child: Option<Child>,
 }
@@ -47,12 +50,13 @@ struct Server {
 impl Server {
     fn on_loopback() -> Server {
         let free = || SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
-        Server { client: free(), peer: free(), namespace: None, child: None }
+        Server { client: free(), peer: free(), admin: free(), namespace: None, child: None }
     }
 
     fn on(network: &Network, at: usize) -> Server {
         let (client, peer) = network.addresses(at);
-        Server { client, peer, namespace: Some(network.namespace(at)), child: None }
+        let admin = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+        Server { client, peer, admin, namespace: Some(network.namespace(at)), child: None }
     }
 }
 
@@ -71,7 +75,8 @@ impl Ensemble {
         let lines: String = (0..count).map(|at| ensemble.server_line(at, at >= plan.voters)).collect();
         for at in 0..count {
             ensemble.make_data_dir(at);
-            let own = ensemble.own_configuration(at, plan.settings);
+            let admin = if plan.admin { ensemble.admin_lines(at) } else { Vec::new() };
+            let own = ensemble.own_configuration(at, plan.settings, &admin);
             std::fs::write(ensemble.config_path(at), own + &lines).unwrap();
         }
         (0..count).for_each(|at| ensemble.launch(at));
@@ -86,7 +91,7 @@ impl Ensemble {
         format!("server.{id}={}:{}:{election}{role}\n", peer.ip(), peer.port())
     }
 
-    fn own_configuration(&self, at: usize, settings: Settings<'_>) -> String {
+    fn own_configuration(&self, at: usize, settings: Settings<'_>, more: &[(String, String)]) -> String {
         let (data, client) = (self.data_dir(at), self.servers[at].client);
         let (data, address, port) = (data.to_str().unwrap(), client.ip().to_string(), client.port().to_string());
         let mut lines: Vec<(&str, &str)> = vec![("dataDir", data), ("tickTime", "2000")];
@@ -94,9 +99,24 @@ impl Ensemble {
         lines.extend(COMMON);
         lines.extend([("clientPort", port.as_str()), ("clientPortAddress", address.as_str())]);
         lines.extend(settings);
-        let more = settings_from_environment(self.target);
-        lines.extend(more.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+        let environment = settings_from_environment(self.target);
+        lines.extend(more.iter().chain(&environment).map(|(key, value)| (key.as_str(), value.as_str())));
         configuration(&lines)
+    }
+
+    fn admin_lines(&self, at: usize) -> Vec<(String, String)> {
+        let admin = self.servers[at].admin;
+        let lines = [
+            ("admin.enableServer", "true".to_owned()),
+            ("admin.serverAddress", admin.ip().to_string()),
+            ("admin.serverPort", admin.port().to_string()),
+        ];
+        lines.map(|(key, value)| (key.to_owned(), value)).into()
+    }
+
+    /// Where the admin server of a server is, if the plan has one.
+    pub fn admin_addr(&self, at: usize) -> SocketAddr {
+        self.servers[at].admin
     }
 
     fn make_data_dir(&self, at: usize) {

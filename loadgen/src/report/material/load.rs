@@ -20,8 +20,6 @@ struct Load {
     all: Kind,
     #[serde(default)]
     kinds: BTreeMap<String, Kind>,
-    #[serde(default)]
-    lost_connections: BTreeMap<String, u64>,
     server: Option<Server>,
     fill: Option<Fill>,
     idle: Option<Idle>,
@@ -148,13 +146,7 @@ impl Load {
         remarks
             .extend(counted(self.unsent, "operations of the schedule were never sent: read latencies as lower bounds"));
         remarks.extend(counted(self.unanswered, "operations were sent and never answered"));
-        remarks.extend(
-            self.all
-                .errors
-                .iter()
-                .chain(&self.lost_connections)
-                .filter_map(|(kind, n)| counted(*n, &format!("x {kind}"))),
-        );
+        remarks.extend(self.all.errors.iter().filter_map(|(kind, n)| counted(*n, &format!("x {kind}"))));
         remarks
     }
 }

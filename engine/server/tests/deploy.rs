@@ -1,0 +1,182 @@
+//! What `deploy/` has agrees with the program and with itself, and the server tells its starter how far it is.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod process;
+
+use process::{check, command, scratch};
+use serde_json::Value;
+use std::io;
+use std::os::unix::net::UnixDatagram;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+const RINGKEEPER: &str = env!("CARGO_BIN_EXE_ringkeeper");
+const URING: [&str; 3] = ["io_uring_setup", "io_uring_enter", "io_uring_register"];
+
+fn deploy(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy").join(path)
+}
+
+fn text(path: &str) -> String {
+    std::fs::read_to_string(deploy(path)).unwrap()
+}
+
+fn is_there(program: &str) -> bool {
+    let found = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    found.is_ok_and(|status| status.success())
+}
+
+/// In continuous integration nothing may be skipped.
+fn skip(test: &str, reason: &str) {
+    assert!(!std::env::var("CI").is_ok_and(|ci| ci == "true"), "{test} cannot run: {reason}");
+    eprintln!("SKIPPED {test}: {reason}");
+}
+
+fn succeeds(command: &mut Command) -> String {
+    let Output { status, stdout, stderr } = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let said = format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+    assert!(status.success(), "{command:?}: {status}\n{said}");
+    said
+}
+
+#[test]
+fn whoever_started_the_server_is_told_when_it_serves_and_when_it_stops() {
+    for cores in ["client.cores=0", "client.cores=2"] {
+        let dir = scratch();
+        let path = dir.path().join("notify");
+        let socket = UnixDatagram::bind(&path).unwrap();
+        // A server that says nothing is broken; how long a good one takes is not what is tested.
+        socket.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
+        let mut server = command(&dir.path().join("data"), &["--set", cores]);
+        server.env("NOTIFY_SOCKET", &path).stderr(Stdio::null());
+        // SAFETY: asks that the kernel ends the server with the test; nothing else happens between fork and exec.
+        unsafe { server.pre_exec(|| check(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL))) };
+        let mut server = server.spawn().unwrap();
+        let told = |what: &str| {
+            let mut buffer = [0; 512];
+            loop {
+                let length = socket.recv(&mut buffer).unwrap_or_else(|error| panic!("waiting for {what}: {error}"));
+                let told = String::from_utf8_lossy(&buffer[..length]).into_owned();
+                if told.lines().any(|line| line == what) {
+                    return;
+                }
+            }
+        };
+        told("READY=1");
+        let pid = libc::pid_t::try_from(server.id()).unwrap();
+        // SAFETY: signals a child that has not been waited for.
+        assert_eq!(unsafe { libc::kill(pid, libc::SIGTERM) }, 0);
+        told("STOPPING=1");
+        assert!(server.wait().unwrap().success());
+    }
+}
+
+#[test]
+fn nobody_to_tell_is_no_reason_to_fail() {
+    let dir = scratch();
+    let mut server = command(dir.path(), &[]);
+    server.env("NOTIFY_SOCKET", dir.path().join("nobody")).stderr(Stdio::piped());
+    let mut server = server.spawn().unwrap();
+    let stderr = io::BufReader::new(server.stderr.take().unwrap());
+    let said = io::BufRead::lines(stderr).map_while(Result::ok).find(|line| line.contains("NOTIFY_SOCKET is set"));
+    assert!(said.is_some());
+    server.kill().unwrap();
+    server.wait().unwrap();
+}
+
+#[test]
+fn unit_and_container_allow_the_same_calls() {
+    let unit = text("systemd/ringkeeper.service");
+    let filter = unit.lines().find_map(|line| line.strip_prefix("SystemCallFilter=")).unwrap();
+    assert!(filter.starts_with("@system-service ") && URING.iter().all(|call| filter.contains(call)), "{filter}");
+    let profile: Value = serde_json::from_str(&text("container/seccomp.json")).unwrap();
+    assert_eq!(profile["defaultAction"], "SCMP_ACT_ERRNO");
+    let allowed = profile["syscalls"][0]["names"].as_array().unwrap();
+    assert!(URING.iter().all(|call| allowed.iter().any(|name| name == call)));
+    for refused in ["unshare", "setns", "mount", "ptrace", "bpf", "clone3"] {
+        assert!(!allowed.iter().any(|name| name == refused), "{refused}");
+    }
+}
+
+#[test]
+fn the_unit_gives_what_doctor_asks_for() {
+    let dir = scratch();
+    let unit = text("systemd/ringkeeper.service");
+    for line in ["Type=notify", "Restart=on-failure", "LimitMEMLOCK=64M", "LimitNOFILE=1048576", "MemorySwapMax=0"] {
+        assert!(unit.lines().any(|one| one == line), "{line}");
+    }
+    // What the program calls "configuration refused" is not tried again.
+    let mut refused = Command::new(RINGKEEPER);
+    refused.args(["serve", "--data-dir"]).arg(dir.path()).args(["--tick-time", "never"]);
+    let status = refused.output().unwrap().status.code().unwrap();
+    let hopeless = unit.lines().find_map(|line| line.strip_prefix("RestartPreventExitStatus=")).unwrap();
+    assert!(hopeless.split(' ').any(|one| one == status.to_string()), "{status}");
+    if !is_there("systemd-analyze") {
+        return skip("systemd-analyze verify", "it is not installed");
+    }
+    // It looks for the program, so it gets a copy of the unit that names the one under test.
+    let copy = dir.path().join("ringkeeper.service");
+    std::fs::write(&copy, unit.replace("/usr/bin/ringkeeper", RINGKEEPER)).unwrap();
+    let said = succeeds(Command::new("systemd-analyze").arg("verify").arg(&copy).env("SYSTEMD_LOG_LEVEL", "warning"));
+    assert!(!said.contains("ringkeeper.service:"), "{said}");
+}
+
+#[test]
+fn configurations_that_are_shipped_are_valid() {
+    let dir = scratch();
+    let check = |text: &str, more: &[&str]| {
+        let file = dir.path().join("zoo.cfg");
+        std::fs::write(&file, text.replace("/var/lib/ringkeeper", dir.path().join("data").to_str().unwrap())).unwrap();
+        succeeds(Command::new(RINGKEEPER).env_clear().args(["config", "--check"]).arg(file).args(more))
+    };
+    let packaged = text("debian/zoo.cfg");
+    assert_eq!(check(&packaged, &[]), "the configuration is valid\n");
+    // Its example of an ensemble, too.
+    let ensemble = packaged.replace("#server.", "server.").replace("#ensemble.", "ensemble.");
+    assert_eq!(check(&ensemble, &["--id", "2"]), "the configuration is valid\n");
+    let kubernetes = text("kubernetes/ringkeeper.yaml");
+    let lines = kubernetes.lines().skip_while(|line| line.trim() != "zoo.cfg: |").skip(1);
+    let lines: Vec<&str> = lines.map_while(|line| line.strip_prefix("    ")).collect();
+    assert!(lines.len() > 6, "{lines:?}");
+    assert_eq!(check(&lines.join("\n"), &["--id", "3"]), "the configuration is valid\n");
+    assert!(kubernetes.contains("RINGKEEPER_SERVER_ID"));
+}
+
+#[test]
+fn the_health_check_of_containers() {
+    let dir = scratch();
+    let server = process::Server::start(dir.path(), &[]);
+    let healthy = |port: u16| {
+        let mut command = Command::new("bash");
+        command.arg(deploy("container/healthy")).env("HEALTHY_PORT", port.to_string());
+        command.stderr(Stdio::null()).status().unwrap().success()
+    };
+    assert!(healthy(server.addr.port()));
+    let port = server.addr.port();
+    server.kill();
+    assert!(!healthy(port));
+}
+
+/// With the real dpkg, in an overlay of this machine that is thrown away.
+#[test]
+fn the_debian_package_installs_serves_and_goes() {
+    if !is_there("dpkg-deb") || !is_there("objdump") {
+        return skip("the Debian package", "dpkg-deb or objdump is not installed");
+    }
+    let dir = scratch();
+    let mut build = Command::new(deploy("debian/build"));
+    let said = succeeds(build.args(["--binary", RINGKEEPER, "--output"]).arg(dir.path()));
+    let package = said.lines().last().unwrap();
+    let control = succeeds(Command::new("dpkg-deb").args(["--field", package]));
+    assert!(control.contains("Package: ringkeeper\n") && control.contains("libc6 (>= 2."), "{control}");
+    const CANNOT: i32 = 77;
+    let tried = Command::new(deploy("debian/try-install")).arg(package).output().unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&tried.stdout), String::from_utf8_lossy(&tried.stderr));
+    if tried.status.code() == Some(CANNOT) {
+        return skip("the installation of the Debian package", &said);
+    }
+    assert!(tried.status.success() && said.contains("\nall good\n"), "{said}");
+}

@@ -1,0 +1,15 @@
+//! What servers tell of themselves: four-letter words, admin commands, metrics and health, of a running ensemble; word by word
+//! and field by field beside those of Debian's ZooKeeper.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod beside;
+mod fields;
+mod health;
+mod http;
+mod metrics;
+mod slow;
+mod snapshot;
