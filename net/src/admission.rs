@@ -33,6 +33,11 @@ impl Door {
         Door(Arc::new(Mutex::new(Admission::new(limits))))
     }
 
+    /// Puts other limits into force. Connections that are there may exceed them.
+    pub fn set_limits(&self, limits: ConnectionLimits) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).limits = limits;
+    }
+
     /// Counts a connection from `address`, if it is within the limits.
     pub(crate) fn enter(&self, address: IpAddr) -> Result<(), Refusal> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).enter(address)
@@ -100,6 +105,19 @@ mod tests {
         assert_eq!(admission.enter(B), Ok(()));
         admission.leave(A);
         assert!(!admission.by_address.contains_key(&A), "addresses without connections are forgotten");
+    }
+
+    #[test]
+    fn limits_that_change_hold_for_whoever_comes_next() {
+        let door = Door::new(ConnectionLimits { per_address: 1, total: 0 });
+        assert_eq!([door.enter(A), door.enter(A)], [Ok(()), Err(Refusal::PerAddress)]);
+        door.set_limits(ConnectionLimits { per_address: 2, total: 0 });
+        assert_eq!(door.enter(A), Ok(()));
+        door.set_limits(ConnectionLimits { per_address: 0, total: 1 });
+        assert_eq!(door.enter(B), Err(Refusal::Total));
+        door.leave(A);
+        door.leave(A);
+        assert_eq!(door.enter(B), Ok(()));
     }
 
     #[test]

@@ -54,15 +54,18 @@ pub struct SocketStats {
     pub too_slow: u64,
     /// Connections closed because of impossible lengths.
     pub bad_frames: u64,
+    /// Times that a connection was not read because the service did not accept input.
+    pub held_back: u64,
 }
 
 impl SocketStats {
-    /// Adds the counters of another executor.
+    /// Puts the counters of two sets of connections together.
     pub fn merge(&mut self, other: &SocketStats) {
         self.accepted += other.accepted;
         self.refused += other.refused;
         self.too_slow += other.too_slow;
         self.bad_frames += other.bad_frames;
+        self.held_back += other.held_back;
     }
 }
 
@@ -204,6 +207,7 @@ impl Sockets {
     /// Notes that the service does not accept input of the connection now.
     pub(crate) fn hold_back(&self, conn: &Rc<Connection>) {
         if !conn.held_back.replace(true) {
+            self.count(|stats| stats.held_back += 1);
             self.held_back.borrow_mut().push(Rc::clone(conn));
         }
     }

@@ -14,6 +14,7 @@ pub mod frontend;
 pub mod ids;
 pub mod jute;
 pub mod measure;
+pub mod memory;
 pub mod peer;
 pub mod prepare;
 pub mod replica;

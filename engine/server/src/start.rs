@@ -1,9 +1,12 @@
 //! From the configuration to a running server.
 
 use crate::admin::{self, Access, Desk, Progress, Site};
-use crate::config::{self, Config, Ensemble, HttpAddress};
+use crate::config::{Config, Ensemble, HttpAddress, table as keys};
+use crate::directory;
 use crate::executor::{self, Plan, ServerFailed};
 use crate::four_letter::{Environment, Word};
+use crate::live::{Current, Live, Operator, Reload, connection_limits};
+use crate::logging;
 use crate::spread::Exchange;
 use crate::storage::StorageSettings;
 use crate::turn::Words;
@@ -13,9 +16,7 @@ use ringkeeper_core::prepare::PrepareConfig;
 use ringkeeper_core::replica::ReplicaConfig;
 use ringkeeper_core::zab::{Quorum, Timing};
 use ringkeeper_net::links::{LinkLimits, LinksConfig, PeerAddress};
-use ringkeeper_net::{
-    ConnectionLimits, DEFAULT_BACKLOG, Door, Rules, SocketOptions, SocketsConfig, listen, raise_fd_limit,
-};
+use ringkeeper_net::{DEFAULT_BACKLOG, Door, Rules, SocketOptions, SocketsConfig, listen, raise_fd_limit};
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
@@ -25,32 +26,46 @@ use std::time::Duration;
 
 /// File descriptors that are kept for the log, snapshots and the executor itself.
 const RESERVED_DESCRIPTORS: u64 = 128;
-/// A client that leaves so many bytes of replies unread is disconnected.
-const MAX_UNSENT: usize = 32 << 20;
+
+/// What a running server is operated with.
+pub(crate) struct Operating {
+    /// Reads the configuration again.
+    pub(crate) reload: Reload,
+    /// Changes what is logged.
+    pub(crate) logging: logging::Handle,
+}
 
 /// Runs the server until it is asked to stop.
 ///
 /// # Errors
 /// [`ServerFailed`]
-pub fn run(config: Config) -> Result<(), ServerFailed> {
+pub(crate) fn run(config: Config, operating: Operating) -> Result<(), ServerFailed> {
     executor::check()?;
     let start = |what| move |source| ServerFailed::Start { what, source };
     let descriptors = raise_fd_limit().map_err(start("raising the limit of open files"))?;
-    let listener = bind(&config.clients)?;
+    directory::examine(&config)?;
+    directory::examine_access(&config)?;
+    let listener = bind(&config)?;
     let seed = RandomState::new().hash_one(std::process::id());
     let port = listener.local_addr().map_err(start("the listening socket"))?.port();
     tracing::info!(port, "listening");
-    let words = Arc::new(words(&config, port));
+    let room = u32::try_from(descriptors.saturating_sub(RESERVED_DESCRIPTORS)).unwrap_or(u32::MAX).max(1);
+    let door = Door::new(connection_limits(&config.limits, room));
+    let live = Arc::new(Live::new(Current::of(&config)));
+    let Operating { reload, logging } = operating;
+    let operator = Operator { live: Arc::clone(&live), door: door.clone(), descriptors: room, reload, logging };
+    operator.start().map_err(start("the operator's thread"))?;
+    let words = Arc::new(words(&config, live, port));
     let exchange = Exchange::new(u8::try_from(config.executors.client_cores).unwrap_or(u8::MAX));
     let progress = Arc::new(Progress::default());
     serve_http(&config, &exchange, &progress, &words)?;
     executor::run(Plan {
         replica: replica(&config, seed),
         frontend: frontend(&config),
-        sockets: sockets(&config, descriptors),
+        sockets: sockets(&config, door),
         storage: StorageSettings::of(&config),
         client_cores: config.executors.client_cores,
-        links: config.ensemble.as_ref().map(|ensemble| links(ensemble, seed)).transpose()?,
+        links: config.ensemble.as_ref().map(|ensemble| links(&config, ensemble, seed)).transpose()?,
         words,
         exchange,
         admin: progress,
@@ -58,11 +73,10 @@ pub fn run(config: Config) -> Result<(), ServerFailed> {
     })
 }
 
-fn words(config: &Config, port: u16) -> Words {
+fn words(config: &Config, live: Arc<Live>, port: u16) -> Words {
     Words {
-        admitted: config.words,
+        live,
         environment: Environment::gather(),
-        settings: Arc::new(config.settings.clone()),
         data: config.data.clone(),
         client_port: port,
         ensemble: config.ensemble.clone().map(Arc::new),
@@ -99,17 +113,40 @@ fn serve_http(
     Ok(())
 }
 
-fn bind(clients: &config::Clients) -> Result<TcpListener, ServerFailed> {
-    let start = |source| ServerFailed::Listen { address: clients.display(), source };
+fn bind(config: &Config) -> Result<TcpListener, ServerFailed> {
+    let clients = &config.clients;
+    let setting = || {
+        let port = config.settings.named(&keys::CLIENT_PORT);
+        config.settings.given(&keys::CLIENT_PORT_ADDRESS).map_or(port, |host| host.to_string())
+    };
     let backlog = clients.backlog.and_then(|n| i32::try_from(n).ok()).unwrap_or(DEFAULT_BACKLOG);
-    clients.resolve().and_then(|addresses| first_that_listens(addresses, backlog)).map_err(start)
+    let addresses = clients.resolve().map_err(|source| ServerFailed::Resolve { setting: setting(), source })?;
+    first_that_listens(addresses, backlog).map_err(|source| ServerFailed::Listen {
+        setting: if source.kind() == io::ErrorKind::AddrNotAvailable {
+            setting()
+        } else {
+            config.settings.named(&keys::CLIENT_PORT)
+        },
+        whom: "clients",
+        address: clients.display(),
+        source,
+    })
 }
 
 /// The links to the other servers.
-fn links(ensemble: &Ensemble, seed: u64) -> Result<LinksConfig, ServerFailed> {
-    let start = |source| ServerFailed::ListenPeers { address: ensemble.me().peer_text(), source };
-    let listen =
-        ensemble.resolve().and_then(|own| first_that_listens(peer_addresses(own)?, DEFAULT_BACKLOG)).map_err(start)?;
+fn links(config: &Config, ensemble: &Ensemble, seed: u64) -> Result<LinksConfig, ServerFailed> {
+    let setting = || {
+        let own = format!("{}{}", keys::SERVER.name, ensemble.id);
+        config.settings.members(&keys::SERVER).find(|line| line.name == own).map_or(own.clone(), ToString::to_string)
+    };
+    let own = ensemble.resolve().map_err(|source| ServerFailed::Resolve { setting: setting(), source })?;
+    let listen = peer_addresses(own).and_then(|own| first_that_listens(own, DEFAULT_BACKLOG));
+    let listen = listen.map_err(|source| ServerFailed::Listen {
+        setting: setting(),
+        whom: "the other servers",
+        address: ensemble.me().peer_text(),
+        source,
+    })?;
     let others = ensemble.members.iter().filter(|member| member.id != ensemble.id);
     let peers = others.map(|member| {
         let address: PeerAddress = member.peer_text().parse().expect("the configuration has checked hosts and ports");
@@ -179,6 +216,7 @@ fn replica(config: &Config, seed: u64) -> ReplicaConfig {
             extended_types: tree.extended_types,
             enforce_quota: tree.enforce_quota,
             skip_acl: config.access.skip_acl,
+            memory_short: false,
         },
         snap_count: u64::from(snapshots.every_transactions),
         snap_bytes: snapshots.every_log_bytes.unwrap_or(u64::MAX),
@@ -192,8 +230,7 @@ fn replica(config: &Config, seed: u64) -> ReplicaConfig {
 fn frontend(config: &Config) -> FrontendConfig {
     let access = &config.access;
     FrontendConfig {
-        max_pending: config.clients.max_outstanding as usize,
-        sessionless_timeout: config.clients.sessionless_timeout,
+        limits: config.limits.clients.clone(),
         super_digest: access.super_digest.clone(),
         skip_acl: access.skip_acl,
         required_schemes: access.required_schemes.clone().unwrap_or_default(),
@@ -202,9 +239,8 @@ fn frontend(config: &Config) -> FrontendConfig {
     }
 }
 
-fn sockets(config: &Config, descriptors: u64) -> SocketsConfig {
+fn sockets(config: &Config, door: Door) -> SocketsConfig {
     let clients = &config.clients;
-    let room = u32::try_from(descriptors.saturating_sub(RESERVED_DESCRIPTORS)).unwrap_or(u32::MAX);
     let words = Word::ALL.into_iter();
     SocketsConfig {
         rules: Rules {
@@ -213,12 +249,9 @@ fn sockets(config: &Config, descriptors: u64) -> SocketsConfig {
                 .map(|word| ringkeeper_net::Word { name: word.bytes(), argument_bytes: word.argument_bytes() })
                 .collect(),
         },
-        door: Door::new(ConnectionLimits {
-            per_address: clients.max_per_address.unwrap_or(0),
-            total: clients.max_total.unwrap_or(u32::MAX).min(room.max(1)),
-        }),
-        options: SocketOptions::default(),
-        max_unsent: MAX_UNSENT,
+        door,
+        options: SocketOptions { keepalive: clients.keepalive },
+        max_unsent: clients.max_unsent,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where and how state is stored, and taking it up.
 
 use crate::config::{self, Config};
+use crate::directory::Owner;
 use crate::executor::clock::Clock;
 use ringkeeper_node::{Clock as _, OnDamage, Recovered, recover_or_give_up};
 use ringkeeper_txnlog::Log;
@@ -20,6 +21,8 @@ pub(crate) struct StorageSettings {
     driver: DriverKind,
     log: LogConfig,
     snapshot: SnapshotConfig,
+    /// Who has the directories from now on; `None`: a server that stands alone.
+    owner: Option<Owner>,
     /// What other servers there are to get damaged data from.
     peers: Peers,
     /// Its data is to be that of its ensemble.
@@ -83,9 +86,20 @@ impl StorageSettings {
                 rate: snapshots.max_rate.unwrap_or(0),
                 ..SnapshotConfig::default()
             },
+            owner: Owner::of(config),
             peers: Peers::of(config),
             bootstrap: config.ensemble.as_ref().is_some_and(|ensemble| ensemble.bootstrap),
         }
+    }
+
+    /// Writes down whose the directories are, now that no other process has them.
+    fn own(&self) -> Result<(), OpenError> {
+        let Some(owner) = &self.owner else { return Ok(()) };
+        for dir in [&self.data_dir, &self.log_dir] {
+            let what = || format!("writing the owner's record in {}", dir.display());
+            owner.record(dir).map_err(|source| OpenError::Io { what: what(), source })?;
+        }
+        Ok(())
     }
 
     /// What can be done about damaged data.
@@ -115,6 +129,7 @@ pub(crate) async fn recover(settings: StorageSettings, clock: Clock) -> Result<(
     let data = FsDisk::open(&settings.data_dir)?;
     let shared = settings.log_dir == settings.data_dir;
     let log_disk = if shared { Arc::clone(&data) } else { FsDisk::open(&settings.log_dir)? };
+    settings.own()?;
     let dirs = Dirs { log: Arc::clone(&log_disk) as _, data };
     let on_damage = if settings.peers == Peers::Asked { OnDamage::GiveUp } else { OnDamage::Refuse };
     let (recovery, state) = recover_or_give_up(&dirs, &settings.log, &settings.snapshot, on_damage)?;

@@ -117,7 +117,7 @@ fn a_given_directory_stays_and_a_server_that_died_too_if_so_asked() {
 fn a_server_that_cannot_start_is_said_with_its_reason() {
     let dir = scratch();
     let mut dev = Dev::start(dir.path(), &["--servers", "1", "--", "--set", "tickTime=soon"]);
-    dev.wait_for("ended with exit status 2");
+    dev.wait_for("ended with exit status 78");
     dev.wait_for("tickTime=soon is not a whole number");
     assert_eq!(dev.child.wait().unwrap().code(), Some(1));
     assert_eq!(entries(dir.path()), 0);

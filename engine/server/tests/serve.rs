@@ -201,7 +201,7 @@ fn a_port_in_use_is_said_in_a_sentence() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ringkeeper"));
     command.args(["serve", "--client-port-address", "127.0.0.1", "--client-port", &port, "--data-dir"]).arg(dir.path());
     let (status, said) = refused(command);
-    assert_eq!(status, Some(1));
+    assert_eq!(status, Some(69));
     assert!(said.contains(&format!("cannot listen for clients on 127.0.0.1:{port}")), "{said}");
 }
 
@@ -210,7 +210,7 @@ fn a_directory_in_use_is_refused() {
     let dir = scratch();
     let _first = start(dir.path(), &[]);
     let (status, said) = refused(command(dir.path(), &[]));
-    assert_eq!(status, Some(1));
+    assert_eq!(status, Some(75));
     assert!(said.contains("in use by another process"), "{said}");
 }
 
@@ -222,7 +222,7 @@ fn a_kernel_without_io_uring_gets_a_message_and_not_a_panic() {
         // SAFETY: system calls only between fork and exec.
         unsafe { command.pre_exec(move || refuse_io_uring(errno)) };
         let (status, said) = refused(command);
-        assert_eq!(status, Some(1));
+        assert_eq!(status, Some(71));
         assert!(said.contains("the kernel refuses io_uring") && !said.contains("panicked"), "{said}");
     }
 }

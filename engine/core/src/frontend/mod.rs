@@ -6,6 +6,7 @@
 
 mod connection;
 mod hot;
+mod limits;
 mod measures;
 mod reads;
 mod replies;
@@ -16,6 +17,7 @@ mod watches;
 
 pub use connection::Operation;
 pub use hot::{HotPath, HotPaths, SAMPLE};
+pub use limits::{ConnectRate, LimitCounts, Limits};
 pub use measures::{FrontendMeasures, Requests};
 pub use slow::SlowRequest;
 pub use stats::{ConnInfo, FrontendStats, Latency, ResponseSize};
@@ -26,10 +28,11 @@ use crate::exchange::{Ask, Inbox};
 use crate::ids::{ConnId, Instant, SessionId};
 use crate::tree::Tree;
 use crate::watch::{WatchSummary, WatchTable};
-use connection::{Conn, Phase};
+use connection::{Conn, Pending, Phase};
 use core::net::SocketAddr;
 use core::time::Duration;
 use hot::Sampler;
+use limits::Bucket;
 use std::sync::Arc;
 
 /// Settings of a frontend; the server fills them from its configuration.
@@ -40,14 +43,10 @@ pub struct FrontendConfig {
     /// Whether the replica runs on the same executor and tells of each transaction as it is applied. Then a write may
     /// be submitted while reads wait before it; otherwise it waits until they have been answered.
     pub with_replica: bool,
-    /// Requests of one connection that may wait; beyond that its socket is not read.
-    pub max_pending: usize,
-    /// Bytes of requests that may wait on all connections together (`globalOutstandingLimit` in spirit).
-    pub max_pending_bytes: usize,
+    /// What clients may take.
+    pub limits: Limits,
     /// Replies that a client has not taken yet; beyond that its socket is not read.
     pub max_unsent: usize,
-    /// Time that a connection has until its session is established (`nio.sessionlessCnxnTimeout`).
-    pub sessionless_timeout: Duration,
     /// `DigestAuthenticationProvider.superDigest`
     pub super_digest: Option<String>,
     /// No ACL is ever checked (`skipACL`).
@@ -66,10 +65,8 @@ impl Default for FrontendConfig {
         FrontendConfig {
             index: 0,
             with_replica: true,
-            max_pending: 4096,
-            max_pending_bytes: 64 << 20,
+            limits: Limits::default(),
             max_unsent: 1 << 20,
-            sessionless_timeout: Duration::from_secs(10),
             super_digest: None,
             skip_acl: false,
             required_schemes: Vec::new(),
@@ -105,7 +102,12 @@ pub struct Frontend {
     /// Connections whose deferred requests wait for [`Frontend::settle`].
     unsettled: Vec<ConnId>,
     watches: WatchTable,
+    /// Requests that wait on all connections, and their bytes.
+    pending: usize,
     pending_bytes: usize,
+    connects: Bucket,
+    memory_short: bool,
+    limit_counts: LimitCounts,
     /// Buffers of connections that have nothing to send: an idle connection holds none.
     spare: Vec<Vec<u8>>,
     /// The buffer lent out by the last [`Frontend::next_output`].
@@ -144,7 +146,11 @@ impl Frontend {
             asks: Inbox::new(),
             unsettled: Vec::new(),
             watches: WatchTable::new(),
+            pending: 0,
             pending_bytes: 0,
+            connects: Bucket::default(),
+            memory_short: false,
+            limit_counts: LimitCounts::default(),
             spare: Vec::new(),
             lent: Vec::new(),
             hit: Vec::new(),
@@ -178,7 +184,11 @@ impl Frontend {
         self.measures.bytes_received += (frame.len() + LENGTH_PREFIX) as u64;
         let Some(conn) = self.conn(id) else { return };
         conn.traffic.received += 1;
-        match conn.phase {
+        let phase = conn.phase;
+        if frame.len() > self.config.limits.large_request && !self.admits_large(id, frame.len()) {
+            return;
+        }
+        match phase {
             Phase::New => self.connect_request(id, frame, tree),
             Phase::Connecting => self.defer(id, frame, now),
             Phase::Open => self.request(id, frame, now, tree),
@@ -210,7 +220,7 @@ impl Frontend {
     }
 
     fn close_sessionless(&mut self, now: Instant) {
-        let limit = self.config.sessionless_timeout;
+        let limit = self.config.limits.sessionless_timeout;
         if now.since(self.stats.sessionless_checked) < limit / 4 {
             return;
         }
@@ -221,6 +231,7 @@ impl Frontend {
             .collect();
         self.measures.sessionless_closed += late.len() as u64;
         for id in late {
+            self.limit_counts.sessionless_expired += 1;
             self.close(id);
         }
     }
@@ -247,10 +258,12 @@ impl Frontend {
     #[must_use]
     pub fn accepts_input(&self, id: ConnId) -> bool {
         self.peek(id).is_some_and(|conn| {
-            let full = conn.pending.len() >= self.config.max_pending
+            let limits = &self.config.limits;
+            let all_full = self.pending >= limits.pending || self.pending_bytes > limits.pending_bytes;
+            let full = conn.pending.len() >= limits.connection_pending
                 || conn.unsent + conn.out.len() > self.config.max_unsent
                 // A connection without anything pending may always ask: nobody starves behind the others.
-                || self.pending_bytes > self.config.max_pending_bytes && !conn.pending.is_empty();
+                || all_full && !conn.pending.is_empty();
             !full && conn.phase != Phase::Closing
         })
     }
@@ -280,6 +293,21 @@ impl Frontend {
         if let Some(conn) = self.conn(id) {
             conn.unsent = bytes;
         }
+    }
+
+    /// A request, or its reply, waits behind what waits already.
+    fn push_pending(&mut self, id: ConnId, pending: Pending) {
+        let bytes = pending.bytes();
+        let Some(conn) = self.conn(id) else { return };
+        conn.pending.push_back(pending);
+        self.pending += 1;
+        self.pending_bytes += bytes;
+    }
+
+    /// What waited first has been taken out of its connection's queue.
+    fn popped_pending(&mut self, bytes: usize) {
+        self.pending -= 1;
+        self.pending_bytes -= bytes;
     }
 
     fn keep_buffer(&mut self) {
@@ -364,6 +392,7 @@ impl Frontend {
         slot.generation = slot.generation.wrapping_add(1);
         self.free.push(id.slot);
         self.stats.connections -= 1;
+        self.pending -= conn.pending.len();
         self.pending_bytes -= conn.pending_bytes();
         self.watches.remove_conn(id.slot);
         self.asks.push(Ask::Gone { conn: id, session: conn.session });

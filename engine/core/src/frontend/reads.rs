@@ -70,6 +70,9 @@ impl Frontend {
         tree: &Tree,
         reply: &mut ReplyFrame<'_>,
     ) -> Result<(), ErrorCode> {
+        if sets_watch(request) && !self.admits_watch(reader.conn) {
+            return Err(ErrorCode::ThrottledOp);
+        }
         match request {
             Request::Ping => {}
             Request::GetData { path, watch } => {
@@ -216,6 +219,18 @@ impl Frontend {
             }
         }
         reply.multi_end();
+    }
+}
+
+fn sets_watch(request: &Request<'_>) -> bool {
+    match request {
+        Request::GetData { watch, .. }
+        | Request::Exists { watch, .. }
+        | Request::GetChildren { watch, .. }
+        | Request::GetChildren2 { watch, .. } => *watch,
+        Request::AddWatch { .. } => true,
+        // Those that a client had before it reconnected it keeps.
+        _ => false,
     }
 }
 

@@ -40,6 +40,7 @@ impl Audience for Frontend {
         let zxid = zxid.wire();
         match answer {
             Answer::Refused { conn, cxid, error } => {
+                self.count_refusal(error);
                 self.reply(tree, conn, cxid, zxid, None, |out, decided| {
                     ReplyFrame::bare(out, decided.xid, zxid, error);
                 });
@@ -48,6 +49,7 @@ impl Audience for Frontend {
                 self.reply(tree, conn, cxid, zxid, None, |out, decided| refuse(out, decided.xid, zxid, refusal));
             }
             Answer::MultiRefused { conn, cxid, steps, failed, error } => {
+                self.count_refusal(error);
                 self.reply(tree, conn, cxid, zxid, None, |out, decided| {
                     let mut reply = ReplyFrame::begin(out, decided.xid);
                     reply.multi_failed(steps as usize, failed as usize, error);
@@ -92,7 +94,7 @@ impl Frontend {
             unreachable!("the replica answers what was submitted, in order")
         };
         assert_eq!(xid, cxid, "a connection's requests are answered in order");
-        self.pending_bytes -= bytes;
+        self.popped_pending(bytes);
         let decided = Decided { xid, operation, since };
         if let Some(out) = self.out(id) {
             write(out, &decided);
@@ -111,6 +113,11 @@ impl Frontend {
         } else {
             self.follow_up(id, tree);
         }
+    }
+
+    /// The leader throttles writes for one reason.
+    fn count_refusal(&mut self, error: ErrorCode) {
+        self.limit_counts.writes_refused_for_memory += u64::from(error == ErrorCode::ThrottledOp);
     }
 
     /// What waited only for the request just answered. A replica elsewhere tells of a whole batch while the tree is

@@ -2,6 +2,7 @@
 
 use super::Frontend;
 use super::connection::{Operation, Pending, Phase};
+use super::limits::grows;
 use crate::acl::{Id, authenticate};
 use crate::error_code::ErrorCode;
 use crate::exchange::{Ask, Request};
@@ -21,8 +22,19 @@ impl Frontend {
             self.close(id);
             return;
         };
+        let (now, rate) = (self.now, self.config.limits.connects);
+        if !self.connects.take(now, &rate) {
+            self.limit_counts.connects_throttled += 1;
+            self.close(id);
+            return;
+        }
         // A client that has seen more than this server must find another one: here its view would go backwards.
         if request.last_zxid_seen > tree.last_zxid().wire() {
+            self.close(id);
+            return;
+        }
+        // Who has a session already comes back to it: it may be about to free what it holds.
+        if request.session_id == SessionId::NONE.0 && !self.admits_session(tree) {
             self.close(id);
             return;
         }
@@ -75,6 +87,17 @@ impl Frontend {
             {
                 self.close(id)
             }
+            OpCode::Create
+            | OpCode::Create2
+            | OpCode::CreateContainer
+            | OpCode::CreateTtl
+            | OpCode::SetData
+            | OpCode::Multi
+                if self.memory_short && grows(header.op, body, tree) =>
+            {
+                self.limit_counts.writes_refused_for_memory += 1;
+                self.ready(id, false, |out| ReplyFrame::bare(out, header.xid, 0, ErrorCode::ThrottledOp));
+            }
             OpCode::CloseSession => self.submit(id, header, frame, Operation::CloseSession, since),
             OpCode::Create
             | OpCode::Create2
@@ -108,10 +131,7 @@ impl Frontend {
 
     /// The frame waits for those before it.
     pub(super) fn defer(&mut self, id: ConnId, frame: &[u8], since: Instant) {
-        self.pending_bytes += frame.len();
-        if let Some(conn) = self.conn(id) {
-            conn.pending.push_back(Pending::Deferred(frame.into(), since));
-        }
+        self.push_pending(id, Pending::Deferred(frame.into(), since));
     }
 
     fn submit(&mut self, id: ConnId, header: RequestHeader, frame: &[u8], operation: Operation, since: Instant) {
@@ -122,9 +142,8 @@ impl Frontend {
         }
         let body = &frame[8..];
         let Some(conn) = self.conn(id) else { return };
-        conn.pending.push_back(Pending::Submitted { xid: header.xid, operation, since, bytes: body.len() });
         let (session, attached, auth) = (conn.session, conn.attached, Arc::clone(&conn.auth));
-        self.pending_bytes += body.len();
+        self.push_pending(id, Pending::Submitted { xid: header.xid, operation, since, bytes: body.len() });
         let (cxid, op) = (header.xid, header.op);
         self.asks.push_request(Request { conn: id, session, attached, cxid, op, auth, since, body: 0..0 }, body);
     }
@@ -186,10 +205,7 @@ impl Frontend {
         }
         let mut reply = Vec::new();
         write(&mut reply);
-        self.pending_bytes += reply.len();
-        if let Some(conn) = self.conn(id) {
-            conn.pending.push_back(Pending::Ready { reply, close });
-        }
+        self.push_pending(id, Pending::Ready { reply, close });
     }
 
     /// The head of the queue has been answered: whatever waited only for it goes now.
@@ -200,7 +216,7 @@ impl Frontend {
                 return;
             }
             let next = conn.pending.pop_front().expect("the queue has a front");
-            self.pending_bytes -= next.bytes();
+            self.popped_pending(next.bytes());
             match next {
                 Pending::Ready { reply, close } => {
                     if let Some(out) = self.out(id) {
@@ -240,7 +256,7 @@ impl Frontend {
         for waiting in behind {
             match waiting {
                 Pending::Deferred(frame, since) if self.config.with_replica => {
-                    self.pending_bytes -= frame.len();
+                    self.popped_pending(frame.len());
                     self.request(id, &frame, since, tree);
                 }
                 other => {

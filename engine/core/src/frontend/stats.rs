@@ -170,7 +170,7 @@ impl Frontend {
     /// Time that a connection has until its session is established.
     #[must_use]
     pub fn sessionless_timeout(&self) -> Duration {
-        self.config.sessionless_timeout
+        self.config.limits.sessionless_timeout
     }
 
     /// What is counted for monitoring.

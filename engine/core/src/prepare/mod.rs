@@ -26,6 +26,8 @@ pub struct PrepareConfig {
     pub enforce_quota: bool,
     /// No ACL is ever checked (`skipACL`).
     pub skip_acl: bool,
+    /// Memory is short: nothing may grow.
+    pub memory_short: bool,
 }
 
 /// Why no transaction came of a request.
@@ -172,6 +174,11 @@ impl<'a> Prepare<'a> {
         self.overlay.put(parent_path, self.zxid, Some(parent));
         self.overlay.put(path, self.zxid, None);
         Ok(())
+    }
+
+    /// Whether the tree may grow by so many bytes of data at this moment.
+    fn check_memory(&self, bytes_more: i64) -> Result<(), ErrorCode> {
+        if self.config.memory_short && bytes_more > 0 { Err(ErrorCode::ThrottledOp) } else { Ok(()) }
     }
 
     fn check_quota(&self, path: &str, bytes_more: i64, nodes_more: i64) -> Result<(), ErrorCode> {

@@ -138,6 +138,8 @@ impl Prepare<'_> {
         }
         let data_len = request.data.map_or(0, <[u8]>::len);
         self.check_quota(&node_path, data_len as i64, 1)?;
+        // A node is more than its data.
+        self.check_memory(data_len as i64 + 1)?;
         parent.creates = parent.creates.wrapping_add(1);
         parent.children += 1;
         let parent_cversion = parent.creates;
@@ -198,8 +200,10 @@ impl Prepare<'_> {
         let mut node = self.node(node_path)?;
         self.allow(&node.acl, perms::WRITE, who)?;
         let data_len = data.map_or(0, <[u8]>::len);
-        self.check_quota(node_path, data_len as i64 - node.data_len as i64, 0)?;
+        let bytes_more = data_len as i64 - node.data_len as i64;
+        self.check_quota(node_path, bytes_more, 0)?;
         let version = next_version(node.version, *expected)?;
+        self.check_memory(bytes_more)?;
         (node.version, node.data_len) = (version, data_len);
         self.overlay.put(node_path, self.zxid, Some(node));
         Ok(Step::SetData { path: node_path.clone(), data: *data, version })

@@ -44,6 +44,8 @@ pub enum Input {
     },
     /// Whether the log can take more. While it cannot (disk full), writes are refused and reads go on.
     LogRoom(bool),
+    /// Whether memory is short. While it is, writes that make the tree larger are refused by the leader.
+    MemoryShort(bool),
     /// The snapshot asked for by [`Effect::TakeSnapshot`] is durable, or was given up.
     SnapshotEnded {
         /// Whether it is durable.
@@ -284,6 +286,7 @@ impl Replica {
             }
             Input::LogDurable { .. } => {}
             Input::LogRoom(room) => self.log_room = room,
+            Input::MemoryShort(short) => self.config.prepare.memory_short = short,
             Input::SnapshotEnded { done } => self.snapshot_ended(done),
             Input::LinkUp(peer) => self.zab.link_up(peer),
             Input::LinkDown(peer) => {

@@ -81,6 +81,12 @@ impl WatchTable {
         })
     }
 
+    /// Number of paths that the connection watches.
+    #[must_use]
+    pub fn paths_of(&self, conn: u32) -> usize {
+        self.by_conn.get(&conn).map_or(0, HashSet::len)
+    }
+
     /// Removes the connection's watches of that type from the path; false if there was none.
     pub fn remove(&mut self, conn: u32, path: &str, which: WatcherType) -> bool {
         if !self.contains(conn, path, which) {

@@ -11,9 +11,10 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
-use super::{FAILED, flags, inputs, print, refused};
+use super::{flags, inputs, print, refused};
 use crate::config::{Config, Inputs, Problems, Settings, table};
 use crate::doctor::{Order, Severity, examine};
+use crate::exit::Status;
 
 /// A warning was found, and `--fail-if warning` given.
 const WARNED: u8 = 3;
@@ -91,7 +92,7 @@ pub(super) fn run(arguments: &ArgMatches) -> ExitCode {
     let stop = Arc::new(AtomicBool::new(false));
     if let Err(error) = heed_signals(&stop) {
         eprintln!("error: signal handlers: {error}");
-        return ExitCode::from(FAILED);
+        return Status::Failed.into();
     }
     let report = examine(&order(arguments, inputs, &stop), progress());
     if stop.load(Ordering::Relaxed) {

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod config;
 mod dev;
 mod doctor;
 mod flags;
@@ -11,15 +12,12 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgMatches, Command, value_parser};
 
-use crate::config::{Config, Inputs, Problems, document};
-use crate::{logging, start, version};
-
-/// The server failed, or could not start.
-const FAILED: u8 = 1;
-/// The configuration or the command line was refused. (Clap ends with the same status.)
-const REFUSED: u8 = 2;
+use crate::config::{Config, Inputs, Problems};
+use crate::exit::{self, Status};
+use crate::start::{self, Operating};
+use crate::{logging, version};
 
 const ABOUT: &str = "A coordination server that ZooKeeper clients use without a change.";
 
@@ -38,23 +36,16 @@ Examples:
 
 A flag wins over the environment, the environment over the file, the file over the default.
 docs/configuration.md lists all settings; `ringkeeper config` shows the ones in force.
-Exit status: 0 stopped by SIGTERM or SIGINT, 1 failed, 2 configuration refused.";
 
-const CONFIG_EXAMPLES: &str = "\
-Examples:
-  What is in force, and from where:
-    ringkeeper config zoo.cfg
-  Would the server start? (for CI; prints everything that is wrong)
-    ringkeeper config --check zoo.cfg
-  What a flag would change:
-    ringkeeper config zoo.cfg --profile dedicated";
+SIGTERM and SIGINT stop the server. SIGHUP has it read its configuration again: what can change while it runs changes,
+and it logs what did, and what needs a restart.";
 
 /// Runs the program.
 pub fn main() -> ExitCode {
     let matches = command().get_matches_from(shell::with_long_flags(std::env::args_os()));
     match matches.subcommand() {
         Some(("serve", arguments)) => serve(arguments),
-        Some(("config", arguments)) => config(arguments),
+        Some(("config", arguments)) => config::run(arguments),
         Some(("dev", arguments)) => dev::run(arguments),
         Some(("cli", arguments)) => shell::run(arguments),
         Some(("top", arguments)) => top::run(arguments),
@@ -65,28 +56,33 @@ pub fn main() -> ExitCode {
 }
 
 fn command() -> Command {
-    let file = || {
-        Arg::new("file")
-            .value_name("zoo.cfg")
-            .value_parser(value_parser!(PathBuf))
-            .help("ZooKeeper's configuration file; may be left out")
-    };
-    let serve = Command::new("serve").about("Run a server").arg(file()).args(flags::all()).after_help(SERVE_EXAMPLES);
-    let check = Arg::new("check").long("check").action(ArgAction::SetTrue).help("Only check; print what is wrong");
-    let docs = Arg::new("docs").long("docs").action(ArgAction::SetTrue).hide(true);
-    let config = Command::new("config")
-        .about("Print each setting in force and where it comes from")
-        .args([file(), check, docs])
+    let serve = Command::new("serve")
+        .about("Run a server")
+        .arg(file())
         .args(flags::all())
-        .after_help(CONFIG_EXAMPLES);
+        .after_help(format!("{SERVE_EXAMPLES}\n\n{}", exit::help()));
     Command::new("ringkeeper")
         .about(ABOUT)
         .version(version::long())
         .max_term_width(110)
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommands([serve, config, doctor::command(file()), dev::command(), shell::command(), top::command()])
+        .subcommands([
+            serve,
+            config::command(),
+            doctor::command(file()),
+            dev::command(),
+            shell::command(),
+            top::command(),
+        ])
         .subcommands(offline::commands())
+}
+
+fn file() -> Arg {
+    Arg::new("file")
+        .value_name("zoo.cfg")
+        .value_parser(value_parser!(PathBuf))
+        .help("ZooKeeper's configuration file; may be left out")
 }
 
 fn serve(arguments: &ArgMatches) -> ExitCode {
@@ -94,73 +90,68 @@ fn serve(arguments: &ArgMatches) -> ExitCode {
         Ok(loaded) => loaded,
         Err(refusal) => return refused(&refusal),
     };
-    if let Err(error) = logging::start(&config.logging) {
-        eprintln!("error: {error:#}");
-        return ExitCode::from(FAILED);
-    }
+    let logging = match logging::start(&config.logging) {
+        Ok(handle) => handle,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            return Status::Failed.into();
+        }
+    };
     for warning in &problems.warnings {
         tracing::warn!("{warning}");
     }
     tracing::info!("ringkeeper {}: {}", version::long(), config.announcement());
-    match start::run(config) {
+    let again = arguments.clone();
+    let reload = Box::new(move || load(&again).map_err(|refusal| refusal.lines()));
+    match start::run(config, Operating { reload, logging }) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");
-            ExitCode::from(FAILED)
+            error.status().into()
         }
     }
-}
-
-fn config(arguments: &ArgMatches) -> ExitCode {
-    if arguments.get_flag("docs") {
-        return print(&document::page());
-    }
-    match load(arguments) {
-        Err(refusal) => refused(&refusal),
-        Ok((config, problems)) => {
-            eprint!("{problems}");
-            print(&if arguments.get_flag("check") { "the configuration is valid\n".to_owned() } else { table(&config) })
-        }
-    }
-}
-
-/// Name, value and source in columns.
-fn table(config: &Config) -> String {
-    let settings = config.settings.effective();
-    let width = |column: fn(&crate::config::Setting) -> &str| {
-        settings.iter().map(|setting| column(setting).chars().count()).max().unwrap_or(0).min(60)
-    };
-    let (names, values) = (width(|setting| &setting.name), width(|setting| &setting.value));
-    settings
-        .iter()
-        .map(|setting| format!("{:names$}  {:values$}  {}\n", setting.name, setting.value, setting.source))
-        .collect()
 }
 
 /// Prints to standard output; a reader that went away, as `| head` does, is no failure.
 fn print(text: &str) -> ExitCode {
     match io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => ExitCode::from(FAILED),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Status::Failed.into(),
         _ => ExitCode::SUCCESS,
     }
 }
 
 fn refused(refusal: &Refusal) -> ExitCode {
+    refusal.lines().iter().for_each(|line| eprintln!("{line}"));
     match refusal {
-        Refusal::Unreadable(path, error) => eprintln!("error: cannot read {}: {error}", path.display()),
-        Refusal::Configuration(problems) => {
-            eprint!("{problems}");
-            eprintln!(
-                "the configuration is refused; `ringkeeper serve --help` and docs/configuration.md explain the settings"
-            );
-        }
+        Refusal::Unreadable(..) => Status::File.into(),
+        Refusal::Configuration(problems) => problems.status().into(),
     }
-    ExitCode::from(REFUSED)
+}
+
+fn unreadable(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => "correct the path, or leave it out and give --data-dir DIR",
+        io::ErrorKind::IsADirectory => "give the file in it",
+        io::ErrorKind::PermissionDenied => "let the user that the server runs as read it",
+        _ => "give a file that can be read",
+    }
 }
 
 enum Refusal {
     Unreadable(PathBuf, io::Error),
     Configuration(Problems),
+}
+
+impl Refusal {
+    fn lines(&self) -> Vec<String> {
+        match self {
+            Refusal::Unreadable(path, error) => {
+                let (path, remedy) = (path.display(), unreadable(error));
+                vec![format!("error: {path}: the configuration file cannot be read: {error}; {remedy}")]
+            }
+            Refusal::Configuration(problems) => problems.to_string().lines().map(str::to_owned).collect(),
+        }
+    }
 }
 
 fn load(arguments: &ArgMatches) -> Result<(Config, Problems), Refusal> {

@@ -7,7 +7,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use ringkeeper_client::HostList;
 use ringkeeper_top::{Form, Start};
 
-use super::FAILED;
+use crate::exit::Status;
 
 /// No server serves.
 const NONE_SERVES: u8 = 3;
@@ -71,7 +71,7 @@ pub fn run(arguments: &ArgMatches) -> ExitCode {
         Ok(false) => ExitCode::from(NONE_SERVES),
         Err(error) => {
             eprintln!("error: cannot show the view: {error}");
-            ExitCode::from(FAILED)
+            Status::Failed.into()
         }
     }
 }

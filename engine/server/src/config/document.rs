@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::key::{Effect, Fallback, Group, Key};
 use super::table;
+use crate::exit;
 
 const HEAD: &str = "\
 # Configuration
@@ -13,23 +14,31 @@ const HEAD: &str = "\
 Ringkeeper reads ZooKeeper's `zoo.cfg` as it is, and has settings of its own beside ZooKeeper's. No file is needed:
 `ringkeeper serve --data-dir DIR` starts a server.
 
-A setting can be given in four places. The first one of this list that has it wins:
+A setting can be given in five places. The first one of this list that has it wins:
 
 1. a command-line flag, `--tick-time 2000`, or `--set tickTime=2000` for any setting;
-2. an environment variable, `RINGKEEPER_TICK_TIME=2000`;
-3. the configuration file, `tickTime=2000`;
-4. the default.
+2. an environment variable, `RINGKEEPER_TICK_TIME=2000`; `RINGKEEPER_SERVER_3=host:2888:3888` is the line `server.3`;
+3. the configuration file, `tickTime=2000`, or for server lines the file that it names as `dynamicConfigFile`;
+4. a Java system property in the variables of ZooKeeper's start scripts, `JVMFLAGS=-Dzookeeper.snapCount=50000` before
+   `SERVER_JVMFLAGS`: those of ZooKeeper (`zookeeper.*`, `jute.maxbuffer`) count, the rest of the variables is for Java;
+5. the default.
 
-`ringkeeper config [zoo.cfg]` prints the value in force of each setting and where it comes from;
-`ringkeeper config --check [zoo.cfg]` only checks, and fails if the server would not start.
+`ringkeeper config [zoo.cfg]` prints the value in force of each setting and where it comes from.
+`ringkeeper config --check [zoo.cfg]` only checks, and fails with the exit status with which a server would end: the settings,
+and the directories and host names as this machine sees them. It changes nothing. With `--strict` warnings fail too.
 
 The file is in Java's properties format: `key=value`, `key: value` or `key value`, comments after `#` or `!`, and lines
-that end in a backslash go on in the next one. The text is UTF-8 (or else Latin-1). ZooKeeper takes some settings only as
-Java system properties `zookeeper.NAME`; in Ringkeeper's file each of them may stand with or without `zookeeper.`.
+that end in a backslash go on in the next one. The text is UTF-8 (or else Latin-1, with a warning). ZooKeeper takes some
+settings only as Java system properties `zookeeper.NAME`; in Ringkeeper's file each of them may stand with or without
+`zookeeper.`.
+
+On SIGHUP a server reads its configuration again: what is marked *Live* in the tables is in force at once, the rest after a
+restart; the server logs each setting that changed, and which of the two holds for it. A configuration with errors changes
+nothing. A new limit does not end what is there already.
 
 A setting that neither ZooKeeper nor Ringkeeper knows is warned about, with the name that was probably meant (on the
 command line it is an error). A value that is not valid is refused with file, line, what is wrong and what to write
-instead; everything that is wrong is reported at once. Exit status 2 means that the configuration was refused.
+instead; everything that is wrong is reported at once.
 ";
 
 /// The whole page.
@@ -49,6 +58,8 @@ pub fn page() -> String {
          would mislead or weaken security.\n\n| Setting | What happens | Why |\n|---|---|---|\n",
     );
     table::all().filter(|key| key.effect != Effect::Honoured).for_each(|key| effect_row(&mut page, key));
+    page.push_str("\n## Exit statuses\n\n");
+    page.push_str(&exit::table());
     page
 }
 
@@ -57,6 +68,7 @@ fn row(page: &mut String, key: &Key) {
     let meaning = match key.effect {
         Effect::NoEffect(why) => format!("{} No effect: {why}.", key.meaning),
         Effect::Planned(why) => format!("{} No effect yet: {why}.", key.meaning),
+        Effect::Honoured | Effect::Refused(_) if key.live => format!("{} *Live.*", key.meaning),
         Effect::Honoured | Effect::Refused(_) => key.meaning.to_owned(),
     };
     let _ = writeln!(

@@ -12,6 +12,7 @@ use super::myid;
 use super::problem::{Problem, Problems};
 use super::settings::{Setting, Settings};
 use super::table as keys;
+use crate::exit::Status;
 
 /// The ids that a server of an ensemble can have. The id is a byte of session ids, where 0 and 255 have other meanings.
 pub(super) const IDS: std::ops::RangeInclusive<i64> = 1..=254;
@@ -168,7 +169,8 @@ fn alone(settings: &mut Settings, line: Option<&Line>, problems: &mut Problems) 
         }
         if let Some(id) = settings.given(&keys::SERVER_ID).filter(|id| id.value != member.id.to_string()) {
             let wrong = format!("is not the number of the only server line, server.{}", member.id);
-            problems.refuse(Problem::new(id, &keys::SERVER_ID, &wrong, "correct the one that is wrong"));
+            let problem = Problem::new(id, &keys::SERVER_ID, &wrong, "correct the one that is wrong");
+            problems.refuse(problem.ending(Status::Identity));
         }
         take_client_address(settings, line, member, problems);
     }
@@ -252,12 +254,8 @@ fn endpoints(member: &Member) -> Vec<(String, u16)> {
 fn check_votes(lines: &[Line], problems: &mut Problems) {
     let voters = lines.iter().filter(|(_, member)| member.votes).count();
     let Some((last, _)) = lines.last() else { return };
-    let about = |wrong: String, remedy: &str| Problem {
-        source: last.source.clone(),
-        subject: "the ensemble".to_owned(),
-        wrong,
-        remedy: remedy.to_owned(),
-    };
+    let about =
+        |wrong: String, remedy: &str| Problem::at(last.source.clone(), "the ensemble".to_owned(), &wrong, remedy);
     match voters {
         0 => problems.refuse(about("has observers and no voter".to_owned(), "make at least one server a participant")),
         2 => {
@@ -280,7 +278,7 @@ fn own_line<'a>(settings: &Settings, id: u8, lines: &'a [Line], problems: &mut P
         let members = numbers(lines.iter().map(|(_, member)| member.id));
         let wrong = format!("is not among the servers of the ensemble, {members}");
         let remedy = format!("give the number of this server's line, or add a line server.{id} on every server");
-        problems.refuse(Problem::new(given, &keys::SERVER_ID, &wrong, &remedy));
+        problems.refuse(Problem::new(given, &keys::SERVER_ID, &wrong, &remedy).ending(Status::Identity));
     }
     own
 }

@@ -256,7 +256,7 @@ fn names_are_plain() {
 
 #[test]
 fn what_would_change_the_quorum_is_refused() {
-    for text in ["group.1=1:2", "weight.1=2", "oraclePath=/x", "dynamicConfigFile=/x", "sslQuorum=true"] {
+    for text in ["group.1=1:2", "weight.1=2", "oraclePath=/x", "sslQuorum=true"] {
         let said = wrong(&format!("{LINES}{text}\n"), "1");
         assert!(said[0].starts_with("zoo.cfg:6: ") && said[0].contains("cannot be honoured"), "{said:?}");
     }

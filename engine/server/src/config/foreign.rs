@@ -24,7 +24,8 @@ const SASL_PEERS: &str = "SASL is not available yet, and to go on without it wou
 const SASL_DETAIL: &str = "SASL is not available yet";
 const ADMIN: &str = "the admin server has no TLS and restores no snapshots yet";
 const METRICS: &str = "metrics are served without TLS, and those of a Java machine do not exist here";
-const THROTTLE: &str = "there is no such throttle yet; outstanding requests are limited by globalOutstandingLimit";
+const THROTTLE: &str = "requests that are too many wait with their clients, unread, and none grows stale in the server; see globalOutstandingLimit";
+const TOKENS: &str = "connections are throttled by tokens alone; see connection_throttle_tokens";
 
 const fn text(name: &'static str) -> Key {
     Key::text(name, Group::Other)
@@ -44,7 +45,6 @@ pub static KEYS: &[Key] = &[
     ensemble("group.").as_family().refused(QUORUM),
     ensemble("weight.").as_family().refused(QUORUM),
     ensemble("oraclePath").refused(QUORUM),
-    ensemble("dynamicConfigFile").refused("the file is not read, and the members in it would be missing; copy its server lines into this file"),
     ensemble("observerMasterPort").or("0").planned("observers follow the leader itself"),
     Key::bool("standaloneEnabled", Group::Ensemble, "true").no_effect("with fewer than two server lines the server always stands alone"),
     Key::bool("reconfigEnabled", Group::Ensemble, "false").planned("members cannot be changed while they run"),
@@ -92,6 +92,12 @@ pub static KEYS: &[Key] = &[
     off_by_default("allowSaslFailedClients").planned(SASL_DETAIL),
     text("authProvider.").as_family().refused("only the schemes world, auth, digest and ip are available; access granted or refused by another provider would be lost"),
     text("superUser").planned(SASL_DETAIL),
+    text("SASLAuthenticationProvider.superPassword").secret().planned(SASL_DETAIL),
+    text("letAnySaslUserDoX").planned(SASL_DETAIL),
+    text("sasl.serverconfig").planned(SASL_DETAIL),
+    text("requireKerberosConfig").planned(SASL_DETAIL),
+    text("security.auth_to_local").planned(SASL_DETAIL),
+    text("kinit").planned(SASL_DETAIL),
     text("kerberos.").as_family().planned(SASL_DETAIL),
     text("X509AuthenticationProvider.").as_family().planned(TLS_DETAIL),
     off_by_default("IPAuthenticationProvider.usexforwardedfor").planned(ADMIN),
@@ -112,20 +118,17 @@ pub static KEYS: &[Key] = &[
     text("digest.enabled").no_effect("the digest of the tree is always kept"),
     text("closeSessionTxn.enabled").no_effect(OWN_FILES),
     text("serializeLastProcessedZxid.enabled").no_effect(OWN_FILES),
-    text("datadir.autocreate").or("true").planned("missing directories are always created"),
     text("db.autocreate").or("true").planned("an empty directory always starts an empty tree"),
     off_by_default("emulate353TTLNodes").refused("the ids of ZooKeeper 3.5.3's nodes with a time to live are not known here"),
     text("testingonly.initialZxid").no_effect("it is for tests of the Java server"),
     // Limits and throttles
     text("jute.maxbuffer.extrasize").no_effect("it is slack for reading the Java server's own files"),
-    text("request_throttle_").as_family().planned(THROTTLE),
-    text("request_stale_").as_family().planned(THROTTLE),
-    text("request_throttler.").as_family().planned(THROTTLE),
-    text("throttled_op_wait_time").planned(THROTTLE),
-    text("connection_throttle_").as_family().planned(THROTTLE),
-    text("largeRequest").as_family().planned(THROTTLE),
+    text("request_throttle_").as_family().no_effect(THROTTLE),
+    text("request_stale_").as_family().no_effect(THROTTLE),
+    text("request_throttler.").as_family().no_effect(THROTTLE),
+    text("throttled_op_wait_time").no_effect(THROTTLE),
+    text("connection_throttle_").as_family().no_effect(TOKENS),
     off_by_default("tcpKeepAlive").no_effect("heartbeats find dead connections between servers"),
-    off_by_default("clientTcpKeepAlive").planned("session timeouts find dead clients; the option of the socket is not set yet"),
     // The Java server's inside
     text("maxResponseCacheSize").no_effect(OWN_CACHE),
     text("maxGetChildrenResponseCacheSize").no_effect(OWN_CACHE),

@@ -7,6 +7,8 @@ pub enum Group {
     Data,
     /// Listening and connections.
     Clients,
+    /// What clients may take.
+    Limits,
     /// Time and sessions.
     Sessions,
     /// The znode tree.
@@ -29,9 +31,10 @@ pub enum Group {
 
 impl Group {
     /// All groups in their order.
-    pub const ALL: [Group; 11] = [
+    pub const ALL: [Group; 12] = [
         Group::Data,
         Group::Clients,
+        Group::Limits,
         Group::Sessions,
         Group::Tree,
         Group::Access,
@@ -48,6 +51,7 @@ impl Group {
         match self {
             Group::Data => "Directories",
             Group::Clients => "Clients and connections",
+            Group::Limits => "Limits and protection",
             Group::Sessions => "Time and sessions",
             Group::Tree => "The tree",
             Group::Access => "Identity and access",

@@ -23,6 +23,8 @@ pub struct Key {
     pub family: bool,
     /// The value is never printed.
     pub secret: bool,
+    /// A running server takes a new value over when it reads its configuration again.
+    pub live: bool,
     /// The flag, if it is not the one that follows from the name.
     pub short: Option<&'static str>,
 }
@@ -96,6 +98,7 @@ impl Key {
             meaning: "",
             family: false,
             secret: false,
+            live: false,
             short: None,
         }
     }
@@ -185,6 +188,12 @@ impl Key {
     /// Never printed.
     pub const fn secret(mut self) -> Key {
         self.secret = true;
+        self
+    }
+
+    /// Taken over by a running server.
+    pub const fn live(mut self) -> Key {
+        self.live = true;
         self
     }
 

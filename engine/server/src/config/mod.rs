@@ -7,20 +7,26 @@ mod admin;
 mod closest;
 pub mod document;
 mod ensemble;
+mod ensemble_file;
 pub mod foreign;
 mod group;
 pub mod key;
+mod limits;
 mod membership;
 mod myid;
 pub mod problem;
-mod properties;
+pub(crate) mod properties;
+pub mod reload;
 pub mod settings;
 mod shape;
+mod sources;
 pub mod table;
 mod typed;
 
 #[cfg(test)]
 mod ensemble_tests;
+#[cfg(test)]
+mod source_tests;
 #[cfg(test)]
 mod tests;
 
@@ -31,6 +37,7 @@ use std::time::Duration;
 
 pub use admin::{Admin, HttpAddress};
 pub use ensemble::Ensemble;
+pub use limits::{Limits, Memory};
 pub use membership::{ClientAddress, Member};
 pub use problem::{Problem, Problems};
 pub use settings::{Inputs, Setting, Settings, Source};
@@ -43,8 +50,10 @@ use crate::four_letter::Whitelist;
 pub struct Config {
     /// Where state is kept.
     pub data: Data,
-    /// Listening and limits of connections.
+    /// Listening for clients.
     pub clients: Clients,
+    /// What clients may take.
+    pub limits: Limits,
     /// Time and sessions.
     pub sessions: Sessions,
     /// The znode tree.
@@ -78,9 +87,11 @@ pub struct Data {
     pub dir: PathBuf,
     /// The transaction log; equal to `dir` unless given.
     pub log_dir: PathBuf,
+    /// Whether they are made if they are missing.
+    pub create: bool,
 }
 
-/// Listening and limits of connections.
+/// Listening for clients.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Clients {
     /// Host name or address; `None` is every address of the machine.
@@ -89,16 +100,12 @@ pub struct Clients {
     pub port: u16,
     /// Length of the accept queue; `None` leaves it to the server.
     pub backlog: Option<u32>,
-    /// Connections from one address; `None` is no limit.
-    pub max_per_address: Option<u32>,
-    /// Connections in all; `None` is no limit.
-    pub max_total: Option<u32>,
+    /// Has the kernel probe silent clients.
+    pub keepalive: bool,
     /// Largest request in bytes, without its length prefix.
     pub max_frame: u32,
-    /// Requests in progress at which reading pauses.
-    pub max_outstanding: u32,
-    /// How long a connection may live without a session.
-    pub sessionless_timeout: Duration,
+    /// A client that leaves more bytes unread is disconnected.
+    pub max_unsent: usize,
 }
 
 impl Clients {
@@ -216,7 +223,7 @@ pub struct Snapshots {
 pub enum Profile {
     /// Few cores, or cores that others use too.
     Shared,
-    /// At least four cores for the server.
+    /// The machine's cores are for this server.
     Dedicated,
 }
 
@@ -258,7 +265,7 @@ pub struct Logging {
 }
 
 impl Config {
-    /// Reads everything that was given. `cores` is the number of cores the process may use; the profile follows from it.
+    /// Reads everything that was given. `cores` is the number of cores the process may use.
     ///
     /// Returns the configuration with what there is to warn about, or everything that is wrong.
     pub fn load(inputs: &Inputs, cores: usize) -> Result<(Config, Problems), Problems> {

@@ -8,6 +8,7 @@ use super::key::parse_int;
 use super::problem::{Problem, Problems};
 use super::settings::{Settings, Source};
 use super::table as keys;
+use crate::exit::Status;
 
 /// The file's name, which is ZooKeeper's.
 const FILE: &str = "myid";
@@ -31,7 +32,7 @@ pub(super) fn identify(settings: &mut Settings, data: Option<&Path>, problems: &
         (Some(given), Some(number), Some(written)) if number != written => {
             let wrong = format!("contradicts {}, which says {written}", path.display());
             let remedy = "correct the one that is wrong; the data in that directory belong to one server";
-            problems.refuse(Problem::new(&given, &keys::SERVER_ID, &wrong, remedy));
+            problems.refuse(Problem::new(&given, &keys::SERVER_ID, &wrong, remedy).ending(Status::Identity));
             None
         }
         (_, Some(number), _) => Some(number),
@@ -42,7 +43,7 @@ pub(super) fn identify(settings: &mut Settings, data: Option<&Path>, problems: &
         (_, None, None) => {
             let wrong = format!("is unknown: {} is not there", path.display());
             let remedy = "give --id N, or write the number N of this server's line server.N into that file";
-            problems.refuse(Problem::missing("the number of this server", &wrong, remedy));
+            problems.refuse(Problem::missing("the number of this server", &wrong, remedy).ending(Status::Identity));
             None
         }
     }
@@ -50,15 +51,16 @@ pub(super) fn identify(settings: &mut Settings, data: Option<&Path>, problems: &
 
 /// The number in the file; `None` if there is no file.
 fn read(path: &Path) -> Result<Option<u8>, Problem> {
-    let problem = |wrong: String, remedy: &str| Problem {
-        source: Source::File { path: path.to_owned(), line: 1 },
-        subject: String::new(),
-        wrong,
-        remedy: remedy.to_owned(),
+    let problem = |wrong: String, remedy: &str| {
+        let source = Source::File { path: path.to_owned(), line: 1 };
+        Problem::at(source, String::new(), &wrong, remedy).ending(Status::Identity)
     };
     let text = match std::fs::read(path) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        // A file in the place of the directory is told of when the directory is looked at.
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
         Err(error) => {
             let remedy = "make the file readable for the server, or give --id N and remove it";
             return Err(problem(format!("cannot be read: {error}"), remedy));

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::key::Key;
 use super::settings::{Setting, Source};
+use crate::exit::Status;
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub struct Problem {
     pub wrong: String,
     /// What to do, or empty.
     pub remedy: String,
+    /// How the program ends if it is not mended.
+    pub status: Status,
 }
 
 impl Problem {
@@ -25,17 +28,24 @@ impl Problem {
             true => given.name.clone(),
             false => format!("{}={}", given.name, given.value),
         };
-        Problem { source: given.source.clone(), subject, wrong: wrong.to_owned(), remedy: remedy.to_owned() }
+        Problem::at(given.source.clone(), subject, wrong, remedy)
     }
 
     /// About the absence of a setting.
     pub fn missing(subject: &str, wrong: &str, remedy: &str) -> Problem {
-        Problem {
-            source: Source::Default,
-            subject: subject.to_owned(),
-            wrong: wrong.to_owned(),
-            remedy: remedy.to_owned(),
-        }
+        Problem::at(Source::Default, subject.to_owned(), wrong, remedy)
+    }
+
+    /// About something at a place.
+    pub fn at(source: Source, subject: String, wrong: &str, remedy: &str) -> Problem {
+        let (wrong, remedy) = (wrong.to_owned(), remedy.to_owned());
+        Problem { source, subject, wrong, remedy, status: Status::Configuration }
+    }
+
+    /// With another exit status than that of a wrong configuration.
+    #[must_use]
+    pub fn ending(self, status: Status) -> Problem {
+        Problem { status, ..self }
     }
 }
 
@@ -65,6 +75,11 @@ impl Problems {
     /// Adds a reason not to start.
     pub fn refuse(&mut self, problem: Problem) {
         self.errors.push(problem);
+    }
+
+    /// How the program ends because of the first of them.
+    pub fn status(&self) -> Status {
+        self.errors.first().map_or(Status::Configuration, |problem| problem.status)
     }
 
     /// Adds something to be said at start.

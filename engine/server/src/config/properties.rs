@@ -23,12 +23,36 @@ pub struct SyntaxError {
     pub line: u32,
 }
 
-/// The text of a file: UTF-8 where it is valid, otherwise Latin-1 as Java reads it. Bytes of a path never get lost.
-pub fn decode(bytes: &[u8]) -> String {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text).to_owned(),
-        Err(_) => bytes.iter().map(|byte| char::from(*byte)).collect(),
+/// The text of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decoded {
+    /// The text, without a byte order mark.
+    pub text: String,
+    /// The first line that is not UTF-8, if there is one: then all of it is read as Latin-1.
+    pub latin1_since: Option<u32>,
+}
+
+/// A file that is no text.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is a zero byte: this is not a text file, or it is in UTF-16")]
+pub struct NotText {
+    /// The line of the zero byte, counted from 1.
+    pub line: u32,
+}
+
+/// UTF-8 where it is valid, otherwise Latin-1 as Java reads it. Bytes of a path never get lost.
+pub fn decode(bytes: &[u8]) -> Result<Decoded, NotText> {
+    let line_of = |at: usize| bytes[..at].iter().filter(|byte| **byte == b'\n').count() as u32 + 1;
+    if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
+        return Err(NotText { line: line_of(at) });
     }
+    Ok(match std::str::from_utf8(bytes) {
+        Ok(text) => Decoded { text: text.strip_prefix('\u{feff}').unwrap_or(text).to_owned(), latin1_since: None },
+        Err(error) => Decoded {
+            text: bytes.iter().map(|byte| char::from(*byte)).collect(),
+            latin1_since: Some(line_of(error.valid_up_to())),
+        },
+    })
 }
 
 /// All entries of a file in their order, duplicates included.
@@ -194,8 +218,10 @@ mod tests {
 
     #[test]
     fn text_is_utf8_or_else_latin1() {
-        assert_eq!(decode("dataDir=/dät".as_bytes()), "dataDir=/dät");
-        assert_eq!(decode(b"dataDir=/d\xe4t"), "dataDir=/dät");
-        assert_eq!(decode(b"\xef\xbb\xbfa=b"), "a=b");
+        let text = |text: &str, latin1_since| Ok(Decoded { text: text.to_owned(), latin1_since });
+        assert_eq!(decode("dataDir=/dät".as_bytes()), text("dataDir=/dät", None));
+        assert_eq!(decode(b"a=b\ndataDir=/d\xe4t"), text("a=b\ndataDir=/dät", Some(2)));
+        assert_eq!(decode(b"\xef\xbb\xbfa=b"), text("a=b", None));
+        assert_eq!(decode(b"a=b\n\0"), Err(NotText { line: 2 }));
     }
 }

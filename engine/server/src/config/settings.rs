@@ -1,4 +1,4 @@
-//! What was given, where, and which of it holds: flag over environment over file over default.
+//! What was given, where, and which of it holds: flag over environment over file over flags for Java over default.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::closest;
 use super::key::{ENV_PREFIX, Effect, Fallback, Key, Kind, parse_int};
 use super::problem::{Problem, Problems};
-use super::properties;
+use super::sources;
 use super::table;
 
 /// Where a value comes from, in rising precedence.
@@ -17,6 +17,13 @@ pub enum Source {
     Default,
     /// It follows from something else.
     Derived(String),
+    /// A flag for Java in a variable of ZooKeeper's start scripts.
+    Jvm {
+        /// The variable.
+        variable: &'static str,
+        /// The flag without its value: `-Djute.maxbuffer`.
+        flag: String,
+    },
     /// A configuration file.
     File {
         /// As the user named it.
@@ -35,6 +42,7 @@ impl fmt::Display for Source {
         match self {
             Source::Default => f.write_str("default"),
             Source::Derived(from) => f.write_str(from),
+            Source::Jvm { variable, flag } => write!(f, "environment {variable}, {flag}"),
             Source::File { path, line } => write!(f, "{}:{line}", path.display()),
             Source::Env(name) => write!(f, "environment {name}"),
             Source::Flag(flag) => write!(f, "flag {flag}"),
@@ -53,12 +61,22 @@ pub struct Setting {
     pub source: Source,
 }
 
+impl fmt::Display for Setting {
+    /// With its place, if somebody gave it: `zoo.cfg:3: tickTime=2000`. Not for secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !matches!(self.source, Source::Default | Source::Derived(_)) {
+            write!(f, "{}: ", self.source)?;
+        }
+        write!(f, "{}={}", self.name, self.value)
+    }
+}
+
 /// Everything the configuration is made from, unread.
 #[derive(Debug, Default)]
 pub struct Inputs {
     /// The configuration file: its name and its bytes.
     pub file: Option<(PathBuf, Vec<u8>)>,
-    /// The environment; only variables that start with `RINGKEEPER_` are looked at.
+    /// The environment; only variables that start with `RINGKEEPER_` and flags for Java are looked at.
     pub env: Vec<(String, String)>,
     /// From the command line: the key, its value and how it was written.
     pub flags: Vec<(String, String, String)>,
@@ -75,10 +93,23 @@ impl Settings {
     /// Reads all inputs. What is wrong with them is added to `problems`; a wrong value is not taken over.
     pub fn resolve(inputs: &Inputs, problems: &mut Problems) -> Settings {
         let mut settings = Settings::default();
-        for given in from_file(inputs, problems).into_iter().chain(from_env(inputs)).chain(from_flags(inputs)) {
+        for given in sources::all(inputs, problems) {
             settings.take(given, problems);
         }
+        settings.take_dynamic(problems);
         settings
+    }
+
+    /// The members in a file of their own have the rank of the configuration file.
+    fn take_dynamic(&mut self, problems: &mut Problems) {
+        let Some(given) = self.given(&table::DYNAMIC_CONFIG_FILE).cloned() else { return };
+        let from_file = |name: &str| self.members.get(name).is_some_and(|m| matches!(m.source, Source::File { .. }));
+        for member in sources::from_dynamic_file(&given, from_file, problems) {
+            let overruled = self.members.get(&member.name).is_some_and(|m| !matches!(m.source, Source::File { .. }));
+            if !overruled {
+                self.take(member, problems);
+            }
+        }
     }
 
     fn take(&mut self, given: Setting, problems: &mut Problems) {
@@ -107,6 +138,11 @@ impl Settings {
             false => self.exact.insert(key.name, setting),
         };
         if let Some(before) = before.filter(|before| same_layer(&before.source, &now.source)) {
+            if key.name == table::SERVER.name && before.value != now.value {
+                let wrong = format!("has the number of another line ({})", before.source);
+                problems.refuse(Problem::new(&now, key, &wrong, "give each server a number of its own"));
+                return;
+            }
             let wrong = format!("is given twice; {} is overruled", before.source);
             problems.warn(Problem::new(&now, key, &wrong, "keep one of them"));
         }
@@ -160,78 +196,58 @@ impl Settings {
         exact.chain(self.members.values().cloned()).collect()
     }
 
-    fn show(&self, key: &Key) -> Setting {
+    /// A setting with its place and the value in force, for messages.
+    pub fn named(&self, key: &Key) -> String {
+        self.show(key).to_string()
+    }
+
+    /// The value in force, for people.
+    pub(super) fn shown(&self, key: &Key) -> String {
         let value = match self.text(key) {
             Some(_) if key.secret => "(set, not shown)",
             Some(value) => value,
             None => "(none)",
         };
+        value.to_owned()
+    }
+
+    fn show(&self, key: &Key) -> Setting {
         let source = self.given(key).map_or(Source::Default, |setting| setting.source.clone());
-        Setting { name: key.name.to_owned(), value: value.to_owned(), source }
+        Setting { name: key.name.to_owned(), value: self.shown(key), source }
+    }
+
+    /// Takes over what `other` has for a key, or has not.
+    pub(super) fn copy(&mut self, key: &'static Key, other: &Settings) {
+        match other.given(key) {
+            Some(setting) => self.exact.insert(key.name, setting.clone()),
+            None => self.exact.remove(key.name),
+        };
     }
 }
 
 fn same_layer(a: &Source, b: &Source) -> bool {
-    matches!((a, b), (Source::File { .. }, Source::File { .. }) | (Source::Flag(_), Source::Flag(_)))
-}
-
-fn from_file(inputs: &Inputs, problems: &mut Problems) -> Vec<Setting> {
-    let Some((path, bytes)) = &inputs.file else { return Vec::new() };
-    let source = |line| Source::File { path: path.clone(), line };
-    match properties::parse(&properties::decode(bytes)) {
-        Ok(entries) => {
-            entries.into_iter().map(|e| Setting { name: e.key, value: e.value, source: source(e.line) }).collect()
-        }
-        Err(error) => {
-            problems.refuse(Problem {
-                source: source(error.line),
-                subject: String::new(),
-                wrong: error.to_string(),
-                remedy: "write a backslash as \\\\".to_owned(),
-            });
-            Vec::new()
-        }
-    }
-}
-
-fn from_env(inputs: &Inputs) -> Vec<Setting> {
-    let name_of = |variable: &str| {
-        table::all()
-            .find(|key| key.env().is_some_and(|env| env == variable))
-            .map_or(variable, |key| key.name)
-            .to_owned()
-    };
-    let ours = inputs.env.iter().filter(|(variable, _)| variable.starts_with(ENV_PREFIX));
-    ours.map(|(variable, value)| Setting {
-        name: name_of(variable),
-        value: value.trim().to_owned(),
-        source: Source::Env(variable.clone()),
-    })
-    .collect()
-}
-
-fn from_flags(inputs: &Inputs) -> Vec<Setting> {
-    let setting = |(name, value, written): &(String, String, String)| Setting {
-        name: name.trim().to_owned(),
-        value: value.trim().to_owned(),
-        source: Source::Flag(written.clone()),
-    };
-    inputs.flags.iter().map(setting).collect()
+    matches!(
+        (a, b),
+        (Source::File { .. }, Source::File { .. })
+            | (Source::Flag(_), Source::Flag(_))
+            | (Source::Jvm { .. }, Source::Jvm { .. })
+    )
 }
 
 /// ZooKeeper hands unknown keys on to Java, so files may hold keys that mean something elsewhere: a warning. On the
 /// command line a key can only be meant for this server.
 fn unknown(given: &Setting, problems: &mut Problems) {
     let near = match &given.source {
-        Source::Env(variable) => closest::among(variable, table::all().filter_map(Key::env)),
+        Source::Env(variable) => {
+            // What all variables begin with makes none of them alike.
+            let bare = |name: &str| name.strip_prefix(ENV_PREFIX).unwrap_or(name).to_owned();
+            let names = table::all().filter_map(|key| key.env().map(|name| bare(&name)));
+            closest::among(&bare(variable), names).map(|name| format!("{ENV_PREFIX}{name}"))
+        }
         _ => closest::among(&given.name, table::all().map(|key| key.name.to_owned())),
     };
-    let problem = Problem {
-        source: given.source.clone(),
-        subject: given.name.clone(),
-        wrong: "is not a known setting".to_owned(),
-        remedy: near.map_or_else(|| "remove it".to_owned(), |name| format!("did you mean {name}?")),
-    };
+    let remedy = near.map_or_else(|| "remove it".to_owned(), |name| format!("did you mean {name}?"));
+    let problem = Problem::at(given.source.clone(), given.name.clone(), "is not a known setting", &remedy);
     match given.source {
         Source::Flag(_) => problems.refuse(problem),
         _ => problems.warn(problem),

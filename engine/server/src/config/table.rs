@@ -26,6 +26,8 @@ keys! {
         .means("Directory of snapshots, of the server's own records and, unless dataLogDir says otherwise, of the transaction log. Created if it is missing.");
     DATA_LOG_DIR = Key::path("dataLogDir", Group::Data).or_derived("dataDir")
         .means("Directory of the transaction log. A device of its own keeps snapshots from disturbing commits.");
+    DATADIR_AUTOCREATE = Key::bool("datadir.autocreate", Group::Data, "true")
+        .means("Makes the two directories if they are missing. With false a server whose disk is not mounted does not start.");
 
     CLIENT_PORT = Key::int("clientPort", Group::Clients, 0, 65_535, "2181")
         .means("TCP port for clients. With 0 the system chooses a free one, which the server logs at start.");
@@ -33,16 +35,47 @@ keys! {
         .means("Address or host name to listen on.");
     CLIENT_PORT_LISTEN_BACKLOG = Key::int("clientPortListenBacklog", Group::Clients, -1, 65_535, "-1").unit("connections")
         .means("Length of the queue of connections that are not yet accepted; -1 leaves it to the server (1024).");
-    MAX_CLIENT_CNXNS = Key::int("maxClientCnxns", Group::Clients, 0, I32_MAX, "60").unit("connections")
+    CLIENT_KEEPALIVE = Key::bool("clientTcpKeepAlive", Group::Clients, "false")
+        .means("Has the kernel probe silent clients. Session timeouts find dead clients without it; it helps where firewalls forget silent connections.");
+
+    MAX_CLIENT_CNXNS = Key::int("maxClientCnxns", Group::Limits, 0, I32_MAX, "60").unit("connections").live()
         .means("Connections accepted from one IP address; further ones are closed at once. 0 means no limit.");
-    MAX_CNXNS = Key::int("maxCnxns", Group::Clients, 0, I32_MAX, "0").unit("connections")
-        .means("Connections accepted in all; further ones are closed at once. 0 means no limit.");
-    MAX_BUFFER = Key::int("jute.maxbuffer", Group::Clients, 4_096, 32 * MIB, "1048575").unit("bytes")
-        .means("Largest request that is read from a client; a longer one closes the connection. ZooKeeper takes this only as a Java system property; here it may stand in the file.");
-    OUTSTANDING_LIMIT = Key::int("globalOutstandingLimit", Group::Clients, 1, I32_MAX, "1000").unit("requests")
-        .means("Requests of one connection that may wait for their answers; while there are so many, the server does not read from it. In ZooKeeper the limit is one for all connections together.");
-    SESSIONLESS_TIMEOUT = Key::int("nio.sessionlessCnxnTimeout", Group::Clients, 100, I32_MAX, "10000").unit("ms")
+    MAX_CNXNS = Key::int("maxCnxns", Group::Limits, 0, I32_MAX, "0").unit("connections").live()
+        .means("Connections accepted in all; further ones are closed at once. 0 means no limit but that of open files.");
+    CONNECT_TOKENS = Key::int("connection_throttle_tokens", Group::Limits, 0, I32_MAX, "0").unit("tokens").live()
+        .means("Sessions that may be asked for in a burst: each takes a token of so many; a connection that finds none is closed. 0 means no limit.");
+    CONNECT_FILL_TIME = Key::int("connection_throttle_fill_time", Group::Limits, 1, I32_MAX, "1").unit("ms").live()
+        .means("Time after which connection_throttle_fill_count tokens come back.");
+    CONNECT_FILL_COUNT = Key::int("connection_throttle_fill_count", Group::Limits, 1, I32_MAX, "1").unit("tokens").live()
+        .means("Tokens that come back each time.");
+    SESSIONLESS_TIMEOUT = Key::int("nio.sessionlessCnxnTimeout", Group::Limits, 100, I32_MAX, "10000").unit("ms").live()
         .means("Time after which a connection that has not asked for a session is closed.");
+    SESSIONS_MAX = Key::int("sessions.max", Group::Limits, 0, I32_MAX, "0").unit("sessions").live()
+        .means("Sessions of the ensemble beyond which this server opens no new one: the connection is closed. Sessions that are there can always be taken up again. 0 means no limit.");
+    MAX_BUFFER = Key::int("jute.maxbuffer", Group::Limits, 4_096, 32 * MIB, "1048575").unit("bytes")
+        .means("Largest request that is read from a client; a longer one closes the connection. ZooKeeper takes this only as a Java system property; here it may stand in the file.");
+    LARGE_REQUEST = Key::int("largeRequestThreshold", Group::Limits, -1, I32_MAX, "-1").unit("bytes").live()
+        .means("Longer requests count as large; -1 means that none does.");
+    LARGE_REQUEST_BYTES = Key::int("largeRequestMaxBytes", Group::Limits, 1, i64::MAX, "104857600").unit("bytes").live()
+        .means("Large requests that may wait for their answers, taken together. One that would exceed it closes its connection.");
+    CONNECTION_OUTSTANDING = Key::int("connection.outstanding.requests", Group::Limits, 1, I32_MAX, "1000").unit("requests").live()
+        .means("Requests of one connection, and so of one session, that may wait for their answers; while there are so many, the server does not read from it.");
+    OUTSTANDING_LIMIT = Key::int("globalOutstandingLimit", Group::Limits, 0, I32_MAX, "0").unit("requests").live()
+        .means("Requests of all connections that may wait for their answers; while there are so many, only connections are read that wait for nothing. 0 means no limit but that of outstanding.bytes: waiting requests cost memory here and no threads. In ZooKeeper the default is 1000.");
+    OUTSTANDING_BYTES = Key::int("outstanding.bytes", Group::Limits, 64 * 1024, i64::MAX, "67108864").unit("bytes").live()
+        .means("The same by bytes of requests.");
+    REQUEST_THROTTLE = Key::int("request_throttle_max_requests", Group::Limits, 0, I32_MAX, "0").unit("requests").live()
+        .means("ZooKeeper's second name for a limit on requests in progress; the lower of this and globalOutstandingLimit counts. 0 means no limit.");
+    CONNECTION_UNSENT = Key::int("connection.unsent.bytes", Group::Limits, 2 * MIB, i64::MAX, "33554432").unit("bytes")
+        .means("A client that leaves so many bytes of replies and events unread is disconnected. It is not read from 1 MiB on.");
+    WATCHES_MAX = Key::int("watches.max", Group::Limits, 0, I32_MAX, "0").unit("watches").live()
+        .means("Watches of this server's clients beyond which a request that sets a new one is answered with the error -127 (throttled) instead. Clients that reconnect keep theirs. 0 means no limit.");
+    CONNECTION_WATCHES_MAX = Key::int("connection.watches.max", Group::Limits, 0, I32_MAX, "0").unit("paths").live()
+        .means("The same for the paths that one connection watches.");
+    MEMORY_REFUSE = Key::int("memory.refuse.percent", Group::Limits, 0, 100, "90").unit("%").live()
+        .means("Share of memory.limit.bytes from which on memory is short. Then creates and sets of longer data are answered with the error -127 (throttled), and no new sessions are opened; reads, deletes and clients that come back go on. The leader refuses for all clients, another server for its own. 0 means never.");
+    MEMORY_LIMIT = Key::int("memory.limit.bytes", Group::Limits, 0, i64::MAX, "0").unit("bytes").live()
+        .means("Memory that the server may use. 0 means what its control group allows, or else what the machine has.");
 
     TICK_TIME = Key::int("tickTime", Group::Sessions, 1, 600_000, "3000").unit("ms")
         .means("Base unit of time; limits of the session timeout follow from it.");
@@ -104,13 +137,13 @@ keys! {
     SNAPSHOT_ZSTD_LEVEL = Key::int("snapshot.zstd.level", Group::Snapshots, -7, 19, "1")
         .means("Level of zstd compression of snapshots; negative levels are faster and compress less.");
 
-    PROFILE = Key::one_of("profile", Group::Executors, &["auto", "shared", "dedicated"]).or("auto")
-        .means("shared: the machine's cores are few or serve others too. dedicated: at least four cores are free for the server. auto chooses by the number of cores. The profile is for defaults that differ between such machines, of which there are none at present; it is logged at start.");
-    CLIENT_CORES = Key::int("client.cores", Group::Executors, 0, 128, "0").unit("cores")
+    PROFILE = Key::one_of("profile", Group::Executors, &["shared", "dedicated"]).or("shared")
+        .means("What the machine's cores are for, from which client.cores follows. shared: they are few, or serve others too; one executor does everything. dedicated: they are for this server; half of them, at most 8, become client executors.");
+    CLIENT_CORES = Key::int("client.cores", Group::Executors, 0, 128, "0").unit("cores").or_derived("0, or with profile=dedicated half of the cores")
         .means("Executors that serve clients besides the one that orders and logs. With 0 that one does everything, which is best on one or two cores; with more the tree is held in memory twice.");
 
     WORDS_WHITELIST = Key::shaped("4lw.commands.whitelist", Group::Operations, "comma-separated four-letter words, or *", "srvr,ruok,mntr", shape::words)
-        .or("srvr")
+        .or("srvr").live()
         .means("The four-letter words that are answered; srvr always is.");
     ADMIN_ENABLE = Key::bool("admin.enableServer", Group::Operations, "false").or_derived("true if admin.serverPort is given, else false")
         .means("Serves the admin commands, /metrics and /health over HTTP. ZooKeeper up to 3.9 does that by default; here, as in 3.10, it is asked for, since it is open to whoever reaches the port. If the port is taken the server does not start.");
@@ -135,13 +168,15 @@ keys! {
     SLOW_REQUEST = Key::int("slow.request.threshold.ms", Group::Operations, 0, I32_MAX, "1000").unit("ms")
         .means("Requests that take at least so long, from their arrival to their answer, are logged with where the time went (ten a second at most), counted, and kept for the admin command slow_requests. 0: none is.");
     LOGGING_LEVEL = Key::shaped("logging.level", Group::Operations, "error | warn | info | debug | trace, or filter directives", "info", shape::log_filter)
-        .or("info")
+        .or("info").live()
         .means("Which messages about itself the server writes to standard error. Directives such as `info,ringkeeper::executor=debug` select by part of the program.");
     LOGGING_FORMAT = Key::one_of("logging.format", Group::Operations, &["text", "json"]).or("text")
         .means("How those messages are written.");
 
     SERVER = Key::family("server.", Group::Ensemble)
         .means("A member, `server.N=host:quorumPort:electionPort[:role][;[clientHost:]clientPort]`, with N from 1 to 254; the role is participant or observer. Every server of an ensemble has the same lines, at least two; with one line or none the server stands alone. Servers talk to each other on quorumPort only; electionPort is not used. More addresses of the same server may follow behind `|`. The part behind the semicolon of this server's own line is clientPortAddress and clientPort.");
+    DYNAMIC_CONFIG_FILE = Key::path("dynamicConfigFile", Group::Ensemble)
+        .means("A file with the server lines, instead of this one. It is read and never written.");
     SERVER_ID = Key::int("server.id", Group::Ensemble, 1, 254, "1").or_derived("the number in the file dataDir/myid")
         .flagged("id")
         .means("Which of the server lines is this server's. The flag is `--id N`. If the file myid is there too, both must agree.");

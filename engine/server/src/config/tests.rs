@@ -34,8 +34,8 @@ fn zookeepers_sample_file() {
     assert_eq!(config.sessions.tick, Duration::from_millis(2000));
     assert_eq!(config.sessions.min_timeout, Duration::from_millis(4000));
     assert_eq!(config.sessions.max_timeout, Duration::from_millis(40_000));
-    assert_eq!(config.clients.max_per_address, Some(60));
-    assert_eq!(config.clients.max_total, None);
+    assert_eq!(config.limits.connections_per_address, Some(60));
+    assert_eq!(config.limits.connections, None);
     assert_eq!(config.clients.max_frame, 0xfffff);
     assert_eq!(config.log.durability, Durability::Always);
     assert_eq!(config.executors.profile, Profile::Shared);
@@ -48,7 +48,7 @@ fn a_data_directory_is_enough() {
     let (config, problems) = Config::load(&inputs, 8).unwrap();
     assert_eq!(problems, Problems::default());
     assert_eq!((config.clients.port, config.clients.host.as_deref()), (2181, None));
-    assert_eq!(config.executors.profile, Profile::Dedicated);
+    assert_eq!(config.executors, Executors { profile: Profile::Shared, client_cores: 0 });
     assert_eq!(config.log.driver, LogDriver::Auto);
     let problems = Config::load(&Inputs::default(), 8).unwrap_err();
     assert_eq!(problems.errors.len(), 1);
@@ -145,6 +145,59 @@ fn the_last_of_two_lines_wins_and_is_warned_about() {
 }
 
 #[test]
+fn the_profile_decides_how_many_executors_serve_clients() {
+    let check = |text: &str, cores, profile, client_cores, from: &str| {
+        let file = Some(("f".into(), format!("dataDir=/d\n{text}").into_bytes()));
+        let (config, _) = Config::load(&Inputs { file, ..Inputs::default() }, cores).unwrap();
+        assert_eq!(config.executors, Executors { profile, client_cores }, "{text}");
+        let source = config.settings.given(&table::CLIENT_CORES).unwrap().source.to_string();
+        assert_eq!(source, from);
+    };
+    check("", 16, Profile::Shared, 0, "profile=shared, 16 cores");
+    check("profile=dedicated", 1, Profile::Dedicated, 1, "profile=dedicated, 1 cores");
+    check("profile=dedicated", 6, Profile::Dedicated, 3, "profile=dedicated, 6 cores");
+    check("profile=dedicated", 64, Profile::Dedicated, 8, "profile=dedicated, 64 cores");
+    check("profile=dedicated\nclient.cores=0", 6, Profile::Dedicated, 0, "f:3");
+}
+
+#[test]
+fn settings_that_contradict_each_other() {
+    let check = |text: &str, said: &str| assert_eq!(refused(&format!("dataDir=/d\n{text}")), [said]);
+    check("maxSessionTimeout=1000", {
+        "zoo.cfg:2: minSessionTimeout=6000 is larger than maxSessionTimeout=1000; raise the one or lower the other"
+    });
+    check("log.segment.bytes=1048576\nlog.batch.max.bytes=2097152", {
+        "zoo.cfg:3: log.batch.max.bytes=2097152 is more than log.segment.bytes=1048576; raise the one or lower the other"
+    });
+    check("largeRequestMaxBytes=1000\nlargeRequestThreshold=1000", {
+        "zoo.cfg:3: largeRequestThreshold=1000 lets no large request through: largeRequestMaxBytes=1000 is not more; \
+         raise the one or lower the other"
+    });
+    let (_, warnings) = valid("dataDir=/d\nlargeRequestThreshold=2000000");
+    assert!(warnings[0].contains("never acts"), "{warnings:?}");
+}
+
+#[test]
+fn limits_are_numbers_or_none() {
+    let (config, warnings) = valid(
+        "dataDir=/d\nglobalOutstandingLimit=500\nrequest_throttle_max_requests=300\nconnection_throttle_tokens=9\n\
+         connection_throttle_fill_time=7\nlargeRequestThreshold=100\nsessions.max=4\nmemory.refuse.percent=80\n",
+    );
+    assert_eq!(warnings, Vec::<String>::new());
+    let clients = &config.limits.clients;
+    assert_eq!((clients.pending, clients.connection_pending, clients.pending_bytes), (300, 1000, 64 << 20));
+    assert_eq!((clients.large_request, clients.large_bytes), (100, 104_857_600));
+    assert_eq!((clients.sessions, clients.watches), (4, usize::MAX));
+    assert_eq!((clients.connects.tokens, clients.connects.fill_time), (9, Duration::from_millis(7)));
+    assert_eq!(config.limits.memory, Memory { bytes: None, percent: 80 });
+    let none = valid("dataDir=/d").0.limits;
+    assert_eq!((none.clients.pending, none.clients.large_request, none.clients.sessions), {
+        (usize::MAX, usize::MAX, usize::MAX)
+    });
+    assert_eq!(none.clients.connects.tokens, 0);
+}
+
+#[test]
 fn session_limits_follow_the_tick_unless_given_and_must_not_cross() {
     let (config, _) = valid("dataDir=/d\ntickTime=100\nminSessionTimeout=-1\nmaxSessionTimeout=9000\n");
     assert_eq!(config.sessions.min_timeout, Duration::from_millis(200));
@@ -216,7 +269,7 @@ fn zero_means_no_limit_where_zookeeper_says_so() {
         "dataDir=/d\nmaxClientCnxns=0\nsnapSizeLimitInKb=0\nsnapshot.rate.bytes=0\n\
          znode.container.maxNeverUsedIntervalMs=0\nautopurge.snapRetainCount=1\nclientPortListenBacklog=-1",
     );
-    assert_eq!(config.clients.max_per_address, None);
+    assert_eq!(config.limits.connections_per_address, None);
     assert_eq!(config.clients.backlog, None);
     assert_eq!(
         config.snapshots,
@@ -248,17 +301,27 @@ fn addresses_to_listen_on() {
 /// Every setting, at an example of a value, is accepted from the file unless it is one of those that are refused.
 #[test]
 fn every_setting_of_the_table_is_accepted() {
-    for key in table::all().filter(|key| !matches!(key.effect, key::Effect::Refused(_)) && !key.family) {
+    let files = [table::DYNAMIC_CONFIG_FILE.name];
+    let refused = |key: &&key::Key| matches!(key.effect, key::Effect::Refused(_));
+    for key in table::all().filter(|key| !refused(key) && !key.family && !files.contains(&key.name)) {
         let example = if key.example().is_empty() { "7" } else { key.example() };
         let schemes = if key.name == "enforce.auth.enabled" { "enforce.auth.schemes=ip\n" } else { "" };
         valid(&format!("dataDir=/d\n{schemes}{}={example}\n", key.name));
     }
 }
 
+#[test]
+fn every_key_of_zookeeper_is_known() {
+    let keys = include_str!("fixtures/zookeeper-keys.txt").lines().filter(|line| !line.starts_with('#'));
+    let unknown: Vec<&str> = keys.filter(|key| table::find(key).is_none()).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
+
 /// Hostile files end in problems, not in a panic.
 #[test]
 fn any_bytes_can_be_read() {
-    let seeds: [&[u8]; 6] = [b"\\", b"\xff\xfe=\\u", b"server.=\nserver.1=", b"=\n:\n \\\n", b"dataDir", b"a=\\ud800"];
+    let seeds: [&[u8]; 7] =
+        [b"\0\xff\\", b"\\", b"\xff\xfe=\\u", b"server.=\nserver.1=", b"=\n:\n \\\n", b"dataDir", b"a=\\ud800"];
     for seed in seeds {
         let _ = Config::load(&Inputs { file: Some(("f".into(), seed.to_vec())), ..Inputs::default() }, 1);
     }

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::admin;
-use super::ensemble;
+use super::ensemble::{self, Ensemble};
 use super::key::{Fallback, Key};
+use super::limits;
 use super::problem::{Problem, Problems};
-use super::settings::Settings;
+use super::settings::{Settings, Source};
 use super::shape::{Durability, list};
 use super::table as keys;
 use super::{
@@ -18,8 +19,8 @@ use crate::four_letter::Whitelist;
 
 /// Fewer snapshots than this are never kept, as in ZooKeeper.
 const MIN_RETAINED: i64 = 3;
-/// From this number of cores on, `profile=auto` takes the server to have cores of its own.
-const DEDICATED_CORES: usize = 4;
+/// More client executors than this are not started unless asked for.
+const MAX_CLIENT_CORES: usize = 8;
 
 /// Builds the configuration; `None` only if something without a default is missing, which is then among the problems.
 pub(super) fn build(mut settings: Settings, cores: usize, problems: &mut Problems) -> Option<Config> {
@@ -28,12 +29,15 @@ pub(super) fn build(mut settings: Settings, cores: usize, problems: &mut Problem
     // Before the clients: a server's own line may carry their address.
     let ensemble = ensemble::build(&mut settings, data.as_ref().map(|data| data.dir.as_path()), problems);
     let clients = clients(&settings);
+    let limits = limits::build(&settings, problems);
+    check_own_ports(&settings, ensemble.as_ref(), problems);
     let log = log(&mut settings, problems);
     let sessions = sessions(&mut settings, problems);
     let admin = admin::build(&mut settings, problems);
     Some(Config {
         data: data?,
         clients,
+        limits,
         sessions,
         tree: tree(&settings),
         access: access(&settings, problems),
@@ -57,11 +61,6 @@ fn count(settings: &Settings, key: &Key) -> u32 {
     u32::try_from(settings.int(key)).expect("the table bounds this key to 32 bits")
 }
 
-/// ZooKeeper's way to say "no limit" is 0.
-fn limit(settings: &Settings, key: &Key) -> Option<u32> {
-    Some(count(settings, key)).filter(|limit| *limit > 0)
-}
-
 fn data(settings: &mut Settings, problems: &mut Problems) -> Option<Data> {
     assert!(matches!(keys::DATA_DIR.default, Fallback::Required));
     let Some(dir) = settings.text(&keys::DATA_DIR).map(PathBuf::from) else {
@@ -77,19 +76,20 @@ fn data(settings: &mut Settings, problems: &mut Problems) -> Option<Data> {
         settings.derive(&keys::DATA_LOG_DIR, dir.display().to_string(), "dataDir");
     }
     let log_dir = settings.text(&keys::DATA_LOG_DIR).map_or_else(|| dir.clone(), PathBuf::from);
-    Some(Data { dir, log_dir })
+    Some(Data { dir, log_dir, create: settings.is_on(&keys::DATADIR_AUTOCREATE) })
 }
 
 fn executors(settings: &mut Settings, cores: usize) -> Executors {
-    let profile = match settings.text(&keys::PROFILE).map(str::to_ascii_lowercase).as_deref() {
-        Some("shared") => Profile::Shared,
-        Some("dedicated") => Profile::Dedicated,
-        _ => {
-            let profile = if cores < DEDICATED_CORES { Profile::Shared } else { Profile::Dedicated };
-            settings.derive(&keys::PROFILE, profile.name().to_owned(), &format!("auto, {cores} cores"));
-            profile
-        }
-    };
+    let dedicated = settings.text(&keys::PROFILE).is_some_and(|text| text.eq_ignore_ascii_case("dedicated"));
+    let profile = if dedicated { Profile::Dedicated } else { Profile::Shared };
+    if settings.given(&keys::CLIENT_CORES).is_none() {
+        let client_cores = if dedicated { (cores / 2).clamp(1, MAX_CLIENT_CORES) } else { 0 };
+        settings.derive(
+            &keys::CLIENT_CORES,
+            client_cores.to_string(),
+            &format!("profile={}, {cores} cores", profile.name()),
+        );
+    }
     let client_cores = u16::try_from(settings.int(&keys::CLIENT_CORES)).expect("the table bounds the client cores");
     Executors { profile, client_cores }
 }
@@ -102,11 +102,22 @@ fn clients(settings: &Settings) -> Clients {
         }),
         port: u16::try_from(settings.int(&keys::CLIENT_PORT)).expect("the table bounds ports"),
         backlog: u32::try_from(settings.int(&keys::CLIENT_PORT_LISTEN_BACKLOG)).ok(),
-        max_per_address: limit(settings, &keys::MAX_CLIENT_CNXNS),
-        max_total: limit(settings, &keys::MAX_CNXNS),
+        keepalive: settings.is_on(&keys::CLIENT_KEEPALIVE),
         max_frame: count(settings, &keys::MAX_BUFFER),
-        max_outstanding: count(settings, &keys::OUTSTANDING_LIMIT),
-        sessionless_timeout: millis(settings, &keys::SESSIONLESS_TIMEOUT),
+        max_unsent: usize::try_from(settings.size(&keys::CONNECTION_UNSENT)).unwrap_or(usize::MAX),
+    }
+}
+
+/// Clients and servers need ports of their own. (That of clients in a server line is checked with the lines.)
+fn check_own_ports(settings: &Settings, ensemble: Option<&Ensemble>, problems: &mut Problems) {
+    let Some(ensemble) = ensemble else { return };
+    let port = settings.int(&keys::CLIENT_PORT);
+    let same_port = ensemble.me().peer.iter().any(|(_, peer)| i64::from(*peer) == port);
+    // Different addresses of the machine may have the same port.
+    let everywhere = settings.given(&keys::CLIENT_PORT_ADDRESS).is_none() || ensemble.listen_on_all;
+    if let Some(given) = settings.given(&keys::CLIENT_PORT).filter(|_| same_port && everywhere) {
+        let wrong = format!("is the port for other servers in the line server.{} too", ensemble.id);
+        problems.refuse(Problem::new(given, &keys::CLIENT_PORT, &wrong, "give clients a port of their own"));
     }
 }
 
@@ -123,7 +134,13 @@ fn sessions(settings: &mut Settings, problems: &mut Problems) -> Sessions {
         && let Some(given) = settings.given(&keys::MIN_SESSION_TIMEOUT)
     {
         let wrong = format!("is larger than maxSessionTimeout={}", max_timeout.as_millis());
-        problems.refuse(Problem::new(given, &keys::MIN_SESSION_TIMEOUT, &wrong, "raise the one or lower the other"));
+        let problem = Problem::new(given, &keys::MIN_SESSION_TIMEOUT, &wrong, "raise the one or lower the other");
+        // The place is that of whichever was given.
+        let place = match (&given.source, settings.given(&keys::MAX_SESSION_TIMEOUT)) {
+            (Source::Derived(_), Some(max)) => max.source.clone(),
+            (source, _) => source.clone(),
+        };
+        problems.refuse(Problem { source: place, ..problem });
     }
     Sessions { tick: millis(settings, &keys::TICK_TIME), min_timeout, max_timeout }
 }
@@ -169,6 +186,12 @@ fn log(settings: &mut Settings, problems: &mut Problems) -> Log {
         _ => LogDriver::Auto,
     };
     const BLOCK: u64 = 4096;
+    if settings.int(&keys::LOG_BATCH_MAX_BYTES) > settings.int(&keys::LOG_SEGMENT_BYTES)
+        && let Some(given) = settings.given(&keys::LOG_BATCH_MAX_BYTES)
+    {
+        let wrong = format!("is more than log.segment.bytes={}", settings.int(&keys::LOG_SEGMENT_BYTES));
+        problems.refuse(Problem::new(given, &keys::LOG_BATCH_MAX_BYTES, &wrong, "raise the one or lower the other"));
+    }
     Log {
         driver,
         durability: durability(settings, problems),

@@ -17,6 +17,8 @@ mod together;
 mod wake;
 
 use crate::admin::Progress;
+use crate::directory::{self, Unusable};
+use crate::exit::Status;
 use crate::spread::Exchange;
 use crate::storage::{self, StorageSettings};
 use crate::turn::Words;
@@ -49,8 +51,6 @@ const IO_MEMORY: usize = 512 << 10;
 const TICK: Duration = Duration::from_millis(20);
 /// Time between looks whether the replica has established its epoch.
 const ESTABLISHED_PAUSE: Duration = Duration::from_millis(1);
-/// Exit status of a process that must not go on.
-const HALTED_STATUS: i32 = 1;
 /// What is in flight when the server is asked to stop has this long to end.
 const STOP_GRACE: Duration = Duration::from_secs(5);
 
@@ -78,17 +78,24 @@ pub enum ServerFailed {
     /// The machine does not offer what is needed.
     #[error(transparent)]
     Unfit(#[from] Unfit),
-    /// The client address cannot be listened on.
-    #[error("cannot listen for clients on {address}: {source}")]
-    Listen {
-        /// As configured.
-        address: String,
+    /// The directories cannot be used.
+    #[error(transparent)]
+    Directory(#[from] Unusable),
+    /// An address of this server is not known.
+    #[error("{setting} cannot be resolved: {source}; correct the name, or give an address")]
+    Resolve {
+        /// The setting with its place and value.
+        setting: String,
         /// Why.
         source: io::Error,
     },
-    /// The address for the other servers cannot be listened on.
-    #[error("cannot listen for the other servers on {address}: {source}")]
-    ListenPeers {
+    /// An address cannot be listened on.
+    #[error("{setting}: cannot listen for {whom} on {address}: {source}; {remedy}", remedy = listen_remedy(source))]
+    Listen {
+        /// The setting with its place and value.
+        setting: String,
+        /// Clients, or the other servers.
+        whom: &'static str,
         /// As configured.
         address: String,
         /// Why.
@@ -113,8 +120,8 @@ pub enum ServerFailed {
         source: io::Error,
     },
     /// What is stored cannot be taken up.
-    #[error(transparent)]
-    Storage(#[from] OpenError),
+    #[error("{}", storage_failed(.0))]
+    Storage(OpenError),
     /// What is stored is damaged.
     #[error("{error}; {advice}")]
     Damaged {
@@ -129,6 +136,46 @@ pub enum ServerFailed {
     /// The log could not be closed in order; everything acknowledged is in it.
     #[error(transparent)]
     Close(#[from] LogFailed),
+}
+
+impl ServerFailed {
+    /// How the program ends because of it.
+    pub fn status(&self) -> Status {
+        match self {
+            ServerFailed::Unfit(_) => Status::Machine,
+            ServerFailed::Directory(unusable) => unusable.status,
+            ServerFailed::Resolve { .. } => Status::Name,
+            ServerFailed::Listen { .. } | ServerFailed::ListenHttp { .. } => Status::Address,
+            ServerFailed::Damaged { .. } => Status::Damaged,
+            ServerFailed::Storage(error) => match error {
+                OpenError::Corrupt(_) | OpenError::Incomplete(_) | OpenError::Refused(_) => Status::Damaged,
+                OpenError::Version { .. } => Status::Newer,
+                OpenError::InUse(_) => Status::InUse,
+                OpenError::Config(_) => Status::Configuration,
+                OpenError::Io { .. } => Status::Directory,
+            },
+            ServerFailed::Start { .. } | ServerFailed::Executor(_) | ServerFailed::Close(_) => Status::Failed,
+        }
+    }
+}
+
+fn listen_remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "another process has the port: end it (`ss -ltnp` tells which it is), or give another port"
+        }
+        io::ErrorKind::AddrNotAvailable => "the machine has no such address: correct it, or listen on all of them",
+        io::ErrorKind::PermissionDenied => "ports below 1024 need the capability CAP_NET_BIND_SERVICE",
+        _ => "correct the address",
+    }
+}
+
+fn storage_failed(error: &OpenError) -> String {
+    match error {
+        OpenError::Io { source, .. } => format!("{error}; {}", directory::remedy(source)),
+        OpenError::InUse(_) => format!("{error}; end it, or give each server a directory of its own"),
+        _ => error.to_string(),
+    }
 }
 
 /// Runs a server until it is asked to stop.
@@ -194,7 +241,7 @@ fn end_on_panic() {
 /// Ends the process without another word to anyone: nothing can be promised any more.
 fn halt(reason: &str) -> ! {
     tracing::error!(reason, "halted");
-    std::process::exit(HALTED_STATUS)
+    std::process::exit(Status::Failed.number().into())
 }
 
 /// Waits until the replica takes requests: its epoch must be durable first. Clients of a server that stands alone wait in

@@ -1,13 +1,11 @@
 //! SIGTERM and SIGINT: the first asks the server to stop, the second ends the process at once.
 
+use crate::exit::Status;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-/// Exit status of a process that was told to stop twice.
-const IMPATIENT_STATUS: i32 = 130;
 
 /// Whether the process was asked to stop. Asked for with every tick, so no handler has to wake anyone.
 #[derive(Clone, Debug)]
@@ -19,7 +17,7 @@ impl StopRequest {
         let asked = Arc::new(AtomicBool::new(false));
         for signal in [SIGTERM, SIGINT] {
             // In this order: the first signal finds the flag down.
-            flag::register_conditional_shutdown(signal, IMPATIENT_STATUS, Arc::clone(&asked))?;
+            flag::register_conditional_shutdown(signal, Status::Impatient.number().into(), Arc::clone(&asked))?;
             flag::register(signal, Arc::clone(&asked))?;
         }
         Ok(StopRequest(asked))

@@ -23,7 +23,8 @@ pub use slow::{SlowEntry, SlowLog};
 pub(crate) use zookeeper::decimals;
 pub use zookeeper::gauges;
 
-use ringkeeper_core::frontend::FrontendMeasures;
+use crate::live::MemoryUse;
+use ringkeeper_core::frontend::{FrontendMeasures, LimitCounts};
 use ringkeeper_net::SocketStats;
 use ringkeeper_node::BackendMeasures;
 
@@ -36,6 +37,10 @@ pub struct Measures {
     pub frontend: FrontendMeasures,
     /// All sockets of clients together.
     pub sockets: SocketStats,
+    /// How often limits have acted on clients.
+    pub limits: LimitCounts,
+    /// Memory, as it was last looked at.
+    pub memory: MemoryUse,
     /// Each executor.
     pub executors: Vec<ExecutorLoad>,
 }

@@ -108,6 +108,7 @@ fn ensemble(server: &Snapshot) -> Vec<Family> {
 
 fn clients(measures: &Measures) -> Vec<Family> {
     let (frontend, sockets, replica) = (&measures.frontend, &measures.sockets, &measures.backend.replica);
+    let limits = &measures.limits;
     let requests = OpCode::ALL.into_iter().filter(|op| is_asked_for(*op));
     let events = ["created", "deleted", "changed", "children"].into_iter().zip(&frontend.told);
     vec![
@@ -154,6 +155,10 @@ fn clients(measures: &Measures) -> Vec<Family> {
                 ("not_reading", sockets.too_slow),
                 ("bad_length", sockets.bad_frames),
                 ("no_session", frontend.sessionless_closed),
+                ("rate", limits.connects_throttled),
+                ("sessions", limits.sessions_refused),
+                ("memory", limits.sessions_refused_for_memory),
+                ("large_request", limits.large_requests_rejected),
             ]
             .map(|(reason, count)| (reason.to_owned(), count as f64)),
         ),

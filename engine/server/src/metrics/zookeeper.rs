@@ -82,6 +82,7 @@ pub(super) fn gauge_families(server: &Snapshot) -> Vec<Family> {
 
 pub(super) fn counters(server: &Snapshot) -> Vec<Family> {
     let (backend, frontend, sockets) = (&server.measures.backend, &server.measures.frontend, &server.measures.sockets);
+    let limits = &server.measures.limits;
     let (replica, stages, synced) = (&backend.replica, &backend.stages, backend.synchronised);
     let leads = |count: u64| if matches!(server.mode, Mode::Leader | Mode::Standalone) { count } else { 0 };
     let follows = |count: u64| if matches!(server.mode, Mode::Follower | Mode::Observer) { count } else { 0 };
@@ -102,7 +103,18 @@ pub(super) fn counters(server: &Snapshot) -> Vec<Family> {
             follows(stages.quorum.count()),
         ),
         ("connection_request_count", "Clients that have asked for a session.", frontend.connect_requests),
-        ("connection_rejected", "Connections refused because of a limit.", sockets.refused),
+        (
+            "connection_rejected",
+            "Connections refused because of a limit.",
+            sockets.refused + limits.connects_throttled + limits.sessions_refused + limits.sessions_refused_for_memory,
+        ),
+        ("large_requests_rejected", "Connections closed because of a large request.", limits.large_requests_rejected),
+        ("request_throttle_wait_count", "Times that a connection was not read for a while.", sockets.held_back),
+        (
+            "throttled_ops",
+            "Requests answered with an error because of a limit.",
+            limits.watches_refused + limits.writes_refused_for_memory,
+        ),
         ("connection_revalidate_count", "Sessions taken up again over another connection.", replica.sessions_moved),
         (
             "sessionless_connections_expired",

@@ -6,6 +6,7 @@ use super::{Errand, Exchange, Inquiry, Part, Posting};
 use crate::executor::clock::Clock;
 use crate::executor::until_due;
 use crate::four_letter::{Clocks, Reset};
+use crate::live::Follower;
 use crate::metrics::{ExecutorLoad, SlowLog};
 use crate::turn::{Peers, Words};
 use ringkeeper_core::bulletin::Bulletin;
@@ -29,6 +30,7 @@ pub(crate) struct Hub {
     clock: Clock,
     due: Rc<Signal>,
     words: Arc<Words>,
+    live: Follower,
 }
 
 struct State {
@@ -57,7 +59,8 @@ impl Hub {
             slow: SlowLog::default(),
             turns: 0,
         };
-        Hub { state: RefCell::new(state), exchange, published, clock, due: Rc::default(), words }
+        let live = Follower::new(Arc::clone(&words.live));
+        Hub { state: RefCell::new(state), exchange, published, clock, due: Rc::default(), words, live }
     }
 
     /// What the client executors are started with.
@@ -174,7 +177,9 @@ impl Hub {
 
     /// Every few milliseconds: time passes for sessions and the log.
     pub(crate) fn tick(&self) {
-        self.state.borrow_mut().backend.inputs.push(Input::Tick);
+        let inputs = &mut self.state.borrow_mut().backend.inputs;
+        inputs.push(Input::Tick);
+        inputs.extend(self.live.memory_changed().map(Input::MemoryShort));
         self.due.raise();
     }
 

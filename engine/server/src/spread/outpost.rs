@@ -5,6 +5,7 @@ use super::published::Published;
 use super::{Errand, Exchange, Inquiry, Part, Posting, Request};
 use crate::executor::clock::Clock;
 use crate::four_letter::{Clocks, Opening, Reset, answer};
+use crate::live::{Complaints, Follower};
 use crate::metrics::ExecutorLoad;
 use crate::turn::{ClientFacts, Words, write_replies};
 use ringkeeper_core::bulletin::Bulletin;
@@ -30,6 +31,8 @@ pub(crate) struct Outpost {
     due: Signal,
     sockets: OnceCell<Rc<Sockets>>,
     words: Arc<Words>,
+    live: Follower,
+    complaints: Complaints,
     stopping: Cell<bool>,
     /// For tasks that outlive a call.
     this: Weak<Outpost>,
@@ -48,7 +51,8 @@ impl Outpost {
     pub(crate) fn new(posting: Posting, config: FrontendConfig, clock: Clock) -> Rc<Outpost> {
         let Posting { index, exchange, published, words } = posting;
         let delivered = published.read().last_zxid();
-        let frontend = Frontend::new(FrontendConfig { index, with_replica: false, ..config });
+        let limits = config.limits.share(exchange.posts.len());
+        let frontend = Frontend::new(FrontendConfig { index, with_replica: false, limits, ..config });
         let state = State { frontend, delivered, asks: Inbox::new(), turns: 0 };
         Rc::new_cyclic(|this| Outpost {
             index: usize::from(index),
@@ -58,6 +62,8 @@ impl Outpost {
             clock,
             due: Signal::default(),
             sockets: OnceCell::new(),
+            live: Follower::new(Arc::clone(&words.live)),
+            complaints: Complaints::default(),
             words,
             stopping: Cell::new(false),
             this: this.clone(),
@@ -150,8 +156,17 @@ impl Outpost {
 
     /// Every few milliseconds: time passes for connections.
     pub(crate) fn tick(&self, sockets: &Sockets) {
-        self.state.borrow_mut().frontend.tick(self.clock.now());
-        sockets.tick(std::time::Instant::now());
+        let frontend = &mut self.state.borrow_mut().frontend;
+        frontend.tick(self.clock.now());
+        if let Some(current) = self.live.changed() {
+            frontend.set_limits(current.limits.clients.share(self.exchange.posts.len()));
+        }
+        if let Some(short) = self.live.memory_changed() {
+            frontend.set_memory_short(short);
+        }
+        let now = std::time::Instant::now();
+        self.complaints.tell(now, frontend.limit_counts());
+        sockets.tick(now);
         self.due.raise();
     }
 
@@ -197,14 +212,15 @@ impl Outpost {
             unreachable!("the sockets know the words of the same table")
         };
         let words = &self.words;
+        let admitted = words.live.current().words;
         let mut server = None;
-        if words.admitted.admits(word) && !self.stopping.get() {
+        if admitted.admits(word) && !self.stopping.get() {
             let errand = word.resets().map(Errand::Reset);
             let facts = self.exchange.inquire(word.needs(), errand).collected().await;
             server = facts.map(|facts| words.completed(facts, word.needs()));
         }
         let mut text =
-            answer(word, mask, words.admitted, &words.environment, server.as_ref().filter(|server| server.serving))
+            answer(word, mask, admitted, &words.environment, server.as_ref().filter(|server| server.serving))
                 .into_bytes();
         if let Some(sockets) = self.sockets.get() {
             sockets.send(conn, &mut text, true);

@@ -8,6 +8,7 @@ mod words;
 
 use crate::executor::clock::Clock;
 use crate::executor::until_due;
+use crate::live::{Complaints, Follower};
 use crate::metrics::SlowLog;
 use crate::spread::Exchange;
 use ringkeeper_core::frontend::{Frontend, FrontendConfig};
@@ -31,6 +32,8 @@ pub(crate) struct Turn {
     due: Rc<Signal>,
     sockets: OnceCell<Rc<Sockets>>,
     words: Arc<Words>,
+    live: Follower,
+    complaints: Complaints,
     /// No more requests are taken: the server is about to stop.
     stopping: Cell<bool>,
     exchange: Exchange,
@@ -54,6 +57,8 @@ impl Turn {
             clock,
             due: Rc::default(),
             sockets: OnceCell::new(),
+            live: Follower::new(Arc::clone(&words.live)),
+            complaints: Complaints::default(),
             words,
             stopping: Cell::new(false),
             exchange,
@@ -110,9 +115,24 @@ impl Turn {
 
     /// Every few milliseconds: time passes for sessions, connections and the log.
     pub(crate) fn tick(&self, sockets: &Sockets) {
-        self.node.borrow_mut().tick(self.clock.now());
-        sockets.tick(std::time::Instant::now());
+        let node = &mut *self.node.borrow_mut();
+        node.tick(self.clock.now());
+        self.take_over(node);
+        let now = std::time::Instant::now();
+        self.complaints.tell(now, node.frontend.limit_counts());
+        sockets.tick(now);
         self.due.raise();
+    }
+
+    /// What the operator has changed.
+    fn take_over(&self, node: &mut Node) {
+        if let Some(current) = self.live.changed() {
+            node.frontend.set_limits(current.limits.clients.clone());
+        }
+        if let Some(short) = self.live.memory_changed() {
+            node.frontend.set_memory_short(short);
+            node.backend.inputs.push(Input::MemoryShort(short));
+        }
     }
 
     /// What is raised for a turn to follow.

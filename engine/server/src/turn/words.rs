@@ -1,14 +1,15 @@
 //! Collects what four-letter words, the admin server and Prometheus tell, and has words answered.
 
 use super::Turn;
-use crate::config::{Data, Ensemble, Settings};
+use crate::config::{Data, Ensemble};
 use crate::four_letter::{
     Clocks, Connection, Deadlines, Descriptors, Directories, Environment, Latency, Mode, Needs, Opening, Reset,
-    Snapshot, Watches, Whitelist, answer,
+    Snapshot, Watches, answer,
 };
+use crate::live::{Live, limit_metrics};
 use crate::metrics::{ExecutorLoad, Measures};
 use crate::spread::{Errand, Inquiry, Part, Request};
-use ringkeeper_core::frontend::{Frontend, FrontendMeasures, FrontendStats, HotPaths};
+use ringkeeper_core::frontend::{Frontend, FrontendMeasures, FrontendStats, HotPaths, LimitCounts};
 use ringkeeper_core::ids::{ConnId, Instant, SessionId, WallMs};
 use ringkeeper_core::tree::Tree;
 use ringkeeper_core::zab::RoleChange;
@@ -21,9 +22,8 @@ use std::time::Duration;
 /// What the words are answered with, beside the state of the server.
 #[derive(Debug)]
 pub(crate) struct Words {
-    pub(crate) admitted: Whitelist,
+    pub(crate) live: Arc<Live>,
     pub(crate) environment: Environment,
-    pub(crate) settings: Arc<Settings>,
     pub(crate) data: Data,
     pub(crate) client_port: u16,
     /// The ensemble; `None`: this server stands alone.
@@ -41,14 +41,15 @@ impl Turn {
         };
         let words = &self.words;
         let node = &mut *self.node.borrow_mut();
-        let facts = words.admitted.admits(word).then(|| {
+        let admitted = words.live.current().words;
+        let facts = admitted.admits(word).then(|| {
             run_errand(node, word.resets().map(Errand::Reset));
             let (replica, clients) = self.facts(node, word.needs());
             words.completed(clients.add_to(replica), word.needs())
         });
         let serving = facts.as_ref().filter(|facts| facts.serving);
         let mask = rest.first_chunk::<8>().map_or(0, |mask| u64::from_be_bytes(*mask));
-        answer(word, mask, words.admitted, &words.environment, serving)
+        answer(word, mask, admitted, &words.environment, serving)
     }
 
     /// Tells those who ask all executors: here is the only one.
@@ -139,7 +140,7 @@ impl Words {
             client_port: self.client_port,
             server_id: self.ensemble.as_ref().map_or(0, |ensemble| ensemble.id),
             ensemble: self.ensemble.clone(),
-            settings: Arc::clone(&self.settings),
+            settings: Arc::clone(&self.live.current().settings),
             ..Snapshot::default()
         };
         if needs.sessions {
@@ -166,6 +167,8 @@ impl Words {
             facts.directories = Directories::measure(self.data.dir.clone(), self.data.log_dir.clone());
         }
         if needs.metrics {
+            facts.measures.memory = self.live.memory();
+            facts.metrics = limit_metrics(&facts.measures);
             facts.descriptors = Descriptors::gather();
         }
         facts
@@ -176,6 +179,7 @@ impl Words {
 #[derive(Debug, Default)]
 pub(crate) struct ClientFacts {
     stats: FrontendStats,
+    limits: LimitCounts,
     measures: FrontendMeasures,
     hot: HotPaths,
     watches: usize,
@@ -198,6 +202,7 @@ impl ClientFacts {
     ) -> ClientFacts {
         let mut facts = ClientFacts {
             stats: frontend.stats(),
+            limits: frontend.limit_counts(),
             watches: frontend.watch_summary().watches,
             ..ClientFacts::default()
         };
@@ -229,6 +234,7 @@ impl ClientFacts {
     /// With those of another client executor.
     pub(crate) fn joined(mut self, other: ClientFacts) -> ClientFacts {
         self.stats.merge(&other.stats);
+        self.limits.merge(&other.limits);
         self.measures.merge(&other.measures);
         self.hot.merge(other.hot);
         self.watches += other.watches;
@@ -258,6 +264,7 @@ impl ClientFacts {
         facts.hot = self.hot;
         facts.measures.frontend = self.measures;
         facts.measures.sockets = self.sockets;
+        facts.measures.limits = self.limits;
         facts.measures.executors.extend(self.executors);
         facts.measures.executors.sort_by(|a, b| a.name.cmp(&b.name));
         facts

@@ -45,6 +45,9 @@ pub const DIFFERENCES: &[Difference] = &[
     row("set-watches-null-list", "half done in ZooKeeper", APART),
     row("sync-echo-encoding", "Java writes surrogates one by one", APART),
     row("descendants-of-empty-path", "\"\" is \"/\" here", APART),
+    row("short-memory", "a refusal is better than a process that is killed", APART),
+    row("watch-and-session-limits", "ZooKeeper has none", APART),
+    row("outstanding-limit", "waiting requests hold no threads here", APART),
     row("acl-ipv6", "since 3.9.4", APART),
 ];
 

@@ -147,6 +147,6 @@ pub(in crate::admin) fn set_trace_mask(asked: &Asked<'_>) -> Fields {
 
 /// There are no properties of Java; what they would set is told under the names that it would have there.
 pub(in crate::admin) fn system_properties(asked: &Asked<'_>) -> Fields {
-    let settings = asked.words.settings.effective().into_iter();
+    let settings = asked.words.live.current().settings.effective().into_iter();
     Ok(settings.map(|setting| (format!("zookeeper.{}", setting.name), setting.value.into())).collect())
 }

@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
+use crate::exit::Status;
 use fleet::{Fleet, Outcome};
 use plan::Plan;
 
@@ -67,10 +68,10 @@ pub(super) fn command() -> Command {
 pub(super) fn run(arguments: &ArgMatches) -> ExitCode {
     match try_run(arguments) {
         Ok(Outcome::Stopped) => ExitCode::SUCCESS,
-        Ok(Outcome::Failed) => ExitCode::from(super::FAILED),
+        Ok(Outcome::Failed) => Status::Failed.into(),
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::from(super::FAILED)
+            Status::Failed.into()
         }
     }
 }

@@ -15,6 +15,7 @@ use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
+use crate::exit::Status;
 use crate::offline::Directories;
 
 /// A command: its name, how it is described, and what it does.
@@ -48,14 +49,14 @@ pub(super) fn commands() -> impl Iterator<Item = Command> {
 
 /// Runs one.
 pub(super) fn run(name: &str, arguments: &ArgMatches) -> ExitCode {
-    let Some(offline) = find(name) else { return ExitCode::from(super::REFUSED) };
+    let Some(offline) = find(name) else { return Status::Usage.into() };
     match (offline.run)(arguments) {
         Ok(code) => code,
         // Whoever reads the output has had enough.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::from(super::FAILED)
+            Status::Failed.into()
         }
     }
 }

@@ -182,7 +182,7 @@ fn check(arguments: &ArgMatches) -> anyhow::Result<ExitCode> {
     let read = source.read(&mut || progress.step());
     drop(progress);
     sound &= report(path, read, json)?;
-    Ok(if sound { ExitCode::SUCCESS } else { ExitCode::from(crate::cli::FAILED) })
+    Ok(if sound { ExitCode::SUCCESS } else { crate::exit::Status::Failed.into() })
 }
 
 fn snapshots(dir: &Path) -> io::Result<Vec<PathBuf>> {

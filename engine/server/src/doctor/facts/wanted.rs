@@ -81,7 +81,7 @@ impl Wanted {
             peers: ensemble.map_or(0, |ensemble| ensemble.members.len().saturating_sub(1)),
             silence_min_ms: ensemble.map_or(plain.silence_min_ms, |ensemble| millis(ensemble.silence_min)),
             silence_max_ms: ensemble.map_or(plain.silence_max_ms, |ensemble| millis(ensemble.silence_max)),
-            connections: config.clients.max_total,
+            connections: config.limits.connections,
             backlog: config.clients.backlog.unwrap_or(plain.backlog),
             in_force: config.settings.effective().into_iter().map(|setting| (setting.name, setting.value)).collect(),
             ..plain

@@ -1,0 +1,154 @@
+//! The operator's thread: reads the configuration again on SIGHUP, and looks now and then how much memory is in use.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ringkeeper_core::memory::MemoryBound;
+use ringkeeper_net::{ConnectionLimits, Door};
+use signal_hook::consts::SIGHUP;
+use signal_hook::flag;
+
+use super::{Current, Live, MemoryUse, memory};
+use crate::config::reload::changes;
+use crate::config::{Config, Limits, Problems, Settings};
+use crate::logging;
+
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(200);
+/// The limit of a control group may be changed, but nobody does so often.
+const LIMIT_EVERY: Duration = Duration::from_secs(30);
+/// While memory is short, the allocator is asked so often for what it does not need.
+const GIVE_BACK_EVERY: Duration = Duration::from_secs(10);
+
+/// Reads the configuration again; what it says instead is for the log.
+pub(crate) type Reload = Box<dyn Fn() -> Result<(Config, Problems), Vec<String>> + Send>;
+
+/// What the thread works with.
+pub(crate) struct Operator {
+    pub(crate) live: Arc<Live>,
+    pub(crate) door: Door,
+    /// Connections for which there are file descriptors.
+    pub(crate) descriptors: u32,
+    pub(crate) reload: Reload,
+    pub(crate) logging: logging::Handle,
+}
+
+impl Operator {
+    /// Starts the thread. From now on SIGHUP does not end the process.
+    ///
+    /// # Errors
+    /// Of the system.
+    pub(crate) fn start(mut self) -> io::Result<()> {
+        let asked = Arc::new(AtomicBool::new(false));
+        flag::register(SIGHUP, Arc::clone(&asked))?;
+        let mut watch = MemoryWatch::default();
+        thread::Builder::new().name("operator".to_owned()).spawn(move || {
+            loop {
+                if asked.swap(false, Ordering::Relaxed) {
+                    self.read_again();
+                }
+                watch.look(&self.live, Instant::now());
+                thread::sleep(PAUSE);
+            }
+        })?;
+        Ok(())
+    }
+
+    fn read_again(&mut self) {
+        tracing::info!("SIGHUP: reading the configuration again");
+        let (config, problems) = match (self.reload)() {
+            Ok(loaded) => loaded,
+            Err(said) => {
+                said.iter().for_each(|line| tracing::error!("{line}"));
+                return tracing::error!("the configuration is refused; the one in force stays");
+            }
+        };
+        problems.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        let running = self.live.current();
+        if tell(&running.settings, &config.settings) {
+            self.take_over(&running, config);
+        }
+    }
+
+    fn take_over(&self, running: &Current, config: Config) {
+        self.door.set_limits(connection_limits(&config.limits, self.descriptors));
+        if let Err(error) = self.logging.set_filter(&config.logging.filter) {
+            tracing::error!("logging.level is left as it was: {error}");
+        }
+        let settings = Arc::new(running.settings.with_live_ones_of(&config.settings));
+        self.live.change(Current { settings, limits: config.limits, words: config.words });
+    }
+}
+
+/// Logs each difference, and tells whether there is one that a running server takes over.
+fn tell(running: &Settings, read: &Settings) -> bool {
+    let changes = changes(running, read);
+    for change in &changes {
+        let (name, before, after) = (&change.name, &change.before, &change.after);
+        match change.live {
+            true => tracing::info!("{name} is {after} now, instead of {before}"),
+            false => tracing::warn!("{name}={after} needs a restart; until then it is {before}"),
+        }
+    }
+    if changes.is_empty() {
+        tracing::info!("nothing in the configuration has changed");
+    }
+    changes.iter().any(|change| change.live)
+}
+
+/// The limits of the listening socket. Without file descriptors nobody can be let in.
+pub(crate) fn connection_limits(limits: &Limits, descriptors: u32) -> ConnectionLimits {
+    ConnectionLimits {
+        per_address: limits.connections_per_address.unwrap_or(0),
+        total: limits.connections.unwrap_or(u32::MAX).min(descriptors),
+    }
+}
+
+#[derive(Default)]
+struct MemoryWatch {
+    /// What the machine or its control group has, and when that was read.
+    found: Option<(Instant, u64)>,
+    gave_back: Option<Instant>,
+}
+
+impl MemoryWatch {
+    fn look(&mut self, live: &Live, now: Instant) {
+        let Some(used) = memory::used() else { return };
+        let configured = live.current().limits.memory;
+        let limit = configured.bytes.unwrap_or_else(|| self.limit(now));
+        let before = live.memory();
+        let short = MemoryBound { limit, percent: configured.percent }.is_short(used, before.short);
+        live.set_memory(MemoryUse { used, limit, short });
+        let (used_mib, limit_mib) = (used >> 20, limit >> 20);
+        match (before.short, short) {
+            (false, true) => tracing::error!(
+                used_mib,
+                limit_mib,
+                "memory is short: no new sessions, and no writes that make the tree larger, until some is free; \
+                 delete nodes, give the server more, or see memory.refuse.percent and memory.limit.bytes"
+            ),
+            (true, false) => {
+                tracing::info!(used_mib, limit_mib, "memory is no longer short: nothing is refused for it")
+            }
+            _ => {}
+        }
+        if short && self.gave_back.is_none_or(|last| now - last >= GIVE_BACK_EVERY) {
+            self.gave_back = Some(now);
+            memory::give_back();
+        }
+    }
+
+    fn limit(&mut self, now: Instant) -> u64 {
+        match self.found {
+            Some((read, limit)) if now - read < LIMIT_EVERY => limit,
+            _ => {
+                let limit = memory::limit().unwrap_or(0);
+                self.found = Some((now, limit));
+                limit
+            }
+        }
+    }
+}
