@@ -55,7 +55,8 @@ impl Server {
 
     fn on(network: &Network, at: usize) -> Server {
         let (client, peer) = network.addresses(at);
-        let admin = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+        // On the loopback of its own namespace, where nobody else is.
+        let admin = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080));
         Server { client, peer, admin, namespace: Some(network.namespace(at)), child: None }
     }
 }

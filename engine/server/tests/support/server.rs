@@ -205,11 +205,12 @@ pub fn ringkeeper_binary() -> PathBuf {
 pub fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let first = std::process::id().wrapping_mul(7919);
-    loop {
+    for _ in 0..22_000 {
         let n = first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
         let port = u16::try_from(10_000 + n % 22_000).expect("below 32000");
         if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
             return port;
         }
     }
+    panic!("there is no free port on loopback: is it down?")
 }
