@@ -162,7 +162,8 @@ fn connections_have_limits_that_change_on_sighup() {
     assert!(said.contains("until then it is 2000"), "{said}");
     place.server.wait_for("minSessionTimeout=2000 needs a restart");
     place.until("another limit", |place| gets_session(&place.server));
-    assert_eq!(place.metric("connection_rejected"), 2);
+    // The limit may have come in force after a further attempt.
+    assert!(place.metric("connection_rejected") >= 2);
     let conf = place.server.word(b"conf");
     assert!(conf.contains("maxClientCnxns=5\n") && conf.contains("tickTime=2000\n"), "what is in force: {conf}");
 }
