@@ -267,7 +267,10 @@ mod tests {
             }
         };
         wait_for(1);
-        // It may be the shell still, or `sleep` already: both were started with this environment and directory.
+        // While the shell becomes `sleep` the environment cannot be read; then it is the same.
+        while fs::read_to_string(format!("/proc/{}/comm", first.id())).unwrap() != "sleep\n" {
+            std::thread::yield_now();
+        }
         let start = Start::of(first.id()).unwrap();
         signal(first.id(), libc::SIGKILL).unwrap();
         while !is_gone(first.id()) {
