@@ -60,7 +60,7 @@ pub struct Needs {
     pub sessions: bool,
     /// `Snapshot::directories` with their sizes.
     pub directories: bool,
-    /// `Snapshot::metrics`, `measures`, `hot` and the gauges that only mntr shows.
+    /// `Snapshot::metrics`, `measures`, `leader_change`, `hot` and the gauges that only mntr shows.
     pub metrics: bool,
     /// `Snapshot::root_acl`.
     pub root_acl: bool,
