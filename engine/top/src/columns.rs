@@ -36,7 +36,7 @@ pub const COLUMNS: [Column; 18] = [
     column("EPHEM", 6, false, |row| row.sample.as_ref()?.ephemerals.map(count)),
     column("DATA", 6, false, |row| row.sample.as_ref()?.data_bytes.map(bytes)),
     column("MEMORY", 6, false, |row| row.sample.as_ref()?.memory_bytes.map(bytes)),
-    column("LIMIT", 5, false, |row| row.sample.as_ref()?.allowance.map(share)),
+    column("MEM%", 5, false, |row| row.sample.as_ref()?.allowance.map(share)),
     column("SYNC", 12, true, |row| row.sample.as_ref().map(|_| sync(row))),
     column("UP", 6, false, |row| row.sample.as_ref()?.uptime_ms.map(uptime)),
 ];

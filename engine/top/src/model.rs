@@ -139,10 +139,11 @@ impl Model {
         }
     }
 
-    /// The paths that are asked for most, at all servers together.
+    /// The paths that are asked for most, at all servers together; `None` if no server serves.
     #[must_use]
-    pub fn hot(&self) -> Hot {
-        Hot::together(self.servers.iter().filter_map(|server| Some(&server.sample()?.hot)))
+    pub fn hot(&self) -> Option<Hot> {
+        let mut told = self.servers.iter().filter_map(|server| Some(&server.sample()?.hot)).peekable();
+        told.peek().is_some().then(|| Hot::together(told))
     }
 
     /// Who leads: of several that say so, the one with the newest transaction.

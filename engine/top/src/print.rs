@@ -29,16 +29,17 @@ pub(crate) fn headlines(summary: &Summary) -> [String; 2] {
 }
 
 /// The hottest paths under their title, so many at most; or in a line why there are none.
-pub(crate) fn hottest(hot: &Hot, most: usize) -> Vec<String> {
+pub(crate) fn hottest(hot: Option<&Hot>, most: usize) -> Vec<String> {
     match hot {
-        Hot::Unknown => vec!["hottest paths: only Ringkeeper's servers tell them".to_owned()],
-        Hot::NotAllowed => {
+        None => Vec::new(),
+        Some(Hot::Unknown) => vec!["hottest paths: only Ringkeeper's servers tell them".to_owned()],
+        Some(Hot::NotAllowed) => {
             vec!["hottest paths: not told; add hotp to 4lw.commands.whitelist on each server".to_owned()]
         }
-        Hot::Told(paths) if paths.is_empty() => {
+        Some(Hot::Told(paths)) if paths.is_empty() => {
             vec!["hottest paths: none yet (one request of 32 is looked at)".to_owned()]
         }
-        Hot::Told(paths) => {
+        Some(Hot::Told(paths)) => {
             let line = |path: &HotPath| {
                 let [reads, writes] = [path.reads, path.writes].map(columns::rate);
                 format!("{reads:>7} {writes:>8}  {}", path.path)
@@ -56,7 +57,8 @@ pub(crate) fn text(model: &Model) -> String {
     for (at, cells) in columns::table(&rows, None).iter().enumerate() {
         text += &(columns::line(cells, at.checked_sub(1).and_then(|at| rows.get(at))) + "\n");
     }
-    text + &hottest(&model.hot(), PATHS).join("\n") + "\n"
+    text.extend(hottest(model.hot().as_ref(), PATHS).into_iter().map(|line| line + "\n"));
+    text
 }
 
 /// All that is known, as an object. Zxids are strings of hexadecimal digits.
@@ -69,14 +71,14 @@ pub(crate) fn json(model: &Model) -> Value {
         "transactionsPerSecond": summary.transactions,
         "requestsPerSecond": summary.requests,
         "connections": summary.connections,
-        "hottestPaths": hottest_paths(&model.hot()),
+        "hottestPaths": hottest_paths(model.hot().as_ref()),
         "servers": model.rows().iter().map(server).collect::<Vec<_>>(),
     })
 }
 
 /// `null` if no server tells them.
-fn hottest_paths(hot: &Hot) -> Value {
-    let Hot::Told(paths) = hot else { return Value::Null };
+fn hottest_paths(hot: Option<&Hot>) -> Value {
+    let Some(Hot::Told(paths)) = hot else { return Value::Null };
     let path =
         |path: &HotPath| json!({"path": path.path, "readsPerSecond": path.reads, "writesPerSecond": path.writes});
     paths.iter().take(PATHS).map(path).collect()

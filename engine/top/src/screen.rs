@@ -31,7 +31,7 @@ const PATHS: usize = 10;
 /// Draws everything.
 pub(crate) fn draw(frame: &mut Frame<'_>, model: &Model, choice: &Choice) {
     let rows = model.rows();
-    let paths = hottest(&model.hot());
+    let paths = hottest(model.hot().as_ref());
     let lines = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
     let (head, table, detail, keys) = (3, lines(rows.len() + 2), 5, 1);
     let left = frame.area().height.saturating_sub(head + detail + keys).saturating_sub(table);
@@ -59,9 +59,11 @@ pub(crate) fn draw(frame: &mut Frame<'_>, model: &Model, choice: &Choice) {
 }
 
 /// The hottest paths under a title, or why there are none.
-fn hottest(hot: &Hot) -> Vec<Line<'static>> {
+fn hottest(hot: Option<&Hot>) -> Vec<Line<'static>> {
     let mut lines: Vec<Line<'_>> = print::hottest(hot, PATHS).into_iter().map(Line::from).collect();
-    if let (Hot::Told(_), Some(title)) = (hot, lines.first_mut()) {
+    if let (Some(Hot::Told(paths)), Some(title)) = (hot, lines.first_mut())
+        && !paths.is_empty()
+    {
         *title = std::mem::take(title).style(Style::new().add_modifier(Modifier::UNDERLINED));
     }
     lines

@@ -23,7 +23,7 @@ Examples:
 
 It asks the four-letter words srvr and mntr, and of Ringkeeper hotp (the hottest paths, at all servers together), of ZooKeeper envi: \
 4lw.commands.whitelist has to allow them on every server; with srvr alone some columns stay empty. MEMORY is what is resident \
-(of ZooKeeper: of its heap), LIMIT how much of the memory is used that the server may use, ! if it is short. The others are found in the ensemble's configuration (the word conf, or /zookeeper/config), \
+(of ZooKeeper: of its heap), MEM% how much of the memory is used that the server may use, ! if it is short. The others are found in the ensemble's configuration (the word conf, or /zookeeper/config), \
 if that names client ports. Latencies are those since the server's start, or since its statistics were reset (srst). BEHIND is how many \
 transactions a server is behind the leader; under load a few are none, since not all are asked at the same time.
 

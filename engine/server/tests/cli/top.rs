@@ -69,7 +69,8 @@ fn the_others_are_found_and_memory_and_the_hottest_paths_are_told() {
         let servers = view["servers"].as_array().unwrap();
         let mut names: Vec<_> = servers.iter().map(|server| server["server"].as_str().unwrap().to_owned()).collect();
         let mut expected: Vec<_> = ensemble.addrs().iter().map(ToString::to_string).collect();
-        (names.sort(), expected.sort());
+        names.sort();
+        expected.sort();
         assert_eq!(names, expected, "{view:#}");
         for server in servers {
             let bytes = |name: &str| server[name].as_u64().unwrap_or_else(|| panic!("no {name}: {server:#}"));
@@ -101,4 +102,5 @@ fn nobody_serves() {
     let said = ringkeeper(&["top", "--once", "--only", &nobody], "");
     assert_eq!(said.status, 3);
     assert!(said.out.starts_with("0 of 1 servers serve, no leader\n- txn/s"), "{}", said.out);
+    assert!(said.out.ends_with("down: Connection refused\n"), "{}", said.out);
 }
