@@ -77,12 +77,7 @@ pub(super) struct Bases {
 
 /// Ports for so many servers: client and admin ports from their bases on, else free ones, which are looked for from a place
 /// that follows from `seed`. Fails if a port of the user's choice is not free.
-pub(super) fn ports(
-    servers: u8,
-    bases: Bases,
-    seed: u32,
-    is_free: &dyn Fn(u16) -> bool,
-) -> anyhow::Result<Vec<Ports>> {
+pub(super) fn ports(servers: u8, bases: Bases, seed: u32, is_free: &dyn Fn(u16) -> bool) -> anyhow::Result<Vec<Ports>> {
     let clients = chosen(servers, "--client-port", bases.client, is_free)?;
     let admins = chosen(servers, "--admin-port", bases.admin, is_free)?;
     if let Some(port) = clients.iter().find(|port| admins.contains(port)) {
@@ -152,7 +147,9 @@ mod tests {
         assert_eq!(all, [10_000, 10_003, 10_004, 10_005, 10_006, 10_007, 10_008, 10_009, 10_010]);
         assert_eq!(plan(3).connection_string(), "127.0.0.1:2181,127.0.0.1:2182,127.0.0.1:2183");
         for seed in [1, 21_999, u32::MAX] {
-            assert!(ports(7, Bases::default(), seed, &|_| true).unwrap().iter().all(|p| (10_000..32_000).contains(&p.peer)));
+            assert!(
+                ports(7, Bases::default(), seed, &|_| true).unwrap().iter().all(|p| (10_000..32_000).contains(&p.peer))
+            );
         }
         // A base within the range does not meet the peers' ports.
         let found = ports(3, Bases { client: Some(10_000), admin: Some(10_004) }, 0, &|_| true).unwrap();
@@ -163,7 +160,10 @@ mod tests {
     #[test]
     fn ports_that_cannot_be_had() {
         let said = |bases, free: bool| ports(3, bases, 0, &|_| free).unwrap_err().to_string();
-        assert_eq!(said(clients_from(2181), false), "port 2181 of 127.0.0.1 is in use; give another --client-port, or none");
+        assert_eq!(
+            said(clients_from(2181), false),
+            "port 2181 of 127.0.0.1 is in use; give another --client-port, or none"
+        );
         assert_eq!(said(clients_from(65_534), true), "--client-port 65534 leaves no room for 3 ports up to 65535");
         let admin = Bases { client: Some(8078), admin: Some(8080) };
         assert_eq!(
