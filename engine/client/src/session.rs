@@ -357,7 +357,6 @@ fn append_watches(out: &mut Vec<u8>, watches: &Watches, last_zxid: i64) {
         // Servers before 3.6 know only the older request.
         let newer = !batch.persistent.is_empty() || !batch.recursive.is_empty();
         let request = if newer { Request::SetWatches2(watches) } else { Request::SetWatches(watches) };
-        debug_assert!(matches!(request.op(), OpCode::SetWatches | OpCode::SetWatches2));
         append_request(out, ReplyHeader::SET_WATCHES, &request);
     }
 }
