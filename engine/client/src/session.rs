@@ -8,7 +8,7 @@ use crate::path;
 use crate::pending::{Pending, Promise, Registration};
 use crate::watches::Watches;
 use ringkeeper_core::jute::{
-    AuthPacket, ConnectRequest, OpCode, ReplyHeader, Request, SetWatches, StrList, WatcherEvent, append_request,
+    AuthPacket, ConnectRequest, ReplyHeader, Request, SetWatches, StrList, WatcherEvent, append_request,
 };
 use std::borrow::Cow;
 use std::io::{self, Write};
