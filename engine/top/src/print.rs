@@ -12,7 +12,7 @@ const PATHS: usize = 20;
 pub(crate) fn headlines(summary: &Summary) -> [String; 2] {
     let leader = match &summary.leader {
         Some(leader) => format!("leader {leader}"),
-        None if summary.led_by_another => "the leader is not among them (name all servers, or allow conf)".to_owned(),
+        None if summary.led_by_another => "the leader is not among them (name all servers)".to_owned(),
         None => "no leader".to_owned(),
     };
     let epoch = summary.epoch.map_or_else(String::new, |epoch| format!(", epoch {epoch:x}"));
