@@ -63,6 +63,7 @@ fn there_and_back() {
     let mut zookeeper = Server::prepare(Target::ZooKeeper, settings);
     let (from, to) = (ringkeeper.data_dir(), zookeeper.data_dir());
     let exported = tools::facts(&["export", from.to_str().unwrap(), to.to_str().unwrap(), "--json"]);
+    eprintln!("{exported:#}");
     zookeeper.restart();
     let mut client = Client::reattach(zookeeper.addr(), id, &passwd).expect("the session is alive");
     client.auth("digest", workload::USER).unwrap();
