@@ -242,6 +242,19 @@ mod tests {
     }
 
     #[test]
+    fn what_was_applied_since_the_last_replies_is_replied_together() {
+        let mut line = Timeline::default();
+        line.append(ms(1), &batch(1..=2));
+        line.append(ms(1), &batch(3..=5));
+        line.end_step(ms(1), ms(1), Zxid(0), true);
+        line.end_step(ms(2), ms(3), Zxid(2), true);
+        line.end_step(ms(4), ms(5), Zxid(5), true);
+        line.replied(ms(7));
+        line.replied(ms(9));
+        assert_eq!((line.measures().reply.count(), line.measures().reply.max() / 1_000_000), (5, 2));
+    }
+
+    #[test]
     fn what_is_cut_off_is_forgotten() {
         let mut line = Timeline::default();
         line.append(ms(1), &batch(1..=2));

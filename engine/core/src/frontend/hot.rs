@@ -202,6 +202,7 @@ mod tests {
         let hottest = seen.hottest();
         assert_eq!((&*hottest[0].path, hottest[0].writes, hottest[0].missed), ("/hot", 5_000, 0));
         assert!(hottest[1].samples() < 20, "rare ones do not inherit what others had: {:?}", hottest[1]);
+        assert!(hottest[1].missed > 100, "but may have been as frequent: {:?}", hottest[1]);
         assert_eq!((hottest[0].samples(), hottest.len()), (20_000, ENTRIES));
     }
 
@@ -211,9 +212,22 @@ mod tests {
         one.offer("/a", true);
         other.offer("/a", false);
         other.offer("/b", false);
+        one.paths[0].missed = 3;
+        other.paths[0].missed = 4;
         one.merge(other);
         let hottest = one.hottest();
+        assert_eq!(hottest[0].missed, 7);
         assert_eq!((&*hottest[0].path, hottest[0].reads, hottest[0].writes, hottest.len()), ("/a", 1, 1, 2));
+    }
+
+    #[test]
+    fn one_request_of_many_is_looked_at() {
+        let mut sampler = Sampler::default();
+        for n in 0..4 * SAMPLE {
+            sampler.request(if n < 3 * SAMPLE { OpCode::GetData } else { OpCode::SetData }, &body("/a"));
+        }
+        let told = sampler.seen(Instant(1)).hottest();
+        assert_eq!((told[0].reads, told[0].writes), (3, 1));
     }
 
     #[test]

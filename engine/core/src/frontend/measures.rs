@@ -118,6 +118,33 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
+    fn counters_of_all_frontends_are_added() {
+        let mut one = FrontendMeasures {
+            bytes_received: 1,
+            bytes_sent: 2,
+            watch_bytes: 3,
+            connections_opened: 4,
+            connect_requests: 5,
+            sessionless_closed: 6,
+            slow: 7,
+            ..FrontendMeasures::default()
+        };
+        one.requests.count(OpCode::Ping);
+        one.reads.record(8);
+        one.updates.record(9);
+        one.note_told(EventType::NodeDeleted, 10);
+        let mut all = FrontendMeasures::default();
+        all.merge(&one);
+        assert_eq!(all, one);
+        all.merge(&one);
+        let FrontendMeasures { requests, reads, updates, bytes_received, bytes_sent, watch_bytes, .. } = &all;
+        assert_eq!((requests.of(OpCode::Ping), reads.sum(), updates.sum()), (2, 16, 18));
+        assert_eq!([*bytes_received, *bytes_sent, *watch_bytes], [2, 4, 6]);
+        assert_eq!([all.connections_opened, all.connect_requests, all.sessionless_closed, all.slow], [8, 10, 12, 14]);
+        assert_eq!(all.told.iter().map(Histogram::sum).sum::<u64>(), 20);
+    }
+
+    #[test]
     fn every_opcode_has_a_counter_of_its_own() {
         let slots: BTreeSet<usize> = OpCode::ALL.into_iter().map(Requests::slot).collect();
         assert_eq!(slots.len(), OpCode::ALL.len());

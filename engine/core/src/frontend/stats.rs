@@ -233,3 +233,26 @@ impl Frontend {
         self.stats.response_size.record(reply);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn totals_of_all_frontends() {
+        let of = |ms: &[u64], connections| {
+            let mut stats = FrontendStats { connections, auth_failed: 1, outstanding: 2, ..FrontendStats::default() };
+            for ms in ms {
+                stats.latency.record(Duration::from_millis(*ms));
+                stats.response_size.record(*ms as usize);
+            }
+            stats
+        };
+        let mut all = FrontendStats::default();
+        [of(&[5, 9], 1), of(&[], 2), of(&[3, 4], 4)].iter().for_each(|one| all.merge(one));
+        let Latency { count, total_ns, min_ns, max_ns } = all.latency;
+        assert_eq!([count, total_ns, min_ns, max_ns], [4, 21_000_000, 3_000_000, 9_000_000]);
+        assert_eq!(all.response_size, ResponseSize { last: 4, min: 3, max: 9 });
+        assert_eq!((all.connections, all.outstanding, all.auth_failed), (7, 6, 3));
+    }
+}
