@@ -4,6 +4,7 @@ use crate::http::{ask, get};
 use crate::support::client::Client;
 use crate::support::ensemble::{Ensemble, Plan};
 use crate::support::server::free_port;
+use std::cell::RefCell;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
@@ -47,14 +48,18 @@ fn odd_questions_are_answered_and_hold_nobody_up() {
     assert_eq!(ask(addr, "POST /commands/ruok HTTP/1.1\r\nContent-Length: 0\r\n\r\n").status, 405);
     assert_eq!(ask(addr, &format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(20_000))).status, 431);
     assert_eq!(ask(addr, "POST /commands/restore HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc").status, 501);
-    // Connections that say nothing take the places; clients are served meanwhile, and the places come back.
-    let silent: Vec<TcpStream> = (0..40).map(|_| TcpStream::connect(addr).unwrap()).collect();
+    // Connections that say nothing take the places; clients are served meanwhile, and the places come back. Those of the
+    // questions above may be free only now.
+    let silent = RefCell::new(Vec::new());
+    ensemble.wait_until("no place left", |_| {
+        silent.borrow_mut().extend((0..40).map(|_| TcpStream::connect(addr).unwrap()));
+        let mut last = TcpStream::connect(addr).unwrap();
+        last.write_all(b"GET /health/live HTTP/1.1\r\n\r\n").unwrap();
+        let mut text = String::new();
+        last.read_to_string(&mut text).unwrap_or_default();
+        text.is_empty() || text.starts_with("HTTP/1.1 503 ")
+    });
     Client::connect(ensemble.addr(0)).create("/served", b"", 0).unwrap();
-    let mut last = TcpStream::connect(addr).unwrap();
-    last.write_all(b"GET /health/live HTTP/1.1\r\n\r\n").unwrap();
-    let mut text = String::new();
-    last.read_to_string(&mut text).unwrap_or_default();
-    assert!(text.is_empty() || text.starts_with("HTTP/1.1 503 "), "{text}");
     drop(silent);
     ensemble.wait_until("free places", |_| {
         let answered = std::panic::catch_unwind(|| get(addr, "/health/live").status);
