@@ -128,3 +128,36 @@ pub(crate) fn must_be_empty(dir: &Path) -> anyhow::Result<()> {
 fn names(dir: &Path) -> io::Result<Vec<String>> {
     std::fs::read_dir(dir)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn nothing_is_overwritten_in_either_directory() {
+        let tmp = tempfile::tempdir().unwrap();
+        let (data, log) = (tmp.path().join("data"), tmp.path().join("log"));
+        let directories = Directories::new(&data, Some(&log));
+        directories.must_be_empty().unwrap();
+        fs::create_dir(&data).unwrap();
+        fs::create_dir(&log).unwrap();
+        fs::write(data.join("myid"), "1").unwrap();
+        directories.must_be_empty().expect("who the server is says nothing of its state");
+        fs::write(log.join("segment.1"), "").unwrap();
+        let said = directories.must_be_empty().unwrap_err().to_string();
+        assert!(said.contains("log is not empty (there is segment.1)"), "{said}");
+        fs::remove_file(log.join("segment.1")).unwrap();
+        fs::write(data.join("notes.txt"), "").unwrap();
+        assert!(directories.must_be_empty().unwrap_err().to_string().contains("notes.txt"));
+    }
+
+    #[test]
+    fn nobody_else_may_read_what_access_lists_protected() {
+        let tmp = tempfile::tempdir().unwrap();
+        let path = tmp.path().join("snapshot");
+        let mode = create(&path).unwrap().metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}

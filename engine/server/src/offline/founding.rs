@@ -163,5 +163,9 @@ mod tests {
         assert_eq!((found.epochs.accepted, found.epochs.current, found.unknown_through), (Epoch(6), Epoch(6), None));
         assert!(found.epochs.member && !found.epochs.shared && found.epochs.ensemble != 0);
         assert!(directories.must_be_empty().is_err());
+        let again = Directories::new(&tmp.path().join("again"), None);
+        super::found(&again, &mut tree, Epoch(6)).unwrap();
+        let other = stored::read(again.look_at().unwrap()).unwrap().epochs.ensemble;
+        assert_ne!(found.epochs.ensemble, other, "two ensembles from one state are strangers");
     }
 }

@@ -10,10 +10,11 @@ use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
-use support::client::Client;
+use support::client::{Client, create_body};
+use support::ensemble::{Ensemble, Plan};
 use support::rng::Rng;
 use support::server::{Server, Target, ringkeeper_binary};
-use support::wire::op;
+use support::wire::{op, open_acl};
 
 fn run(arguments: &[&str]) -> (bool, Vec<Value>, String) {
     let output = Command::new(ringkeeper_binary()).args(arguments).output().unwrap();
@@ -148,4 +149,34 @@ fn a_moment_can_be_restored() {
     assert!(!done && said.contains("does not have that state") && !nowhere.exists(), "{said}");
     let (done, _, said) = run(&["restore", text(&data), text(&nowhere)]);
     assert!(!done && said.contains("holds no backup"), "{said}");
+}
+
+#[test]
+fn what_is_not_known_to_be_committed_is_left_out() {
+    let tmp = tempfile::tempdir().unwrap();
+    let at = |name: &str| tmp.path().join(name);
+    // Nobody is given up for being paused.
+    let settings = [("ensemble.silence.min.ms", "60000"), ("ensemble.silence.max.ms", "60000")];
+    let mut ensemble = Ensemble::of(&Plan { settings: &settings, ..Plan::default() });
+    let leader = ensemble.leader();
+    let mut client = Client::connect(ensemble.addr(leader));
+    client.create("/committed", b"", 0).unwrap();
+    (0..3).filter(|at| *at != leader).for_each(|at| ensemble.pause(at));
+    client.send(op::CREATE, &create_body("/pending", b"", &open_acl(), 0).0);
+    let data = ensemble.data_dir(leader);
+    let logged = |path: &str| {
+        let output = Command::new(ringkeeper_binary()).args(["log", "dump", text(&data)]).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).contains(path)
+    };
+    ensemble.wait_until("it is in the leader's log", |_| logged("/pending"));
+    facts(&["backup", text(&data), text(&at("backup"))]);
+    (0..3).for_each(|at| ensemble.kill(at));
+    facts(&["restore", text(&at("backup")), text(&at("restored"))]);
+    let (done, _, said) = run(&["export", text(&data), text(&at("exported"))]);
+    assert!(done && said.contains("were left out"), "{said}");
+    for state in ["restored", "exported"] {
+        let output = Command::new(ringkeeper_binary()).args(["snapshot", "dump", text(&at(state))]).output().unwrap();
+        let nodes = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(nodes.contains("/committed") && !nodes.contains("/pending"), "{state}: {nodes}");
+    }
 }

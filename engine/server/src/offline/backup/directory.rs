@@ -109,3 +109,32 @@ impl BackupDir {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_that_is_damaged_is_not_taken_into_a_backup() {
+        let tmp = tempfile::tempdir().unwrap();
+        let (from, to) = (tmp.path().join("from"), tmp.path().join("to"));
+        std::fs::create_dir(&from).unwrap();
+        let name = "snap.0000000000000005";
+        std::fs::write(from.join(name), vec![7; 3 * BLOCK]).unwrap();
+        let backup = BackupDir::open_or_begin(&to, 9).unwrap();
+        assert!(backup.copy_snapshot(&*ViewDisk::new(&from), name).is_err());
+        assert!(!to.join(name).exists() && backup.chains().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_backup_of_another_format_or_ensemble_is_left_alone() {
+        let tmp = tempfile::tempdir().unwrap();
+        let dir = tmp.path().join("backup");
+        drop(BackupDir::open_or_begin(&dir, 9).unwrap());
+        let refused = |ensemble| BackupDir::open_or_begin(&dir, ensemble).err().map(|error| error.to_string());
+        assert_eq!(refused(9), None);
+        assert!(refused(8).unwrap().contains("a backup of another ensemble"));
+        std::fs::write(dir.join(IDENTITY), "{\"format\":2,\"ensemble\":\"0000000000000009\"}").unwrap();
+        assert!(refused(9).unwrap().contains("format 2, this program reads format 1"));
+    }
+}

@@ -118,3 +118,62 @@ fn rebuild(from: &BackupDir, chain: &Chain, target: Target, progress: &mut dyn F
     }
     Ok(restored)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::chain::Base;
+    use super::super::piece::PieceWriter;
+    use super::*;
+    use ringkeeper_core::frame::{FrameBuf, FrameHeader, encode};
+    use ringkeeper_core::ids::{SessionId, Tag};
+    use std::path::Path;
+
+    /// Transactions with their times; the last one is of the next epoch.
+    const TRANSACTIONS: [(u64, i64); 4] = [(1, 1000), (2, 2000), (3, 2000), (1 << 32 | 1, 4000)];
+
+    fn backup(dir: &Path) -> BackupDir {
+        let backup = BackupDir::open_or_begin(dir, 7).unwrap();
+        let mut writer = PieceWriter::create(dir, Zxid::ZERO, 7).unwrap();
+        let mut prev_zxid = Zxid::ZERO;
+        for (zxid, wall) in TRANSACTIONS {
+            let (mut bytes, zxid) = (FrameBuf::new(), Zxid(zxid));
+            // The end of a session that nobody has.
+            let (session, wall, tag) = (SessionId(1), WallMs(wall), Tag::NONE);
+            let header = FrameHeader { zxid, prev_zxid, session, wall, cxid: 0, txn_type: -11, tag };
+            encode(&mut bytes, &header, |_| {});
+            writer.add(&Frame::parse(&bytes).unwrap()).unwrap();
+            prev_zxid = zxid;
+        }
+        writer.finish().unwrap();
+        backup
+    }
+
+    #[test]
+    fn exactly_the_state_that_is_wanted_or_none() {
+        let tmp = tempfile::tempdir().unwrap();
+        let backup = backup(&tmp.path().join("backup"));
+        let wanted = std::cell::Cell::new(0);
+        let restored = |target| {
+            wanted.set(wanted.get() + 1);
+            let to = Directories::new(&tmp.path().join(wanted.get().to_string()), None);
+            restore(&backup, target, &to, &mut || ()).map(|restored| (restored.tree.last_zxid(), restored.transactions))
+        };
+        let said = |target| format!("{:#}", restored(target).expect_err("it is not there"));
+        assert_eq!(restored(Target::Zxid(Zxid(2))).unwrap(), (Zxid(2), 2));
+        assert_eq!(restored(Target::Newest).unwrap(), (Zxid(1 << 32 | 1), 4));
+        assert!(said(Target::Zxid(Zxid(9))).contains("is no transaction; the one before it is 0x3"));
+        assert!(said(Target::Zxid(Zxid(2 << 32))).contains("does not have that state"));
+        let at = |ms| restored(Target::Time(WallMs(ms))).unwrap().0;
+        assert_eq!([at(1999), at(2000), at(3999), at(4000)], [1, 3, 3, 1 << 32 | 1].map(Zxid));
+        assert!(said(Target::Time(WallMs(999))).contains("no transaction yet"));
+    }
+
+    #[test]
+    fn a_chain_begins_with_its_snapshot() {
+        let base = Base { zxid: Zxid(5), wall: WallMs(500) };
+        let chain = Chain { base: Some(base), pieces: Vec::new() };
+        let is_in = |target: Target| target.is_in(&chain);
+        assert_eq!([4, 5, 6].map(|zxid| is_in(Target::Zxid(Zxid(zxid)))), [false, true, false]);
+        assert_eq!([499, 500, 501].map(|ms| is_in(Target::Time(WallMs(ms)))), [false, true, true]);
+    }
+}
