@@ -193,8 +193,8 @@ impl Frontend {
         self.measures.bytes_received += (frame.len() + LENGTH_PREFIX) as u64;
         let Some(conn) = self.conn(id) else { return };
         conn.traffic.received += 1;
-        let phase = conn.phase;
-        if frame.len() > self.config.limits.large_request && !self.admits_large(id, frame.len()) {
+        let (phase, own) = (conn.phase, conn.own);
+        if !own && frame.len() > self.config.limits.large_request && !self.admits_large(id, frame.len()) {
             return;
         }
         match phase {
