@@ -192,9 +192,9 @@ impl Frontend {
     fn is_authorised(&self, id: ConnId) -> bool {
         let required = &self.config.required_schemes;
         required.is_empty()
-            || self
-                .peek(id)
-                .is_some_and(|conn| conn.own || conn.auth.iter().any(|who| required.iter().any(|scheme| **scheme == *who.scheme)))
+            || self.peek(id).is_some_and(|conn| {
+                conn.own || conn.auth.iter().any(|who| required.iter().any(|scheme| **scheme == *who.scheme))
+            })
     }
 
     /// A reply that needs nobody's decision: sent now, or when those before it have been.

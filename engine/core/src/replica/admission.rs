@@ -132,11 +132,8 @@ impl Replica {
     /// What is left of the letter if nothing more can be proposed: the epoch ran out (then all of it will be submitted
     /// again), or the tree is to be replaced first.
     fn judge_letter(&mut self, cx: &Context, tree: &Tree, from: ServerId, mut letter: Letter) -> Option<Letter> {
-        let identities: Vec<Arc<[Id]>> = letter
-            .identities
-            .iter()
-            .map(|ids| ids.iter().map(|(scheme, id)| Id::new(scheme, id)).collect())
-            .collect();
+        let identities: Vec<Arc<[Id]>> =
+            letter.identities.iter().map(|ids| ids.iter().map(|(scheme, id)| Id::new(scheme, id)).collect()).collect();
         let (mut judged, mut begin) = (0, 0);
         for wish in &letter.wishes {
             if !self.can_propose() {

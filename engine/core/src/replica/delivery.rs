@@ -52,7 +52,7 @@ impl Replica {
         let mut applied = core::mem::take(&mut self.applied);
         tree.apply(frame, &mut applied)
             .map_err(|error| format!("transaction {} cannot be applied: {error}", frame.zxid()))?;
-        self.applied_since_snapshot += 1;
+        self.applied_since_snapshot = self.applied_since_snapshot.saturating_add(1);
         self.measures.applied += 1;
         self.bytes_since_snapshot += frame.as_bytes().len() as u64;
         if let Some(leadership) = &mut self.leadership {

@@ -1,9 +1,9 @@
 //! What is different in a tree that takes the place of another: what those are told who watch its nodes.
 
+use super::Tree;
 use super::applied::{Applied, Change, ChangeKind};
 use super::node::{NONE, NodeRecord, ROOT, Slot};
 use super::path::{PathHash, ROOT_HASH, child_hash};
-use super::Tree;
 use crate::acl::AclRef;
 
 /// Appends every change that somebody may watch for. What is gone comes before what is above it, what is new behind it.

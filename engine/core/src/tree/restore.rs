@@ -58,10 +58,8 @@ impl Tree {
         }
         tree.check_zxids()?;
         tree.inherit_sessions(self);
-        tree.digest = tree
-            .digest
-            .wrapping_sub(digest::of_restore(tree.restored_at))
-            .wrapping_add(digest::of_restore(zxid));
+        tree.digest =
+            tree.digest.wrapping_sub(digest::of_restore(tree.restored_at)).wrapping_add(digest::of_restore(zxid));
         (tree.restored_at, tree.last_zxid) = (zxid, zxid);
         tree.snapshots_begun = self.snapshots_begun;
         Ok(tree)

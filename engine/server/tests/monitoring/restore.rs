@@ -86,13 +86,8 @@ fn the_whole_ensemble_is_as_the_snapshot_and_clients_know() {
     let mut events: Vec<(i32, String)> =
         both.events_until_now().into_iter().map(|event| (event.kind, event.path)).collect();
     events.sort();
-    let expected = [
-        (CREATED, "/deleted"),
-        (CREATED, "/of-the-gone"),
-        (DELETED, "/young"),
-        (CHANGED, "/kept"),
-        (CHILDREN, "/"),
-    ];
+    let expected =
+        [(CREATED, "/deleted"), (CREATED, "/of-the-gone"), (DELETED, "/young"), (CHANGED, "/kept"), (CHILDREN, "/")];
     assert_eq!(events, expected.map(|(kind, path)| (kind, path.to_owned())));
     assert_eq!(both.get("/kept", false).unwrap().0.as_deref(), Some(&b"old"[..]));
     assert_eq!(both.children("/zookeeper", false).unwrap(), ["config", "quota"], "nothing is left of the restore");
@@ -192,4 +187,64 @@ fn what_is_no_older_snapshot_changes_nothing() {
     assert_eq!(restore(addr, &bytes).status, 429);
     let (_off, addr) = crate::snapshot::start(&[("admin.restore.enabled", "false")]);
     assert_eq!(restore(addr, &bytes).status, 503);
+}
+
+/// Runs a command of ours; what it prints.
+fn run(arguments: &[&str]) -> Result<serde_json::Value, String> {
+    let output = std::process::Command::new(crate::support::server::ringkeeper_binary())
+        .args(arguments)
+        .args(["--auth", "digest:super:admin", "--json"])
+        .output()
+        .unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    match output.status.success() {
+        true => Ok(serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {}", text(&output.stdout)))),
+        false => Err(text(&output.stderr)),
+    }
+}
+
+#[test]
+fn from_the_command_line() {
+    let (server, addr) = crate::snapshot::start(&[("admin.rateLimiterIntervalInMS", "0")]);
+    let mut client = Client::connect(server.addr());
+    client.create("/a", b"1", 0).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let (url, place) = (format!("http://{addr}"), dir.path().to_str().unwrap());
+    let taken = run(&["backup", "--server", &url, "--to", place]).unwrap();
+    let file = taken["backup"].as_str().unwrap();
+    assert!(file.contains("/snap."), "{taken}");
+
+    client.set("/a", b"2", -1).unwrap();
+    let restored = run(&["restore", "--server", &url, "--from", file]).unwrap();
+    assert_eq!((&restored["snapshot_zxid"], restored["nodes"].as_u64()), (&taken["zxid"], Some(5)), "{restored}");
+    client.sync("/").unwrap();
+    assert_eq!(client.get("/a", false).unwrap().0.as_deref(), Some(&b"1"[..]));
+
+    // The second time the state is as it was again, by the transactions of a backup.
+    client.set("/a", b"3", -1).unwrap();
+    let marked = client.set("/a", b"4", -1).unwrap().mzxid;
+    client.set("/a", b"5", -1).unwrap();
+    client.sync("/").unwrap();
+    let (data_dir, backup) = (server.data_dir(), dir.path().join("backup"));
+    let backup = backup.to_str().unwrap();
+    let told = std::process::Command::new(crate::support::server::ringkeeper_binary())
+        .args(["backup", data_dir.to_str().unwrap(), backup])
+        .output()
+        .unwrap();
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    let marked = format!("{marked:#x}");
+    run(&["restore", "--server", &url, "--from", backup, "--to-zxid", &marked]).unwrap();
+    client.sync("/").unwrap();
+    assert_eq!(client.get("/a", false).unwrap().0.as_deref(), Some(&b"4"[..]));
+
+    for (arguments, error) in [
+        (&["backup", "--server", &url, "--to", backup][..], "transactions are added to"),
+        (&["backup", "--server", "https://x", "--to", "f"], "no TLS"),
+        (&["restore", "--server", &url, "--from", file, "--to-zxid", "1"], "is one state"),
+        (&["restore", "--server", &url, "--from", "/nowhere"], "/nowhere"),
+        (&["restore", "--server", &url], "give --from"),
+    ] {
+        let told = run(arguments).unwrap_err();
+        assert!(told.contains(error), "{arguments:?}: {told}");
+    }
 }

@@ -51,10 +51,7 @@ pub(super) struct Asked {
 impl Asked {
     pub(super) fn is_write(&self) -> bool {
         use What::{Close, Create, Delete, Pair, Restore, Sequential, Set, Stage};
-        matches!(
-            self.what,
-            Create(_) | Sequential | Set(_) | Delete(_) | Pair | Close | Stage(..) | Restore(_)
-        )
+        matches!(self.what, Create(_) | Sequential | Set(_) | Delete(_) | Pair | Close | Stage(..) | Restore(_))
     }
 }
 

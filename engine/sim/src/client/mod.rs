@@ -11,11 +11,11 @@ use crate::time::{MS, Time};
 use crate::world::ToClient;
 use crate::world::World;
 use ask::Asked;
+use restore::Restoring;
 use ringkeeper_core::ids::{SessionId, Zxid};
 use ringkeeper_core::jute::{ConnectRequest, append_connect_request};
 use ringkeeper_txnlog::sim::Rng;
 use std::collections::VecDeque;
-use restore::Restoring;
 use watches::Watching;
 
 /// The length before each frame.

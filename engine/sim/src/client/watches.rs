@@ -113,9 +113,7 @@ impl Watching {
             let quiet = match kind {
                 Kind::Data => !replaced && view.is_some_and(|view| view.stat.mzxid <= seen.wire()),
                 Kind::Exists => view.is_none(),
-                Kind::Child => {
-                    !replaced && (path == "/" || view.is_some_and(|view| view.stat.pzxid <= seen.wire()))
-                }
+                Kind::Child => !replaced && (path == "/" || view.is_some_and(|view| view.stat.pzxid <= seen.wire())),
             };
             assert!(quiet, "{path} is watched ({kind:?}) and has changed between {seen} and {at}; nobody has told");
             *since = at;

@@ -20,6 +20,7 @@ use session::{Failed, OwnSession};
 use spool::BadUpload;
 use staging::Staging;
 use std::net::SocketAddr;
+use std::sync::TryLockError;
 use std::time::{Duration, Instant};
 use thiserror::Error;
 
@@ -128,7 +129,11 @@ fn restore(
     let super_digest = desk.access.super_digest.as_deref();
     authorisation::check(request.authorization.as_deref(), peer.ip(), &server.root_acl, super_digest)?;
     upload.length().ok_or(NoRestore::Length)?;
-    let _alone = desk.restoring.try_lock().map_err(|_| NoRestore::Busy)?;
+    let _alone = match desk.restoring.try_lock() {
+        Ok(alone) => alone,
+        Err(TryLockError::Poisoned(alone)) => alone.into_inner(),
+        Err(TryLockError::WouldBlock) => return Err(NoRestore::Busy),
+    };
     if !desk.restores.take(Instant::now()) {
         return Err(NoRestore::TooOften(desk.settings.interval));
     }

@@ -125,3 +125,12 @@ impl OwnSession {
         Ok(payload)
     }
 }
+
+impl Drop for OwnSession {
+    /// Nobody is to wait for its time-out. If the session has ended with the tree, or the server is gone, this is in vain.
+    fn drop(&mut self) {
+        let mut bytes = Vec::new();
+        append_request(&mut bytes, self.xid + 1, &Request::CloseSession);
+        let _ = self.stream.write_all(&bytes);
+    }
+}

@@ -14,11 +14,8 @@ const WINDOW: usize = 4;
 /// Nodes of a slice of the snapshot.
 const SLICE: usize = 1024;
 
-const NOBODY: AclList<'static> = AclList::new(&[AclItem {
-    perms: 0,
-    scheme: Some(Cow::Borrowed("world")),
-    id: Some(Cow::Borrowed("anyone")),
-}]);
+const NOBODY: AclList<'static> =
+    AclList::new(&[AclItem { perms: 0, scheme: Some(Cow::Borrowed("world")), id: Some(Cow::Borrowed("anyone")) }]);
 
 /// A snapshot that is being put into the tree.
 pub(super) struct Staging<'a> {
