@@ -9,7 +9,7 @@ const COMMANDS: &str = "/commands";
 
 /// An admin server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Address {
+pub(in crate::cli::offline) struct Address {
     /// `host:port`.
     pub(super) authority: String,
     /// The path below which commands are.
