@@ -149,7 +149,7 @@ impl Frontend {
         let body = &frame[8..];
         let Some(conn) = self.conn(id) else { return };
         let (session, attached, auth) = (conn.session, conn.attached, Arc::clone(&conn.auth));
-        self.push_pending(id, Pending::Submitted { xid: header.xid, operation, since, bytes: body.len() });
+        self.push_pending(id, Pending::Submitted { xid: header.xid, operation, since, bytes: frame.len() });
         let (cxid, op) = (header.xid, header.op);
         self.asks.push_request(Request { conn: id, session, attached, cxid, op, auth, since, body: 0..0 }, body);
     }

@@ -164,6 +164,8 @@ mod tests {
         assert!(errors[0].contains("is no path such as /commands"), "{errors:?}");
         let errors = load(&format!("admin.serverPort=7000\nmetricsProvider.className={PROMETHEUS}")).unwrap_err();
         assert!(errors[0].contains("is the port of the admin server"), "{errors:?}");
+        let chosen = format!("admin.serverPort=0\nmetricsProvider.className={PROMETHEUS}\nmetricsProvider.httpPort=0");
+        assert!(load(&chosen).is_ok(), "the system chooses two");
         let (admin, warnings) = load("metricsProvider.className=com.example.Provider").unwrap();
         assert!(admin.metrics.is_none() && warnings[0].contains(PROMETHEUS), "{warnings:?}");
     }
