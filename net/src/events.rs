@@ -166,7 +166,7 @@ impl Sockets {
         self.next_other.set(if next == others.len() { 0 } else { next + 1 });
         match others.get(next) {
             Some(other) => other.give(peer, fd),
-            None => self.adopt(peer, fd),
+            None => self.adopt(Some(peer), fd),
         }
     }
 
@@ -177,9 +177,12 @@ impl Sockets {
         }
     }
 
-    fn adopt(&self, peer: SocketAddr, fd: OwnedFd) {
-        let id = self.service.opened(peer);
+    fn adopt(&self, peer: Option<SocketAddr>, fd: OwnedFd) {
+        let id = peer.map_or_else(|| self.service.opened_own(), |peer| self.service.opened(peer));
+        let counted = peer.is_some();
+        let peer = peer.unwrap_or(SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, 0)));
         let conn = self.table.borrow_mut().insert(|token| Connection::new(id, peer, token, fd));
+        conn.counted.set(counted);
         if let Err(error) = self.readiness.add_connection(conn.fd(), conn.token) {
             tracing::warn!(%peer, %error, "cannot watch a connection: closing it");
             self.lose(&conn);

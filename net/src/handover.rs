@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// An executor's end is in its readiness set; the other end belongs to whoever accepts.
 #[derive(Debug)]
 pub struct Handover {
-    waiting: SegQueue<(SocketAddr, OwnedFd)>,
+    waiting: SegQueue<(Option<SocketAddr>, OwnedFd)>,
     /// Rings while something waits.
     bell: Bell,
 }
@@ -30,7 +30,13 @@ impl Handover {
 
     /// Hands an admitted socket over.
     pub(crate) fn give(&self, peer: SocketAddr, fd: OwnedFd) {
-        self.waiting.push((peer, fd));
+        self.waiting.push((Some(peer), fd));
+        self.bell.ring();
+    }
+
+    /// Hands over one end of a pair of sockets whose other end is in this process. It counts towards no limit.
+    pub fn give_own(&self, fd: OwnedFd) {
+        self.waiting.push((None, fd));
         self.bell.ring();
     }
 
@@ -39,7 +45,8 @@ impl Handover {
         self.bell.silence();
     }
 
-    pub(crate) fn take(&self) -> Option<(SocketAddr, OwnedFd)> {
+    /// A socket, and from where it is connected; `None`: from this process.
+    pub(crate) fn take(&self) -> Option<(Option<SocketAddr>, OwnedFd)> {
         self.waiting.pop()
     }
 }

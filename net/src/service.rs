@@ -11,6 +11,9 @@ pub trait Service {
     /// slot may be reused as soon as the service has asked to close the connection or has been told that it is gone.
     fn opened(&self, peer: SocketAddr) -> ConnId;
 
+    /// A connection was made from within this process, see [`crate::Handover::give_own`].
+    fn opened_own(&self) -> ConnId;
+
     /// Frames have arrived. The service takes them one by one, and stops when [`Service::accepts_input`] turns false:
     /// what it leaves is kept and offered again once it accepts input. While it accepts input it takes what it is
     /// offered, even of a connection that it has given up.

@@ -130,6 +130,10 @@ impl Service for Echo {
         ConnId { frontend: 0, slot: self.next.replace(self.next.get() + 1), generation: 0 }
     }
 
+    fn opened_own(&self) -> ConnId {
+        ConnId { frontend: 0, slot: self.next.replace(self.next.get() + 1), generation: 0 }
+    }
+
     fn receive(&self, conn: ConnId, frames: &mut Frames<'_>) {
         while let Some(frame) = frames.next() {
             match frame {

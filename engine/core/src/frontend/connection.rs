@@ -65,6 +65,8 @@ pub(super) struct Conn {
     pub(super) knows_read_only: bool,
     /// Who the client has proved to be. Its address is always among it.
     pub(super) auth: Arc<[Id]>,
+    /// The server has made the connection to itself, on behalf of an operator.
+    pub(super) own: bool,
     pub(super) pending: VecDeque<Pending>,
     pub(super) out: Vec<u8>,
     /// Where in `out` the last reply or event begins.
@@ -88,6 +90,7 @@ impl Conn {
             timeout_ms: 0,
             knows_read_only: false,
             auth,
+            own: false,
             pending: VecDeque::new(),
             out: Vec::new(),
             reply_start: 0,
