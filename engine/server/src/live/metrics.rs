@@ -19,5 +19,10 @@ pub(crate) fn limit_metrics(measures: &Measures) -> Vec<Metric> {
         ("memory_short", memory.short.into()),
     ]
     .map(|(name, count)| Metric { name: name.to_owned(), value: MetricValue::Count(count.cast_signed()) })
-    .into()
+    .into_iter()
+    .chain(measures.certificate_seconds.map(|seconds| Metric {
+        name: "tls_certificate_expiry_seconds".to_owned(),
+        value: MetricValue::Count(seconds),
+    }))
+    .collect()
 }
