@@ -4,6 +4,9 @@ use std::time::Duration;
 
 /// A time in nanoseconds, with three digits.
 pub fn duration(ns: f64) -> String {
+    if ns < 0.0 {
+        return format!("-{}", duration(-ns));
+    }
     let (value, unit) = match ns {
         ns if ns < 999.5e3 => (ns / 1e3, "µs"),
         ns if ns < 999.5e6 => (ns / 1e6, "ms"),

@@ -33,9 +33,19 @@ fn a_killed_leader_is_started_again_and_every_acknowledged_write_is_everywhere()
         assert_eq!(round["write_gap_open"], false, "writes went on: {round:#}");
         assert!(number(round, "write_gap_ms") > 0.0 && number(round, "back_ms") > 0.0, "{round:#}");
         assert_eq!(round["survivor_gap_ms"].as_array().unwrap().len(), 2);
+        let phases = round["phases_ms"].as_object().unwrap_or_else(|| panic!("the new leader tells: {round:#}"));
+        assert_eq!(phases.len(), 7);
+        assert!(phases.values().all(serde_json::Value::is_f64), "{phases:?}");
+        for (name, part) in phases.iter().filter(|(name, _)| *name != "unexplained") {
+            assert!(part.as_f64().unwrap() >= 0.0, "{name}: {phases:?}");
+        }
+        let sum: f64 = phases.values().filter_map(serde_json::Value::as_f64).sum();
+        assert!((sum - number(round, "write_gap_ms")).abs() < 1e-6, "the parts make the whole: {round:#}");
         // The kernel closes the connections of a process that is killed.
         assert!(number(round, "displaced/connections_lost") >= 1.0, "{round:#}");
     }
+    assert_eq!(number(result, "phases_ms/synchronise/count"), 2.0);
+    assert!(ran.stdout.contains("noticed to elected"), "{}", ran.stdout);
     assert!(number(result, "verification/acknowledged") >= 100.0, "{result:#}");
     assert_eq!((number(result, "verification/servers"), number(result, "verification/lost")), (3.0, 0.0));
     assert!(number(result, "latency_us/survivor_writes/max") >= number(result, "latency_us/survivor_writes/p50"));

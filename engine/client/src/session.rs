@@ -9,7 +9,7 @@ use crate::pending::{Pending, Promise, Registration};
 use crate::tls::Wire;
 use crate::watches::Watches;
 use ringkeeper_core::jute::{
-    AuthPacket, ConnectRequest, OpCode, ReplyHeader, Request, SetWatches, StrList, WatcherEvent, append_request,
+    AuthPacket, ConnectRequest, ReplyHeader, Request, SetWatches, StrList, WatcherEvent, append_request,
 };
 use std::borrow::Cow;
 use std::io;
@@ -358,7 +358,6 @@ fn append_watches(out: &mut Vec<u8>, watches: &Watches, last_zxid: i64) {
         // Servers before 3.6 know only the older request.
         let newer = !batch.persistent.is_empty() || !batch.recursive.is_empty();
         let request = if newer { Request::SetWatches2(watches) } else { Request::SetWatches(watches) };
-        debug_assert!(matches!(request.op(), OpCode::SetWatches | OpCode::SetWatches2));
         append_request(out, ReplyHeader::SET_WATCHES, &request);
     }
 }

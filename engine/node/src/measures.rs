@@ -5,7 +5,7 @@ use ringkeeper_core::frontend::SlowRequest;
 use ringkeeper_core::ids::{Instant, Zxid};
 use ringkeeper_core::measure::Histogram;
 use ringkeeper_core::replica::ReplicaMeasures;
-use ringkeeper_core::zab::LearnerStatus;
+use ringkeeper_core::zab::{LeaderChange, LearnerStatus};
 use ringkeeper_txnlog::writer::LogMeasures;
 use std::time::Duration;
 
@@ -47,11 +47,16 @@ impl Backend {
             replica: self.replica.measures().clone(),
             stages: self.timeline.measures().clone(),
             log: self.log.as_ref().map(|log| log.measures().clone()).unwrap_or_default(),
-            role: self.news.measures.clone(),
+            role: RoleMeasures { change: self.leader_change(), ..self.news.measures.clone() },
             snapshots: self.snapshot_times.clone(),
             snapshot_failures: self.snapshot_failures,
             synchronised: self.news.counts,
         }
+    }
+
+    /// The last change of leaders, of a server that has others.
+    fn leader_change(&self) -> Option<LeaderChange> {
+        self.peers.as_ref().and_then(|_| self.replica.leader_change())
     }
 
     /// Snapshots that could not be taken.

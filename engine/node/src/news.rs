@@ -3,7 +3,7 @@
 use ringkeeper_core::ids::{Instant, Zxid};
 use ringkeeper_core::measure::Histogram;
 use ringkeeper_core::replica::Replica;
-use ringkeeper_core::zab::{Ended, RoleChange, SyncStart, Synchronised};
+use ringkeeper_core::zab::{Ended, LeaderChange, RoleChange, SyncStart, Synchronised};
 use std::time::Duration;
 
 /// A server without a leader says why every so often.
@@ -29,8 +29,27 @@ pub struct RoleMeasures {
     pub looking: u64,
     /// How long it was without one each time, up to being up to date with it.
     pub without_leader: Histogram,
+    /// How long elections took, from noticing that there was no leader.
+    pub elections: Histogram,
+    /// How long it took from then on to be up to date with the leader that was elected, if that was another server.
+    pub syncs: Histogram,
+    /// The last change of leaders; `None` of a server that stands alone.
+    pub change: Option<LeaderChange>,
     /// Since when it has the part that it has.
     pub since: Instant,
+}
+
+impl RoleMeasures {
+    /// A change of leaders has come to its end.
+    fn elected(&mut self, change: Option<LeaderChange>, role: RoleChange) {
+        let Some(LeaderChange { noticed, elected: Some(elected), established: Some(established), .. }) = change else {
+            return;
+        };
+        self.elections.record_time(elected.since(noticed));
+        if matches!(role, RoleChange::Following { .. }) {
+            self.syncs.record_time(established.since(elected));
+        }
+    }
 }
 
 /// What has been told.
@@ -59,7 +78,7 @@ impl News {
     pub(crate) fn watch_role(&mut self, now: Instant, last: Zxid, replica: &Replica) {
         let role = replica.role();
         if role != self.role.0 {
-            self.measure(now, role);
+            self.measure(now, role, replica.leader_change());
             self.role = (role, now);
             self.attempt_ended = None;
             tell_role(role, last);
@@ -69,11 +88,14 @@ impl News {
         }
     }
 
-    fn measure(&mut self, now: Instant, role: RoleChange) {
+    fn measure(&mut self, now: Instant, role: RoleChange, change: Option<LeaderChange>) {
         let measures = &mut self.measures;
         match (self.role.0, role) {
             (RoleChange::Looking, RoleChange::Looking) => {}
-            (RoleChange::Looking, _) => measures.without_leader.record_time(now.since(measures.since)),
+            (RoleChange::Looking, _) => {
+                measures.without_leader.record_time(now.since(measures.since));
+                measures.elected(change, role);
+            }
             (_, RoleChange::Looking) => measures.looking += 1,
             _ => {}
         }

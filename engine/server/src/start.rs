@@ -12,7 +12,7 @@ use crate::spread::Exchange;
 use crate::storage::StorageSettings;
 use crate::tls::Renewal;
 use crate::turn::Words;
-use ringkeeper_core::frontend::FrontendConfig;
+use ringkeeper_core::frontend::{FrontendConfig, Members};
 use ringkeeper_core::ids::ServerId;
 use ringkeeper_core::prepare::PrepareConfig;
 use ringkeeper_core::replica::ReplicaConfig;
@@ -26,7 +26,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// File descriptors that are kept for the log, snapshots and the executor itself.
 const RESERVED_DESCRIPTORS: u64 = 128;
@@ -285,11 +285,14 @@ fn replica(config: &Config, seed: u64) -> ReplicaConfig {
 
 fn frontend(config: &Config) -> FrontendConfig {
     let access = &config.access;
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
     FrontendConfig {
         limits: config.limits.clients.clone(),
         super_digest: access.super_digest.clone(),
         skip_acl: access.skip_acl,
         required_schemes: access.required_schemes.clone().unwrap_or_default(),
+        members: config.ensemble.as_ref().map(|ensemble| Members { text: ensemble.zookeeper_text().into(), since }),
         slow_threshold: config.slow_request,
         ..FrontendConfig::default()
     }

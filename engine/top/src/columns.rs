@@ -1,6 +1,7 @@
 //! The columns of the table of servers: titles, values as text, and which of them fit into a width.
 
 use crate::model::{Behind, Row, counter, epoch};
+use crate::sample::Allowance;
 
 /// A column.
 #[derive(Clone, Copy)]
@@ -19,7 +20,7 @@ const fn column(title: &'static str, width: usize, text: bool, value: fn(&Row) -
 }
 
 /// All columns, the most important ones first.
-pub const COLUMNS: [Column; 17] = [
+pub const COLUMNS: [Column; 18] = [
     column("SERVER", 15, true, |row| Some(row.server.clone())),
     column("ROLE", 9, true, |row| Some(row.state.clone())),
     column("BEHIND", 6, false, |row| row.behind.map(lag)),
@@ -35,6 +36,7 @@ pub const COLUMNS: [Column; 17] = [
     column("EPHEM", 6, false, |row| row.sample.as_ref()?.ephemerals.map(count)),
     column("DATA", 6, false, |row| row.sample.as_ref()?.data_bytes.map(bytes)),
     column("MEMORY", 6, false, |row| row.sample.as_ref()?.memory_bytes.map(bytes)),
+    column("MEM%", 5, false, |row| row.sample.as_ref()?.allowance.map(share)),
     column("SYNC", 12, true, |row| row.sample.as_ref().map(|_| sync(row))),
     column("UP", 6, false, |row| row.sample.as_ref()?.uptime_ms.map(uptime)),
 ];
@@ -132,13 +134,19 @@ fn count(n: u64) -> String {
 }
 
 /// Bytes in at most six characters.
-fn bytes(n: u64) -> String {
+pub(crate) fn bytes(n: u64) -> String {
     match n {
         0..=9_999 => format!("{n}B"),
         10_000..=10_239_999 => format!("{}K", n >> 10),
         10_240_000..=10_485_759_999 => format!("{}M", n >> 20),
         _ => format!("{}G", n >> 30),
     }
+}
+
+/// How much of its memory limit a server uses; `!` if it refuses what needs more.
+fn share(allowance: Allowance) -> String {
+    let percent = allowance.used.saturating_mul(100).checked_div(allowance.limit).unwrap_or(0);
+    format!("{}{percent}%", if allowance.short { "!" } else { "" })
 }
 
 fn uptime(ms: u64) -> String {
@@ -154,6 +162,7 @@ fn uptime(ms: u64) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::hot::{Hot, HotPath};
     use crate::model::{Answer, Model};
     use crate::sample::{Followers, Latency, Sample};
     use std::time::Duration;
@@ -175,6 +184,8 @@ pub(crate) mod tests {
             sessions: Some(240),
             data_bytes: Some(48_000_000),
             memory_bytes: None,
+            allowance: Some(Allowance { used: 230 << 20, limit: 1 << 30, short: role == "leader" }),
+            hot: Hot::Told(vec![HotPath { path: "/app/config".into(), reads: 1_250.0, writes: 0.4 }]),
             descriptors: Some(200),
             uptime_ms: Some(3_600_000),
             followers: (role == "leader").then_some(Followers { learners: 1, synced: 1 }),
@@ -214,7 +225,7 @@ pub(crate) mod tests {
     fn a_wide_table_has_all_columns() {
         let wide = text(None);
         assert!(COLUMNS.iter().all(|column| wide.contains(column.title)), "{wide}");
-        assert!(wide.contains("5:12000   1234k     512     48    45M      - 1 of 1 synced    60m"), "{wide}");
+        assert!(wide.contains("5:12000   1234k     512     48    45M      -  !22% 1 of 1 synced    60m"), "{wide}");
     }
 
     #[test]

@@ -7,11 +7,11 @@
 //! ```
 //!
 //! A [`sample::Sample`] is what one server says at one time; rates and lags come of comparing samples ([`model`]). Both are pure, and
-//! so is what is drawn. Nothing is shown that no server tells: what a server leaves out is `-`. Tables of another kind (hottest
-//! paths, when servers tell them) are another field of the sample, and another part of [`screen`]'s page.
+//! so is what is drawn. Nothing is shown that no server tells: what a server leaves out is `-`.
 
 pub mod columns;
 mod discover;
+pub mod hot;
 pub mod model;
 mod poll;
 mod print;

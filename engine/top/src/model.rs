@@ -1,5 +1,6 @@
 //! An ensemble as its servers' samples show it: rates out of two samples, lags out of two servers.
 
+use crate::hot::Hot;
 use crate::sample::{Sample, Silence};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -136,6 +137,13 @@ impl Model {
             requests: rows.iter().filter_map(|row| row.requests).sum(),
             connections: rows.iter().filter_map(|row| row.sample.as_ref()?.connections).sum(),
         }
+    }
+
+    /// The paths that are asked for most, at all servers together; `None` if no server serves.
+    #[must_use]
+    pub fn hot(&self) -> Option<Hot> {
+        let mut told = self.servers.iter().filter_map(|server| Some(&server.sample()?.hot)).peekable();
+        told.peek().is_some().then(|| Hot::together(told))
     }
 
     /// Who leads: of several that say so, the one with the newest transaction.

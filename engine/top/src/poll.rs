@@ -1,7 +1,7 @@
 //! One thread for each server, which asks it again and again: a server that hangs delays no other.
 
 use crate::model::Answer;
-use crate::sample::Sample;
+use crate::sample::{Sample, Words};
 use ringkeeper_client::{brief, four_letter};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::mpsc::Sender;
@@ -40,7 +40,7 @@ pub(crate) fn start(servers: &[String], begun: Instant, interval: Duration, hear
 /// Asks a server once.
 pub(crate) fn ask(server: &str, patience: Duration) -> Answer {
     match resolve(server).and_then(|address| words(address, patience)) {
-        Ok([srvr, mntr, envi]) => match Sample::parse(&srvr, &mntr, &envi) {
+        Ok(words) => match Sample::parse(&words) {
             Ok(sample) => Answer::Told(Box::new(sample)),
             Err(silence) => Answer::Silent(silence),
         },
@@ -48,12 +48,16 @@ pub(crate) fn ask(server: &str, patience: Duration) -> Answer {
     }
 }
 
-fn words(address: SocketAddr, patience: Duration) -> std::io::Result<[String; 3]> {
+fn words(address: SocketAddr, patience: Duration) -> std::io::Result<Words> {
     let ask = |word| four_letter::ask(address, word, patience);
     let srvr = ask("srvr")?;
-    // Only ZooKeeper's tells something about its memory.
-    let envi = if srvr.contains("ringkeeper") { Ok(String::new()) } else { ask("envi") };
-    Ok([srvr, ask("mntr")?, envi.unwrap_or_default()])
+    let mntr = ask("mntr")?;
+    // Each kind of server has something that the other one does not have; without it the sample has gaps.
+    let (envi, hotp) = match srvr.contains("ringkeeper") {
+        true => (String::new(), ask("hotp").unwrap_or_default()),
+        false => (ask("envi").unwrap_or_default(), String::new()),
+    };
+    Ok(Words { srvr, mntr, envi, hotp })
 }
 
 fn resolve(server: &str) -> std::io::Result<SocketAddr> {

@@ -1,14 +1,18 @@
 //! The view as plain text and as JSON.
 
 use crate::columns;
+use crate::hot::{Hot, HotPath};
 use crate::model::{Behind, Model, Row, Summary};
 use serde_json::{Value, json};
+
+/// Most of the hottest paths.
+const PATHS: usize = 20;
 
 /// The ensemble in two lines: who is there, and what they do.
 pub(crate) fn headlines(summary: &Summary) -> [String; 2] {
     let leader = match &summary.leader {
         Some(leader) => format!("leader {leader}"),
-        None if summary.led_by_another => "the leader is not among them".to_owned(),
+        None if summary.led_by_another => "the leader is not among them (name all servers)".to_owned(),
         None => "no leader".to_owned(),
     };
     let epoch = summary.epoch.map_or_else(String::new, |epoch| format!(", epoch {epoch:x}"));
@@ -24,6 +28,28 @@ pub(crate) fn headlines(summary: &Summary) -> [String; 2] {
     ]
 }
 
+/// The hottest paths under their title, so many at most; or in a line why there are none.
+pub(crate) fn hottest(hot: Option<&Hot>, most: usize) -> Vec<String> {
+    match hot {
+        None => Vec::new(),
+        Some(Hot::Unknown) => vec!["hottest paths: only Ringkeeper's servers tell them".to_owned()],
+        Some(Hot::NotAllowed) => {
+            vec!["hottest paths: not told; add hotp to 4lw.commands.whitelist on each server".to_owned()]
+        }
+        Some(Hot::Told(paths)) if paths.is_empty() => {
+            vec!["hottest paths: none yet (one request of 32 is looked at)".to_owned()]
+        }
+        Some(Hot::Told(paths)) => {
+            let line = |path: &HotPath| {
+                let [reads, writes] = [path.reads, path.writes].map(columns::rate);
+                format!("{reads:>7} {writes:>8}  {}", path.path)
+            };
+            let title = format!("{:>7} {:>8}  HOTTEST PATH", "READS/S", "WRITES/S");
+            std::iter::once(title).chain(paths.iter().take(most).map(line)).collect()
+        }
+    }
+}
+
 /// All that is known, as text.
 pub(crate) fn text(model: &Model) -> String {
     let rows = model.rows();
@@ -31,6 +57,7 @@ pub(crate) fn text(model: &Model) -> String {
     for (at, cells) in columns::table(&rows, None).iter().enumerate() {
         text += &(columns::line(cells, at.checked_sub(1).and_then(|at| rows.get(at))) + "\n");
     }
+    text.extend(hottest(model.hot().as_ref(), PATHS).into_iter().map(|line| line + "\n"));
     text
 }
 
@@ -44,8 +71,17 @@ pub(crate) fn json(model: &Model) -> Value {
         "transactionsPerSecond": summary.transactions,
         "requestsPerSecond": summary.requests,
         "connections": summary.connections,
+        "hottestPaths": hottest_paths(model.hot().as_ref()),
         "servers": model.rows().iter().map(server).collect::<Vec<_>>(),
     })
+}
+
+/// `null` if no server tells them.
+fn hottest_paths(hot: Option<&Hot>) -> Value {
+    let Some(Hot::Told(paths)) = hot else { return Value::Null };
+    let path =
+        |path: &HotPath| json!({"path": path.path, "readsPerSecond": path.reads, "writesPerSecond": path.writes});
+    paths.iter().take(PATHS).map(path).collect()
 }
 
 fn server(row: &Row) -> Value {
@@ -79,6 +115,9 @@ fn server(row: &Row) -> Value {
             "sessions": sample.sessions,
             "dataBytes": sample.data_bytes,
             "memoryBytes": sample.memory_bytes,
+            "memoryUsedBytes": sample.allowance.map(|allowance| allowance.used),
+            "memoryLimitBytes": sample.allowance.map(|allowance| allowance.limit),
+            "memoryShort": sample.allowance.map(|allowance| allowance.short),
             "openFileDescriptors": sample.descriptors,
             "uptimeMs": sample.uptime_ms,
             "learners": sample.followers.map(|followers| followers.learners),
@@ -105,7 +144,8 @@ mod tests {
             ),
             "{text}"
         );
-        assert_eq!(text.lines().count(), 6);
+        assert!(text.ends_with("READS/S WRITES/S  HOTTEST PATH\n   2500      0.8  /app/config\n"), "{text}");
+        assert_eq!(text.lines().count(), 8);
     }
 
     #[test]
@@ -114,6 +154,11 @@ mod tests {
         assert_eq!(object["servers"][1]["behind"], 2);
         assert_eq!(object["servers"][0]["memoryBytes"], Value::Null);
         assert_eq!(object["servers"][0]["zxid"], "0x500012000");
+        assert_eq!(
+            (&object["servers"][0]["memoryLimitBytes"], &object["servers"][0]["memoryShort"]),
+            (&(1u64 << 30).into(), &true.into())
+        );
+        assert_eq!(object["hottestPaths"][0]["path"], "/app/config");
         assert_eq!(object["servers"][2]["serves"], false);
         assert_eq!(object["servers"][2]["zxid"], Value::Null);
     }

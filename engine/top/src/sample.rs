@@ -1,5 +1,6 @@
-//! What one server says about itself at one time: its answers to `srvr`, `mntr` and `envi`, read into fields.
+//! What one server says about itself at one time: its answers to `srvr`, `mntr`, `envi` and `hotp`, read into fields.
 
+use crate::hot::Hot;
 use std::collections::HashMap;
 
 /// What a server says. What it leaves out is `None`.
@@ -33,6 +34,10 @@ pub struct Sample {
     pub data_bytes: Option<u64>,
     /// Memory in use: of the process, or of the virtual machine's heap.
     pub memory_bytes: Option<u64>,
+    /// Memory against a limit above which nothing may grow.
+    pub allowance: Option<Allowance>,
+    /// The paths that its clients ask for most.
+    pub hot: Hot,
     /// Open file descriptors.
     pub descriptors: Option<u64>,
     /// Milliseconds since the start.
@@ -59,6 +64,30 @@ pub struct Followers {
     pub synced: u64,
 }
 
+/// Memory that counts against a limit, in bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Allowance {
+    /// In use.
+    pub used: u64,
+    /// The limit.
+    pub limit: u64,
+    /// It is so short that the server refuses what needs more.
+    pub short: bool,
+}
+
+/// What a server answered to each word; empty if it was not asked.
+#[derive(Clone, Default, Debug)]
+pub struct Words {
+    /// `srvr`.
+    pub srvr: String,
+    /// `mntr`.
+    pub mntr: String,
+    /// `envi`.
+    pub envi: String,
+    /// `hotp`.
+    pub hotp: String,
+}
+
 /// Why an answer is none.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Silence {
@@ -71,11 +100,12 @@ pub enum Silence {
 }
 
 impl Sample {
-    /// Reads the answers. `mntr` and `envi` may be empty.
+    /// Reads the answers.
     ///
     /// # Errors
     /// [`Silence`]
-    pub fn parse(srvr: &str, mntr: &str, envi: &str) -> Result<Sample, Silence> {
+    pub fn parse(words: &Words) -> Result<Sample, Silence> {
+        let Words { srvr, mntr, envi, hotp } = words;
         if srvr.contains("not currently serving requests") {
             return Err(Silence::NotServing);
         }
@@ -114,6 +144,12 @@ impl Sample {
             sessions: number("zk_global_sessions"),
             data_bytes: number("zk_approximate_data_size"),
             memory_bytes: number("zk_process_resident_memory_bytes").or_else(|| heap(envi)),
+            allowance: number("zk_memory_used").zip(number("zk_memory_limit")).map(|(used, limit)| Allowance {
+                used,
+                limit,
+                short: number("zk_memory_short") == Some(1),
+            }),
+            hot: Hot::parse(hotp),
             descriptors: number("zk_open_file_descriptor_count"),
             uptime_ms: number("zk_uptime"),
             followers: number("zk_learners")
@@ -154,9 +190,13 @@ mod tests {
     const ENVI: &str =
         "Environment:\nzookeeper.version=3.8.0\nos.memory.free=372MB\nos.memory.max=6028MB\nos.memory.total=388MB\n";
 
+    fn parse(srvr: &str, mntr: &str, envi: &str) -> Result<Sample, Silence> {
+        Sample::parse(&Words { srvr: srvr.into(), mntr: mntr.into(), envi: envi.into(), hotp: String::new() })
+    }
+
     #[test]
     fn both_answers_make_one_sample() {
-        let sample = Sample::parse(SRVR, MNTR, ENVI).unwrap();
+        let sample = parse(SRVR, MNTR, ENVI).unwrap();
         assert_eq!(sample.version.as_deref(), Some("3.8.0-x"));
         assert_eq!(sample.role.as_deref(), Some("leader"));
         assert_eq!(sample.zxid, Some(0x5_0000_0006));
@@ -171,7 +211,7 @@ mod tests {
     #[test]
     fn srvr_alone_will_do() {
         let refused = "mntr is not executed because it is not in the whitelist.\n";
-        let sample = Sample::parse(SRVR, refused, "").unwrap();
+        let sample = parse(SRVR, refused, "").unwrap();
         assert_eq!((sample.role.as_deref(), sample.received), (Some("leader"), Some(16)));
         assert_eq!(sample.latency.avg, Some(1.5));
         assert_eq!(sample.watches, None);
@@ -179,7 +219,7 @@ mod tests {
 
     #[test]
     fn answers_that_are_none() {
-        let none = |srvr, mntr| Sample::parse(srvr, mntr, "").unwrap_err();
+        let none = |srvr, mntr| parse(srvr, mntr, "").unwrap_err();
         let serving = "This ZooKeeper instance is not currently serving requests\n";
         assert_eq!(none(serving, serving), Silence::NotServing);
         let refused = "srvr is not executed because it is not in the whitelist.\n";
@@ -192,6 +232,17 @@ mod tests {
     #[test]
     fn the_memory_of_a_machine_is_not_that_of_a_server() {
         let ringkeeper = ENVI.replace("3.8.0", "3.9.5-ringkeeper-0.1.0");
-        assert_eq!(Sample::parse(SRVR, MNTR, &ringkeeper).unwrap().memory_bytes, None);
+        assert_eq!(parse(SRVR, MNTR, &ringkeeper).unwrap().memory_bytes, None);
+    }
+
+    #[test]
+    fn ringkeeper_tells_its_memory() {
+        let mntr = format!(
+            "{MNTR}zk_process_resident_memory_bytes\t9000\nzk_memory_used\t70\nzk_memory_limit\t100\nzk_memory_short\t0\n"
+        );
+        let sample = parse(SRVR, &mntr, "").unwrap();
+        assert_eq!(sample.memory_bytes, Some(9_000));
+        assert_eq!(sample.allowance, Some(Allowance { used: 70, limit: 100, short: false }));
+        assert_eq!(parse(SRVR, MNTR, ENVI).unwrap().allowance, None);
     }
 }

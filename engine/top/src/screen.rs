@@ -1,8 +1,10 @@
 //! The screen: headlines, the table of servers, what is known of the selected one, and transactions a second over time.
 
 use crate::columns;
+use crate::hot::Hot;
 use crate::model::{Model, Row};
 use crate::print;
+use crate::sample::{Allowance, Sample};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
@@ -23,27 +25,48 @@ pub(crate) struct Choice {
 /// Most lines of the transactions over time: a taller picture tells no more.
 const HISTORY: u16 = 10;
 
+/// Most of the hottest paths.
+const PATHS: usize = 10;
+
 /// Draws everything.
 pub(crate) fn draw(frame: &mut Frame<'_>, model: &Model, choice: &Choice) {
     let rows = model.rows();
-    let table = u16::try_from(rows.len() + 1).unwrap_or(u16::MAX);
+    let paths = hottest(model.hot().as_ref());
+    let lines = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
+    let (head, table, detail, keys) = (3, lines(rows.len() + 2), 5, 1);
+    let left = frame.area().height.saturating_sub(head + detail + keys).saturating_sub(table);
     let constraints = [
-        Constraint::Length(3),
-        Constraint::Max(table + 1),
-        Constraint::Length(5),
+        Constraint::Length(head),
+        Constraint::Max(table),
+        Constraint::Length(detail),
+        // Half of what is left, at most.
+        Constraint::Length(lines(paths.len() + 1).min(left.div_ceil(2))),
         Constraint::Max(HISTORY),
         // What is left stays empty, above the keys.
         Constraint::Min(0),
-        Constraint::Length(1),
+        Constraint::Length(keys),
     ];
-    let [head, servers, detail, history, _, keys] = Layout::vertical(constraints).areas(frame.area());
+    let [head, servers, detail, hot, history, _, keys] = Layout::vertical(constraints).areas(frame.area());
     frame.render_widget(headline(model, choice), head);
     frame.render_widget(table_of(&rows, servers, choice), servers);
     if let Some(row) = rows.get(choice.selected) {
         frame.render_widget(Paragraph::new(details(row)), detail);
     }
+    // The last line stays empty.
+    frame.render_widget(Paragraph::new(paths), Rect { height: hot.height.saturating_sub(1), ..hot });
     draw_history(frame, model, history, choice);
     frame.render_widget(Paragraph::new("q leaves   ↑ ↓ another server   space stands still"), keys);
+}
+
+/// The hottest paths under a title, or why there are none.
+fn hottest(hot: Option<&Hot>) -> Vec<Line<'static>> {
+    let mut lines: Vec<Line<'_>> = print::hottest(hot, PATHS).into_iter().map(Line::from).collect();
+    if let (Some(Hot::Told(paths)), Some(title)) = (hot, lines.first_mut())
+        && !paths.is_empty()
+    {
+        *title = std::mem::take(title).style(Style::new().add_modifier(Modifier::UNDERLINED));
+    }
+    lines
 }
 
 fn headline(model: &Model, choice: &Choice) -> Paragraph<'static> {
@@ -107,8 +130,20 @@ fn details(row: &Row) -> Vec<Line<'static>> {
         told("ephemerals", sample.ephemerals),
         told("sessions", sample.sessions),
     ]));
-    lines.push(line([named("DATA"), named("MEMORY"), told("descriptors", sample.descriptors), named("UP")]));
+    lines.push(line([
+        named("DATA"),
+        memory(&named("MEMORY"), &sample),
+        told("descriptors", sample.descriptors),
+        named("UP"),
+    ]));
     lines
+}
+
+/// Memory, and how much of what may be used is, which is counted otherwise: without what the system could take back.
+fn memory(resident: &str, sample: &Sample) -> String {
+    let Some(Allowance { used, limit, short }) = sample.allowance else { return resident.to_owned() };
+    let short = if short { " (short)" } else { "" };
+    format!("{resident}, {} of {} allowed{short}", columns::bytes(used), columns::bytes(limit))
 }
 
 fn draw_history(frame: &mut Frame<'_>, model: &Model, area: Rect, choice: &Choice) {
@@ -156,6 +191,8 @@ mod tests {
         assert!(lines[5].starts_with("> zk2.example.com:2181 follower       2   20000"), "{screen}");
         assert_eq!(lines[6], "  10.0.0.3:2181        down: Connection refused");
         assert!(screen.contains("zxid 5:11ffe") && screen.contains("ephemerals 48"), "{screen}");
+        assert!(screen.contains("memory -, 230M of 1024M allowed   descriptors 200"), "{screen}");
+        assert_eq!(lines[13..15], ["READS/S WRITES/S  HOTTEST PATH", "   2500      0.8  /app/config"], "{screen}");
         assert!(lines[23].starts_with("q leaves"), "{screen}");
     }
 

@@ -6,8 +6,9 @@ use super::definition::Definition;
 use super::figures::{Figure, Sample, of_command};
 use super::finding::chance;
 use crate::environment::Environment;
+use crate::failover::{Phases, phases_of};
 use crate::probe;
-use crate::units::bytes;
+use crate::units::{bytes, duration};
 use std::fmt::Write as _;
 
 /// So many findings are shown at once; of more, those on pairs are folded.
@@ -65,6 +66,7 @@ fn table(text: &mut String, command: &str, cells: &[&Cell]) {
         rows(text, &figures, cells);
     }
     text.push('\n');
+    phases(text, cells);
     let remarks = cells.iter().flat_map(|cell| cell.remarks().into_iter().map(|remark| (&cell.label, remark)));
     let remarks: Vec<String> =
         remarks.map(|(label, remark)| format!("- {}: {}\n", cell_text(label), cell_text(&remark))).collect();
@@ -83,6 +85,26 @@ fn rows(text: &mut String, figures: &[&Figure], cells: &[&Cell]) {
             .collect();
         let _ = writeln!(text, "| {} | {} |", cell_text(&cell.label), row.join(" | "));
     }
+}
+
+/// What failovers consist of, in all rounds of all repetitions, if anybody tells it.
+fn phases(text: &mut String, cells: &[&Cell]) {
+    let told = |cell: &&Cell| cell.repetitions.iter().flat_map(phases_of).collect::<Vec<_>>();
+    let parts: Vec<_> = cells.iter().map(|cell| Phases::of_rounds(&told(cell))).collect();
+    if parts.iter().all(|parts| parts.elect.is_none()) {
+        return;
+    }
+    let heads = Phases::<()>::default().named().map(|(name, ())| name);
+    let _ = writeln!(text, "What the time without a write consists of: p50 / p90 / max of all rounds.\n");
+    let _ = writeln!(text, "| | {} |\n|---|{}", heads.join(" | "), "---|".repeat(heads.len()));
+    for (cell, parts) in cells.iter().zip(&parts) {
+        let shown = parts.named().map(|(_, quantiles)| {
+            let shown = quantiles.map(|q| [q.p50, q.p90, q.max].map(|ms| duration(ms * 1e6)).join(" / "));
+            shown.unwrap_or_else(|| "-".to_owned())
+        });
+        let _ = writeln!(text, "| {} | {} |", cell_text(&cell.label), shown.join(" | "));
+    }
+    text.push('\n');
 }
 
 fn show(figure: &Figure, sample: &Sample) -> String {

@@ -43,6 +43,10 @@ What is measured: 'without a write' is the time from the last acknowledgement of
 after it, over all clients. Each client's own gap is reported apart for clients of the surviving servers and for those of
 the server at fault; these have to find out first that it is gone, which takes two thirds of --session-timeout if it
 stands still. Both kinds of gap cannot be shorter than the distance of writes on the schedule ('before the fault').
+The time without a write is divided by what the server that leads afterwards tells in mntr, if 4lw.commands.whitelist allows
+it: when it noticed that the leader was gone, was elected, had its history with a quorum, and had something committed.
+Ringkeeper tells all of it, ZooKeeper how long elections took. What is not told is '-', and what is left is unexplained: a few
+microseconds if servers and loadgen share a clock, more if they are on machines whose clocks differ.
 An operation in flight when its connection is lost is of unknown outcome: it counts neither as done nor as lost, and has
 no latency.
 
@@ -50,13 +54,14 @@ At the end every write is read back from every server, after a sync. An acknowle
 the run, and so do servers that differ in writes of unknown outcome, and reads that do not find what the same client wrote.
 
 The placeholders of commands are {id}, {host}, {port}, {server} (address and port), and {pid} if the process is known.
-Figures for --fail-if: write-gap, steady-gap, return-gap, survivor-gap, displaced-gap and back with .p50, .p90, .p99 or .max;
+Figures for --fail-if: write-gap, detect, elect, synchronise, first-commit, answer, steady-gap, return-gap, survivor-gap,
+displaced-gap and back with .p50, .p90, .p99 or .max;
 survivor-losses, survivor-unknown, losses, unknown, expired, errors.";
 
 /// Measures what clients notice when a server dies, stands still or is cut off
 ///
 /// It finds the leader, does the damage, has the server started again, and does so for as many rounds as it is told. It
-/// needs nothing from the servers but the client protocol and the four-letter word srvr.
+/// needs nothing from the servers but the client protocol and the four-letter word srvr; mntr tells what a failover consists of.
 #[derive(Clone, Debug, Args, Serialize)]
 #[command(after_long_help = EXAMPLES, after_help = "See `loadgen failover --help` for examples.")]
 pub struct FailoverArgs {

@@ -3,18 +3,24 @@
 use super::findings::{Findings, Quantiles};
 use crate::threshold::{Figures, Unit};
 
-type Times = fn(&Findings) -> &Quantiles;
+/// `None`: there is none, because nobody tells it.
+type Times = fn(&Findings) -> Option<&Quantiles>;
 type Percentile = fn(&Quantiles) -> f64;
 type Count = fn(&Findings) -> u64;
 
 /// A figure that has percentiles.
-const GAPS: [(&str, Times); 6] = [
-    ("write-gap", |found| &found.write_gap_ms),
-    ("steady-gap", |found| &found.steady_gap_ms),
-    ("return-gap", |found| &found.return_gap_ms),
-    ("survivor-gap", |found| &found.survivor_gap_ms),
-    ("displaced-gap", |found| &found.displaced_gap_ms),
-    ("back", |found| &found.back_ms),
+const GAPS: [(&str, Times); 11] = [
+    ("write-gap", |found| Some(&found.write_gap_ms)),
+    ("detect", |found| found.phases_ms.detect.as_ref()),
+    ("elect", |found| found.phases_ms.elect.as_ref()),
+    ("synchronise", |found| found.phases_ms.synchronise.as_ref()),
+    ("first-commit", |found| found.phases_ms.first_commit.as_ref()),
+    ("answer", |found| found.phases_ms.answer.as_ref()),
+    ("steady-gap", |found| Some(&found.steady_gap_ms)),
+    ("return-gap", |found| Some(&found.return_gap_ms)),
+    ("survivor-gap", |found| Some(&found.survivor_gap_ms)),
+    ("displaced-gap", |found| Some(&found.displaced_gap_ms)),
+    ("back", |found| Some(&found.back_ms)),
 ];
 
 const PERCENTILES: [(&str, Percentile); 4] =
@@ -57,7 +63,7 @@ impl Figures for Findings {
             return Some(count(self) as f64);
         }
         let (gap, percentile) = percentile(name)?;
-        let gap = gap(self);
+        let gap = gap(self)?;
         (gap.count > 0).then(|| percentile(gap) * 1e6)
     }
 }
@@ -80,6 +86,9 @@ mod tests {
         assert_eq!(holds("survivor-losses > 0"), Some(false));
         assert_eq!(holds("losses > 1"), Some(true));
         assert_eq!(holds("back.p99 > 1s"), None, "nobody came back");
+        assert_eq!(holds("elect.p99 > 1s"), None, "nobody tells");
+        found.phases_ms.elect = Some(Quantiles::of([2.0]));
+        assert_eq!(found.figure("elect.max"), Some(2e6));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use super::course::Course;
 use super::gaps::{Gap, longest};
+use super::phases::Phases;
 use super::round::Record;
 use super::tape::Sample;
 use super::verify::Verification;
@@ -25,6 +26,8 @@ pub struct Findings {
     pub failures: Vec<String>,
     /// Time without any acknowledged write, of all clients, around the fault; one for each round.
     pub write_gap_ms: Quantiles,
+    /// What that consists of, of those rounds whose new leader tells it; one for each round.
+    pub phases_ms: Phases<Option<Quantiles>>,
     /// The same before the fault: what the schedule and an undisturbed ensemble make of it.
     pub steady_gap_ms: Quantiles,
     /// The same while the server returned.
@@ -70,6 +73,8 @@ pub struct RoundFindings {
     pub write_gap_ms: f64,
     /// No write was acknowledged any more.
     pub write_gap_open: bool,
+    /// What the time without any acknowledged write consists of; `None` if the leader stayed, or servers do not tell.
+    pub phases_ms: Option<Phases<Option<f64>>>,
     /// From the fault to the first acknowledgement after the gap.
     pub first_write_after_ms: f64,
     /// Time without any acknowledged write before the fault.
@@ -215,6 +220,7 @@ impl RoundFindings {
             effect_ms: ms(record.effective.saturating_sub(record.fault)),
             write_gap_ms: gap.map_or(0.0, |gap| ms(gap.length())),
             write_gap_open: gap.is_some_and(|gap| gap.open),
+            phases_ms: gap.zip(record.change).map(|(gap, change)| Phases::of(&gap, record.fault, &change)),
             first_write_after_ms: gap.map_or(0.0, |gap| ms(gap.to.saturating_sub(record.fault))),
             steady_gap_ms: steady.as_ref().map_or(0.0, |gap| ms(gap.length())),
             return_gap_ms: back.and_then(|_| longest(acks(None), &after, &after)).map(|gap: Gap| ms(gap.length())),
@@ -344,6 +350,7 @@ impl Gathering {
             status,
             failures,
             write_gap_ms: each(|round| round.write_gap_ms),
+            phases_ms: Phases::of_rounds(&rounds.iter().filter_map(|round| round.phases_ms).collect::<Vec<_>>()),
             steady_gap_ms: each(|round| round.steady_gap_ms),
             return_gap_ms: some(|round| round.return_gap_ms),
             survivor_gap_ms: all(|round| &round.survivor_gap_ms),

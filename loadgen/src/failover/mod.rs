@@ -1,7 +1,7 @@
 //! `loadgen failover`: what clients notice when a server dies, stands still or is cut off.
 //!
 //! Pure, and tested alone: [`ledger`] (what became of each write), [`gaps`], [`findings`] (from what happened to figures),
-//! [`figures`], and the comparison in [`verify`]. The rest does what they need: [`fleet`] and [`client`] hold sessions that
+//! [`figures`], [`phases`] (what a gap is made of), and the comparison in [`verify`]. The rest does what they need: [`fleet`] and [`client`] hold sessions that
 //! survive their servers, [`crate::faults`] does the damage and undoes it, and [`round`] puts these in an order.
 
 mod args;
@@ -12,6 +12,8 @@ mod findings;
 mod fleet;
 mod gaps;
 mod ledger;
+mod phases;
+mod readings;
 mod report;
 mod requests;
 mod round;
@@ -20,6 +22,7 @@ mod tree;
 mod verify;
 
 pub use args::FailoverArgs;
+pub use phases::{Phases, of_result as phases_of};
 
 use crate::engine::{Clock, Failure, Options, Stop, nanos};
 use crate::faults::{self, Errand, Method, Server};
@@ -33,6 +36,7 @@ use anyhow::Result;
 use findings::{Findings, Gathering};
 use fleet::Fleet;
 use ledger::Ledger;
+use readings::Reading;
 use round::{Played, Round};
 use serde::Serialize;
 use std::process::Child;
@@ -165,20 +169,38 @@ impl<'a> Campaign<'a> {
         // Those that were killed again are not to stay as zombies.
         self.processes.retain_mut(|process| matches!(process.try_wait(), Ok(None)));
         let leader = self.leader()?;
+        let before = self.readings()?;
         let target = self.args.faults.target.choose(leader, self.servers.len(), &mut self.random);
         let fault = self.method.aim(&self.servers[target])?;
         let mut round = Round { fleet: &mut self.fleet, plan: self.args.plan(), stop: self.stop };
         round.gather()?;
-        if self.stop.is_set() { Ok(None) } else { round.play(fault, leader, target, &mut self.random) }
+        if self.stop.is_set() {
+            return Ok(None);
+        }
+        let mut played = round.play(fault, leader, target, &mut self.random)?;
+        if let Some(played) = &mut played {
+            played.record.change = readings::change(&before, &self.readings()?, played.record.fault_us);
+        }
+        Ok(played)
     }
 
     /// Waits for a healthy ensemble, while the sessions are kept alive.
     fn leader(&mut self) -> Result<usize> {
         let (servers, patience, stop) = (self.servers.clone(), self.args.faults.patience, self.stop.clone());
-        let looking = Errand::begin(move || faults::await_leader(&servers, patience, &stop));
+        self.meanwhile(&Errand::begin(move || faults::await_leader(&servers, patience, &stop)))
+    }
+
+    /// What the servers tell of their elections.
+    fn readings(&mut self) -> Result<Vec<Reading>> {
+        let servers = self.servers.clone();
+        self.meanwhile(&Errand::begin(move || Ok(readings::ask(&servers))))
+    }
+
+    /// Keeps the sessions alive until an errand is done.
+    fn meanwhile<T: Send + 'static>(&mut self, errand: &Errand<T>) -> Result<T> {
         loop {
-            if let Some(found) = looking.outcome() {
-                return found;
+            if let Some(outcome) = errand.outcome() {
+                return outcome;
             }
             self.fleet.pass(self.fleet.now() + GLANCE)?;
         }

@@ -86,8 +86,11 @@ fn row(text: &mut String, name: &str, cells: [String; 5]) {
 
 fn gaps(text: &mut String, found: &Findings) {
     row(text, "", ["figures", "p50", "p90", "p99", "max"].map(str::to_owned));
+    if found.write_gap_ms.count > 0 {
+        row(text, "without a write, around the fault", quantiles(&found.write_gap_ms));
+        phases(text, found);
+    }
     for (name, q) in [
-        ("without a write, around the fault", &found.write_gap_ms),
         ("  before the fault", &found.steady_gap_ms),
         ("  while the server came back", &found.return_gap_ms),
         ("a client of a surviving server", &found.survivor_gap_ms),
@@ -97,6 +100,21 @@ fn gaps(text: &mut String, found: &Findings) {
         if q.count > 0 {
             row(text, name, quantiles(q));
         }
+    }
+}
+
+/// What the time without a write consists of; `-` is what no server tells.
+fn phases(text: &mut String, found: &Findings) {
+    let untold = found.phases_ms.elect.is_none();
+    if untold && found.rounds.iter().any(|round| round.led) {
+        text.push_str("  (of what it consists no server tells: mntr has to be in 4lw.commands.whitelist)\n");
+    }
+    for (name, quantiles) in found.phases_ms.named().into_iter().filter(|_| !untold) {
+        let cells = match quantiles {
+            Some(q) => self::quantiles(q),
+            None => std::array::from_fn(|_| "-".to_owned()),
+        };
+        row(text, &format!("    {name}"), cells);
     }
 }
 

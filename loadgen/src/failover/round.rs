@@ -2,6 +2,7 @@
 
 use super::client::Client;
 use super::fleet::{Fleet, Rates};
+use super::readings::{self, Change};
 use super::tape::Tape;
 use crate::engine::{Nanos, SECOND, Stop};
 use crate::faults::{Errand, Fault};
@@ -41,6 +42,8 @@ pub struct Record {
     pub began: Nanos,
     /// The fault was set off.
     pub fault: Nanos,
+    /// The same by the wall clock, in microseconds since 1970.
+    pub fault_us: f64,
     /// It had taken effect.
     pub effective: Nanos,
     /// It began to be undone.
@@ -55,6 +58,8 @@ pub struct Record {
     pub unrecovered: Vec<usize>,
     /// Connections lost since the last round, when nothing was asked.
     pub lost_between: u64,
+    /// The change of leaders that followed, as far as servers tell.
+    pub change: Option<Change>,
     /// What the clients saw.
     pub tape: Tape,
 }
@@ -123,7 +128,7 @@ impl Round<'_> {
         }
         let mut record = Record { target, leader, began, lost_between, ..Record::default() };
         record.placed = self.fleet.clients().iter().map(|client| client.roamer.at()).collect();
-        record.fault = self.fleet.now();
+        (record.fault, record.fault_us) = (self.fleet.now(), readings::wall_us());
         let striking = fault.set_off()?;
         let mut failure = self.recover(&striking, &mut record).err().map(|error| format!("{error:#}"));
         let cut_short = self.stop.is_set();

@@ -18,7 +18,7 @@ pub use fault::{Fault, Kind, Method};
 pub use process::{is_gone, listening_on, signal};
 pub use servers::{Server, number};
 pub use strike::{Deed, Striking};
-pub use words::{Role, await_leader, role};
+pub use words::{Role, ask, await_leader, role};
 
 /// Tells the user of servers that were started by us: they go on when we have ended, and whoever started them before does
 /// not know of them.

@@ -1,4 +1,4 @@
-//! Who leads: asked of the servers by `srvr`, the one four-letter word that ZooKeeper allows unless told otherwise.
+//! Four-letter words; above all who leads, asked by `srvr`, the one that ZooKeeper allows unless told otherwise.
 
 use super::servers::Server;
 use crate::engine::Stop;
@@ -71,16 +71,20 @@ impl fmt::Display for Role {
 
 /// Asks one server.
 pub fn role(server: SocketAddr) -> Role {
-    match ask(server) {
+    match ask(server, "srvr") {
         Ok(answer) => Role::parse(&answer),
         Err(e) => Role::Silent(e.to_string()),
     }
 }
 
-fn ask(server: SocketAddr) -> std::io::Result<String> {
+/// A server's answer to a four-letter word.
+///
+/// # Errors
+/// Those of the connection; that the server says nothing.
+pub fn ask(server: SocketAddr, word: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&server, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    stream.write_all(b"srvr")?;
+    stream.write_all(word.as_bytes())?;
     let mut answer = Vec::new();
     stream.take(ANSWER).read_to_end(&mut answer)?;
     Ok(String::from_utf8_lossy(&answer).into_owned())

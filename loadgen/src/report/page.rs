@@ -38,6 +38,7 @@ pub fn page(
         remarks(&mut html, section);
         html.push_str(&table::summary(section).html());
         html.push_str(&table::kinds(section).html());
+        html.push_str(&table::phases(section).html());
         for picture in pictures {
             let _ = write!(html, "<figure>\n{}</figure>\n", picture.inline());
         }

@@ -1,9 +1,10 @@
 //! The tables of a report.
 
 use super::draw::svg::escape;
-use super::figure::{Figure, Spread};
+use super::figure::{Figure, Spread, Unit};
 use super::section::{Section, Source};
 use super::subject::{INCIDENTAL, value};
+use crate::failover::Phases;
 use serde_json::{Map, Value};
 use std::fmt::Write as _;
 
@@ -99,6 +100,21 @@ pub fn kinds(section: &Section) -> Table {
         }
     }
     Table { caption: "By kind of operation, of the repetition in the middle".into(), head, rows }
+}
+
+/// What failovers consist of, in all rounds of all repetitions of each party.
+pub fn phases(section: &Section) -> Table {
+    let mut rows = Vec::new();
+    for party in &section.parties {
+        let rounds: Vec<_> = party.measurements.iter().flat_map(|measurement| measurement.phases.clone()).collect();
+        for (name, quantiles) in Phases::of_rounds(&rounds).named().into_iter().filter(|_| !rounds.is_empty()) {
+            let shown = quantiles.map(|q| [q.p50, q.p90, q.max].map(|ms| Unit::Time.exact(ms * 1e6)));
+            let cells = shown.unwrap_or_else(|| std::array::from_fn(|_| "–".to_owned()));
+            rows.push([party.label.clone(), name.to_owned()].into_iter().chain(cells).collect());
+        }
+    }
+    let head = ["", "part", "p50", "p90", "max"].map(str::to_owned).into();
+    Table { caption: "What the time without a write consists of, as the new leader tells it".into(), head, rows }
 }
 
 /// What all have in common, and what differs, of settings or environments.

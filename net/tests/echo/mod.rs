@@ -49,6 +49,7 @@ pub fn config() -> SocketsConfig {
 }
 
 /// Starts a server on a free port.
+#[allow(dead_code, reason = "not for those who speak TLS")]
 pub fn start(config: SocketsConfig) -> Server {
     start_speaking(config, Speaks::Plain)
 }

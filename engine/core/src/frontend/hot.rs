@@ -47,6 +47,12 @@ pub struct HotPaths {
 }
 
 impl HotPaths {
+    /// These, sampled for so long.
+    #[must_use]
+    pub fn new(paths: Vec<HotPath>, period: Duration) -> HotPaths {
+        HotPaths { paths, period }
+    }
+
     fn offer(&mut self, path: &str, writes: bool) {
         let at = match self.paths.iter().position(|entry| entry.path == path) {
             Some(at) => at,

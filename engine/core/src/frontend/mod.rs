@@ -8,6 +8,7 @@ mod connection;
 mod hot;
 mod limits;
 mod measures;
+mod members;
 mod reads;
 mod replies;
 mod requests;
@@ -19,6 +20,7 @@ pub use connection::Operation;
 pub use hot::{HotPath, HotPaths, SAMPLE};
 pub use limits::{ConnectRate, LimitCounts, Limits};
 pub use measures::{FrontendMeasures, Requests};
+pub use members::Members;
 pub use slow::SlowRequest;
 pub use stats::{ConnInfo, FrontendStats, Latency, ResponseSize};
 
@@ -54,6 +56,8 @@ pub struct FrontendConfig {
     /// Schemes of which a client must have proved one before anything else is accepted (`enforce.auth.schemes`); empty:
     /// nothing is enforced.
     pub required_schemes: Vec<String>,
+    /// What `/zookeeper/config` shows; `None`: what the tree has.
+    pub members: Option<Members>,
     /// Requests that take at least so long are written down (`slow.request.threshold.ms`); `None`: none is.
     pub slow_threshold: Option<Duration>,
     /// Deliberate defects; none.
@@ -70,6 +74,7 @@ impl Default for FrontendConfig {
             super_digest: None,
             skip_acl: false,
             required_schemes: Vec::new(),
+            members: None,
             slow_threshold: None,
             defects: Defects::default(),
         }

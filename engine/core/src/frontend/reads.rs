@@ -77,10 +77,13 @@ impl Frontend {
             Request::Ping => {}
             Request::GetData { path, watch } => {
                 let node = self.readable(reader, tree, path)?;
-                reply.data(node.data(), &node.stat());
+                reply.data(self.shown_data(path, &node), &self.shown_stat(path, &node));
                 self.watch_if(*watch, reader, path, WatchKind::Data);
             }
-            Request::Exists { path, watch } => reply.stat(&self.exists(reader, tree, path, *watch)?.stat()),
+            Request::Exists { path, watch } => {
+                let node = self.exists(reader, tree, path, *watch)?;
+                reply.stat(&self.shown_stat(path, &node));
+            }
             Request::GetChildren { path, watch } => {
                 let node = self.readable(reader, tree, path)?;
                 reply.strings(node.children());
@@ -89,7 +92,7 @@ impl Frontend {
             Request::GetChildren2 { path, watch } => {
                 let node = self.readable(reader, tree, path)?;
                 reply.strings(node.children());
-                reply.stat(&node.stat());
+                reply.stat(&self.shown_stat(path, &node));
                 self.watch_if(*watch, reader, path, WatchKind::Child);
             }
             Request::GetAcl { path } => self.get_acl(reader, tree, path, reply)?,
@@ -180,7 +183,7 @@ impl Frontend {
         }
         let Some(acl) = node.acl() else {
             reply.vector(crate::jute::OPEN_ACL.iter());
-            reply.stat(&node.stat());
+            reply.stat(&self.shown_stat(path, &node));
             return Ok(());
         };
         let whole = self.may(reader, node.acl(), perms::ADMIN);
@@ -194,7 +197,7 @@ impl Frontend {
             };
             AclItem { perms: entry.perms, scheme: Some(Cow::Borrowed(&entry.scheme)), id: Some(id) }
         }));
-        reply.stat(&node.stat());
+        reply.stat(&self.shown_stat(path, &node));
         Ok(())
     }
 
@@ -210,7 +213,8 @@ impl Frontend {
             match self.readable(reader, tree, path) {
                 Err(error) => reply.multi_result(&MultiResult::Error(error.wire())),
                 Ok(node) if matches!(read, MultiRead::GetData { .. }) => {
-                    reply.multi_result(&MultiResult::Data { data: node.data(), stat: node.stat() });
+                    let (data, stat) = (self.shown_data(path, &node), self.shown_stat(path, &node));
+                    reply.multi_result(&MultiResult::Data { data, stat });
                 }
                 Ok(node) => {
                     let names: Vec<Cow<'_, str>> = node.children().map(Cow::Borrowed).collect();

@@ -21,7 +21,8 @@ use crate::ids::{ConnId, Epoch, Instant, ServerId, SessionId, Tag, WallMs, Zxid}
 use crate::session::SessionIds;
 use crate::tree::{Applied, Tree};
 use crate::zab::{
-    Ended, Epochs, LogOutcome, LogRead, Message, Output, RoleChange, StateHead, Synchronised, Zab, ZabConfig,
+    Ended, Epochs, LeaderChange, LogOutcome, LogRead, Message, Output, RoleChange, StateHead, Synchronised, Zab,
+    ZabConfig,
 };
 use leadership::Leadership;
 use letter::Letter;
@@ -448,6 +449,12 @@ impl Replica {
     #[must_use]
     pub fn role(&self) -> RoleChange {
         self.zab.role()
+    }
+
+    /// The last change of leaders.
+    #[must_use]
+    pub fn leader_change(&self) -> Option<LeaderChange> {
+        self.zab.leader_change()
     }
 
     /// Numbers for operators.

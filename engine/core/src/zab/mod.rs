@@ -14,6 +14,7 @@
 //! ```
 
 mod broadcast;
+mod change;
 mod election;
 mod ended;
 mod epochs;
@@ -32,6 +33,7 @@ mod timing;
 
 pub use crate::defect::{Defect, Defects};
 pub use broadcast::Broadcast;
+pub use change::LeaderChange;
 pub use election::{Elected, Outcome, judge};
 pub use ended::{Abdication, Ended, Leave};
 pub use epochs::Epochs;
@@ -157,6 +159,8 @@ pub struct Zab {
     unfit_until: Instant,
     /// It was asked to leave: it is no candidate any more.
     leaving: bool,
+    /// The last change of leaders; there is none before the time is known.
+    change: Option<LeaderChange>,
 }
 
 impl Zab {
@@ -172,6 +176,7 @@ impl Zab {
             avoided: BTreeMap::new(),
             unfit_until: Instant::default(),
             leaving: false,
+            change: None,
         }
     }
 
@@ -180,6 +185,7 @@ impl Zab {
     pub fn at(&mut self, now: Instant) {
         let away = now.since(self.shared.now);
         self.shared.now = self.shared.now.max(now);
+        self.change.get_or_insert(LeaderChange::begins(now));
         let usual = self.shared.timing.heartbeat * 2;
         if away <= usual {
             return;
@@ -323,7 +329,15 @@ impl Zab {
                 break;
             }
         }
+        self.note_change();
         self.tell_status();
+    }
+
+    fn note_change(&mut self) {
+        let role = self.role();
+        if let Some(change) = self.change.as_mut().filter(|change| !change.is_complete()) {
+            change.note(self.shared.now, role, self.shared.committed);
+        }
     }
 
     fn advance(&mut self) {
@@ -354,6 +368,7 @@ impl Zab {
         let outcome = judge(&self.shared.quorum, self.shared.id, &own, &peers, avoided);
         if let Some(leader) = outcome.leader {
             self.role = Role::Following(Box::new(Following::join(&mut self.shared, leader)));
+            self.elected();
             return true;
         }
         let Role::Looking(looking) = &mut self.role else { unreachable!("checked above") };
@@ -367,6 +382,7 @@ impl Zab {
         if elected.unanimous || now.since(since) >= self.shared.timing.finalize {
             let electorate = Electorate::of(&self.shared.quorum, self.shared.id, own.standing, &peers);
             self.role = Role::Leading(Box::new(Leading::begin(&self.shared, electorate)));
+            self.elected();
             return true;
         }
         false
@@ -411,8 +427,17 @@ impl Zab {
         }
     }
 
+    fn elected(&mut self) {
+        if let Some(change) = &mut self.change {
+            change.elected(self.shared.now);
+        }
+    }
+
     fn look(&mut self, ended: Ended) {
         self.role = Role::Looking(Looking::default());
+        if let Some(change) = &mut self.change {
+            change.looks(self.shared.now);
+        }
         if self.shared.installing.is_some() {
             self.shared.out.push(Output::AbortInstall);
         }
@@ -549,6 +574,12 @@ impl Zab {
     #[must_use]
     pub fn last(&self) -> Zxid {
         self.shared.history.last()
+    }
+
+    /// When the last change of leaders had got how far; `None` before the first turn.
+    #[must_use]
+    pub fn leader_change(&self) -> Option<LeaderChange> {
+        self.change
     }
 
     /// The durable epochs.

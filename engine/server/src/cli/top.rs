@@ -15,14 +15,15 @@ const NONE_SERVES: u8 = 3;
 const EXAMPLES: &str = "\
 Examples:
   An ensemble, from one of its servers:
-    ringkeeper top zk1:2181
+    ringkeeper top -s zk1:2181
   All that is known, once, as text:
     ringkeeper top --once zk1:2181,zk2:2181,zk3:2181
   A JSON object every ten seconds:
     ringkeeper top --json --interval 10 zk1:2181 | jq .transactionsPerSecond
 
-It asks the four-letter words srvr and mntr (and envi of ZooKeeper): 4lw.commands.whitelist has to allow them on every server; \
-with srvr alone some columns stay empty. The others are found in the ensemble's configuration (the word conf, or /zookeeper/config), \
+It asks the four-letter words srvr and mntr, and of Ringkeeper hotp (the hottest paths, at all servers together), of ZooKeeper envi: \
+4lw.commands.whitelist has to allow them on every server; with srvr alone some columns stay empty. MEMORY is what is resident \
+(of ZooKeeper: of its heap), MEM% how much of the memory is used that the server may use, ! if it is short. The others are found in the ensemble's configuration (the word conf, or /zookeeper/config), \
 if that names client ports. Latencies are those since the server's start, or since its statistics were reset (srst). BEHIND is how many \
 transactions a server is behind the leader; under load a few are none, since not all are asked at the same time.
 
@@ -34,11 +35,16 @@ pub fn command() -> Command {
     Command::new("top")
         .about("A live view of an ensemble, Ringkeeper's or ZooKeeper's: roles, rates, latencies, lag")
         .args([
-            Arg::new("servers")
+            Arg::new("servers").value_name("HOST:PORT,...").value_parser(HostList::parse).help("One or more servers"),
+            // As `cli` takes them.
+            Arg::new("server")
+                .short('s')
+                .long("server")
                 .value_name("HOST:PORT,...")
-                .default_value("localhost:2181")
                 .value_parser(HostList::parse)
-                .help("One or more servers"),
+                .conflicts_with("servers")
+                .default_value("localhost:2181")
+                .help("The same"),
             Arg::new("interval")
                 .long("interval")
                 .value_name("SECONDS")
@@ -54,8 +60,8 @@ pub fn command() -> Command {
 
 /// Runs the view.
 pub fn run(arguments: &ArgMatches) -> ExitCode {
-    let (Some(servers), Some(seconds)) =
-        (arguments.get_one::<HostList>("servers"), arguments.get_one::<u64>("interval"))
+    let named = |name: &str| arguments.get_one::<HostList>(name);
+    let (Some(servers), Some(seconds)) = (named("servers").or(named("server")), arguments.get_one::<u64>("interval"))
     else {
         unreachable!("both have defaults");
     };

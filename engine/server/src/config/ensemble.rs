@@ -52,6 +52,12 @@ impl Ensemble {
         self.members.iter().find(|member| member.id == self.id).expect("the configuration was checked for it")
     }
 
+    /// The members in the form in which ZooKeeper shows them, one a line.
+    pub fn zookeeper_text(&self) -> String {
+        // The version is the number of the members' last change, of which there is none.
+        self.members.iter().map(|member| member.zookeeper_line() + "\n").collect::<String>() + "version=0"
+    }
+
     /// The ids of the members that vote, or of those that do not, rising.
     pub fn ids(&self, voters: bool) -> impl Iterator<Item = u8> {
         self.members.iter().filter(move |member| member.votes == voters).map(|member| member.id)

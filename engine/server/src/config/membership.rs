@@ -13,8 +13,8 @@ pub struct Member {
     /// Host and port for other servers (ZooKeeper's quorum port). More than one are ways to the same server, the preferred
     /// one first.
     pub peer: Vec<(String, u16)>,
-    /// ZooKeeper's election port of the first address, which is only shown.
-    pub election: u16,
+    /// ZooKeeper's election port of each address, which is only shown.
+    pub elections: Vec<u16>,
     /// The client address behind the semicolon, if there is one.
     pub client: Option<ClientAddress>,
 }
@@ -47,17 +47,19 @@ impl Member {
             peer.push((host.to_owned(), port));
             elections.push(election);
         }
-        Ok(Member { id, votes, peer, election: elections[0], client })
+        Ok(Member { id, votes, peer, elections, client })
     }
 
-    /// The line's value in the form in which ZooKeeper shows it: with role, and with the client's address if it has one.
-    pub fn zookeeper_text(&self) -> String {
-        let addresses: Vec<String> = self.peer.iter().map(|(host, port)| ensemble::address(host, *port)).collect();
+    /// The line in the form in which ZooKeeper shows it: with role, and with the client's address if it has one.
+    pub fn zookeeper_line(&self) -> String {
+        let ways = self.peer.iter().zip(&self.elections);
+        let ways: Vec<String> =
+            ways.map(|((host, port), election)| format!("{}:{election}", ensemble::address(host, *port))).collect();
         let role = if self.votes { "participant" } else { "observer" };
         let client = self.client.as_ref().map_or_else(String::new, |client| {
             format!(";{}", ensemble::address(client.host.as_deref().unwrap_or("0.0.0.0"), client.port))
         });
-        format!("{}:{}:{role}{client}", addresses.join("|"), self.election)
+        format!("server.{}={}:{role}{client}", self.id, ways.join("|"))
     }
 
     /// The addresses for other servers as one text: `host:port`, with `|` between alternatives.
@@ -125,10 +127,11 @@ mod tests {
     fn lines_as_administrators_write_them() {
         let check = |value: &str, votes, peer: &[(&str, u16)], client: Option<(Option<&str>, u16)>| {
             let client = client.map(|(host, port)| ClientAddress { host: host.map(str::to_owned), port });
+            let elections = peer.iter().map(|(_, port)| port + 1000).collect();
             let peer = peer.iter().map(|(host, port)| ((*host).to_owned(), *port)).collect();
             assert_eq!(
                 Member::parse("server.1", value),
-                Ok(Member { id: 1, votes, peer, election: 3888, client }),
+                Ok(Member { id: 1, votes, peer, elections, client }),
                 "{value}"
             );
         };
@@ -138,6 +141,18 @@ mod tests {
         check("zk1:2888:3888;0.0.0.0:2181", true, &[("zk1", 2888)], Some((Some("0.0.0.0"), 2181)));
         check("[::1]:2888:3888;[::]:2181", true, &[("::1", 2888)], Some((Some("::"), 2181)));
         check("a:2888:3888|b:2889:3889", true, &[("a", 2888), ("b", 2889)], None);
+    }
+
+    #[test]
+    fn lines_as_zookeeper_shows_them() {
+        for (value, shown) in [
+            ("zk1:2888:3888", "zk1:2888:3888:participant"),
+            ("zk1:2888:3888:OBSERVER;2181", "zk1:2888:3888:observer;0.0.0.0:2181"),
+            ("[::1]:2888:3888;[::]:2181", "[::1]:2888:3888:participant;[::]:2181"),
+            ("a:2888:3888|b:2889:3889", "a:2888:3888|b:2889:3889:participant"),
+        ] {
+            assert_eq!(Member::parse("server.3", value).unwrap().zookeeper_line(), format!("server.3={shown}"));
+        }
     }
 
     #[test]

@@ -182,7 +182,7 @@ fn protocols(settings: &Settings, problems: &mut Problems) -> (bool, bool) {
     let has = |name: &str| list(&given.value).any(|version| version.eq_ignore_ascii_case(name));
     let v13 = has("TLSv1.3");
     // ssl.protocol names the newest one.
-    let v12 = has("TLSv1.2") || (v13 && std::ptr::eq(key, &raw const keys::SSL_PROTOCOL));
+    let v12 = has("TLSv1.2") || (v13 && key.name == keys::SSL_PROTOCOL.name);
     warn_of_others(given, key, problems);
     if !v12 && !v13 {
         let remedy = "give TLSv1.3, TLSv1.2 or both: older versions can be broken";

@@ -55,15 +55,11 @@ fn members(ensemble: &Ensemble, server: &Snapshot, out: &mut String) {
         line!(out, "{}={}", key.name, server.settings.text(key).unwrap_or_default());
     }
     line!(out, "electionAlg=3");
-    line!(out, "electionPort={}", me.election);
+    line!(out, "electionPort={}", me.elections[0]);
     line!(out, "quorumPort={}", me.peer.first().map_or(0, |(_, port)| *port));
     line!(out, "peerType={}", u8::from(!me.votes));
     line!(out, "membership: ");
-    for member in &ensemble.members {
-        line!(out, "server.{}={}", member.id, member.zookeeper_text());
-    }
-    // The number of the last change of the members, of which there is none.
-    line!(out, "version=0");
+    line!(out, "{}", ensemble.zookeeper_text());
 }
 
 /// dirs.

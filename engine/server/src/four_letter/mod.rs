@@ -2,13 +2,14 @@
 //! in reply, and the connection is closed.
 //!
 //! Everything here makes text from plain facts. Names and shapes are ZooKeeper's, checked against what a real server
-//! answered (`fixtures/`), because monitoring tools parse them by the letter.
+//! answered (`fixtures/`), because monitoring tools parse them by the letter. One word is ours: hotp.
 
 mod collect;
 mod configuration;
 pub(crate) mod connections;
 mod dump;
 pub mod environment;
+pub(crate) mod hot;
 pub(crate) mod monitor;
 mod server;
 mod snapshot;
@@ -63,6 +64,7 @@ fn of_a_serving_server(word: Word, server: &Snapshot, out: &mut String) {
         Word::Dirs => configuration::dirs(server, out),
         Word::Dump => dump::dump(server, out),
         Word::Hash => server::hash(server, out),
+        Word::Hotp => hot::hotp(server, out),
         Word::Isro => out.push_str(if server.mode == Mode::ReadOnly { "ro" } else { "rw" }),
         Word::Mntr => monitor::mntr(server, out),
         Word::Srst => out.push_str("Server stats reset.\n"),

@@ -11,7 +11,7 @@ use ringkeeper_core::zab::RoleChange;
 use ringkeeper_node::Learner;
 
 use crate::config::{Ensemble, Settings};
-use crate::metrics::{Measures, SlowEntry};
+use crate::metrics::{ChangeTimes, Measures, SlowEntry};
 
 /// The part that a server plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -70,6 +70,10 @@ pub struct Snapshot {
     pub log_room: bool,
     /// Time since it got the part that it plays.
     pub part_since_ms: u64,
+    /// Microseconds since 1970, by this server's clock.
+    pub clock_us: u64,
+    /// The last change of leaders; `None` of a server that stands alone.
+    pub leader_change: Option<ChangeTimes>,
     /// The servers that follow this one.
     pub learners: Vec<Learner>,
     /// Sizes of transactions that it has proposed.
@@ -108,6 +112,8 @@ pub struct Snapshot {
     pub auth_failed: u64,
     /// Sizes of replies to clients.
     pub response_size: ResponseSize,
+    /// Memory of this process that is resident.
+    pub resident_bytes: u64,
     /// File descriptors of this process.
     pub descriptors: Descriptors,
     /// Further lines of mntr, in this order.

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
+use ringkeeper_core::frontend::{HotPath, HotPaths};
 use ringkeeper_core::ids::{SessionId, WallMs, Zxid};
 
 use super::*;
@@ -19,7 +21,7 @@ fn recorded(word: Word) -> String {
         Word::Dump => include_str!("fixtures/dump.txt"),
         Word::Envi => include_str!("fixtures/envi.txt"),
         Word::Gtmk => include_str!("fixtures/gtmk.txt"),
-        Word::Hash => "",
+        Word::Hash | Word::Hotp => "",
         Word::Isro => include_str!("fixtures/isro.txt"),
         Word::Mntr => include_str!("fixtures/mntr.txt"),
         Word::Ruok => include_str!("fixtures/ruok.txt"),
@@ -197,6 +199,18 @@ fn read_only_servers_say_so_and_digests_are_listed() {
     assert_eq!(srvr.lines().nth(1), Some("READ-ONLY mode; serving only read-only clients"));
     assert!(srvr.contains("Mode: read-only\n"));
     assert_eq!(ours(Word::Hash, &server), "1f: 42\n20: 18446744073709551615\n");
+}
+
+#[test]
+fn hot_paths_are_lines_whatever_clients_ask_for() {
+    assert_eq!(ours(Word::Hotp, &Snapshot::default()), "reads_per_second\twrites_per_second\tpath\n");
+    let of_path = |path: &str, reads, writes| HotPath { path: path.into(), reads, writes, missed: 0 };
+    let hot = HotPaths::new(
+        vec![of_path("/a b", 1, 1), of_path("/odd\n\tpath", 0, 3), of_path("/once", 1, 0)],
+        Duration::from_secs(4),
+    );
+    let server = Snapshot { hot, ..Snapshot::default() };
+    assert!(ours(Word::Hotp, &server).ends_with("path\n0\t24\t/odd\\n\\tpath\n8\t8\t/a b\n"));
 }
 
 /// No fact may change which lines there are in the answers that need none.

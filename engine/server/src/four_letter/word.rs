@@ -12,6 +12,7 @@ pub enum Word {
     Envi,
     Gtmk,
     Hash,
+    Hotp,
     Isro,
     Mntr,
     Ruok,
@@ -60,7 +61,7 @@ pub struct Needs {
     pub sessions: bool,
     /// `Snapshot::directories` with their sizes.
     pub directories: bool,
-    /// `Snapshot::metrics`, `measures`, `hot` and the gauges that only mntr shows.
+    /// `Snapshot::metrics`, `measures`, `leader_change`, `hot` and the gauges that only mntr shows.
     pub metrics: bool,
     /// `Snapshot::root_acl`.
     pub root_acl: bool,
@@ -77,7 +78,7 @@ pub enum Reset {
 
 impl Word {
     /// All words, in the order of the alphabet.
-    pub const ALL: [Word; 18] = [
+    pub const ALL: [Word; 19] = [
         Word::Conf,
         Word::Cons,
         Word::Crst,
@@ -86,6 +87,7 @@ impl Word {
         Word::Envi,
         Word::Gtmk,
         Word::Hash,
+        Word::Hotp,
         Word::Isro,
         Word::Mntr,
         Word::Ruok,
@@ -109,6 +111,7 @@ impl Word {
             Word::Envi => "envi",
             Word::Gtmk => "gtmk",
             Word::Hash => "hash",
+            Word::Hotp => "hotp",
             Word::Isro => "isro",
             Word::Mntr => "mntr",
             Word::Ruok => "ruok",
@@ -144,7 +147,7 @@ impl Word {
             watches: matches!(self, Word::Wchc | Word::Wchp | Word::Wchs),
             sessions: matches!(self, Word::Dump),
             directories: matches!(self, Word::Conf | Word::Dirs),
-            metrics: matches!(self, Word::Mntr),
+            metrics: matches!(self, Word::Hotp | Word::Mntr),
             root_acl: false,
         }
     }

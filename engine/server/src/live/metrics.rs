@@ -1,12 +1,12 @@
-//! How often limits have acted, and memory, as mntr shows them behind ZooKeeper's own lines.
+//! What mntr shows behind ZooKeeper's own lines: how often limits have acted, memory, and the last change of leaders.
 
-use crate::four_letter::{Metric, MetricValue};
-use crate::metrics::Measures;
+use crate::four_letter::{Metric, MetricValue, Snapshot};
+use crate::metrics::{Measures, change_lines};
 
 /// The lines for which ZooKeeper has no name.
-pub(crate) fn limit_metrics(measures: &Measures) -> Vec<Metric> {
-    let Measures { limits, memory, sockets, .. } = measures;
-    [
+pub(crate) fn own_metrics(server: &Snapshot) -> Vec<Metric> {
+    let Measures { limits, memory, sockets, .. } = &*server.measures;
+    let counts = [
         ("connections_rejected_by_rate", limits.connects_throttled),
         ("sessions_rejected", limits.sessions_refused),
         ("watches_rejected", limits.watches_refused),
@@ -17,12 +17,15 @@ pub(crate) fn limit_metrics(measures: &Measures) -> Vec<Metric> {
         ("memory_used", memory.used),
         ("memory_limit", memory.limit),
         ("memory_short", memory.short.into()),
-    ]
-    .map(|(name, count)| Metric { name: name.to_owned(), value: MetricValue::Count(count.cast_signed()) })
-    .into_iter()
-    .chain(measures.certificate_seconds.map(|seconds| Metric {
+        ("process_resident_memory_bytes", server.resident_bytes),
+        ("clock_us", server.clock_us),
+    ];
+    let counts = counts.map(|(name, count)| (name.to_owned(), count));
+    let lines = counts.into_iter().chain(change_lines(server.leader_change));
+    let lines = lines.map(|(name, count)| Metric { name, value: MetricValue::Count(count.cast_signed()) });
+    let certificate = server.measures.certificate_seconds.map(|seconds| Metric {
         name: "tls_certificate_expiry_seconds".to_owned(),
         value: MetricValue::Count(seconds),
-    }))
-    .collect()
+    });
+    lines.chain(certificate).collect()
 }

@@ -7,7 +7,7 @@ mod metrics;
 mod operator;
 
 pub(crate) use complaints::Complaints;
-pub(crate) use metrics::limit_metrics;
+pub(crate) use metrics::own_metrics;
 pub(crate) use operator::{Operator, Reload, connection_limits};
 
 use std::cell::Cell;

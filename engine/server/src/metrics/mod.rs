@@ -4,6 +4,7 @@
 //! copies of them from all executors; here they become families of metrics, and those become text.
 
 mod catalogue;
+mod change;
 mod family;
 mod load;
 mod ours;
@@ -16,8 +17,11 @@ mod zookeeper;
 mod tests;
 
 pub use catalogue::{families, zookeeper_families};
+pub use change::ChangeTimes;
+pub(crate) use change::lines as change_lines;
 pub use family::{Depth, Family, Labels, Series, Unit};
 pub use load::ExecutorLoad;
+pub(crate) use process::resident_bytes;
 pub(crate) use slow::named;
 pub use slow::{SlowEntry, SlowLog};
 pub(crate) use zookeeper::decimals;

@@ -1,6 +1,7 @@
 //! What ZooKeeper has no name for, or another meaning: families that begin with `ringkeeper_`.
 
 use super::Measures;
+use super::change;
 use super::family::{Family, Unit};
 use crate::four_letter::{Mode, Snapshot};
 use crate::version;
@@ -14,7 +15,9 @@ pub fn families(server: &Snapshot) -> Vec<Family> {
     let measures = &*server.measures;
     let mut all = state(server);
     all.extend(ensemble(server));
+    all.extend(change::families(server.leader_change));
     all.extend(clients(measures));
+    all.extend(limits(measures));
     all.extend(writes(measures));
     all.extend(log(measures));
     all.extend(executors(measures));
@@ -179,6 +182,28 @@ fn clients(measures: &Measures) -> Vec<Family> {
                 ("expired", replica.sessions_expired),
             ]
             .map(|(event, count)| (event.to_owned(), count as f64)),
+        ),
+    ]
+}
+
+/// Connections and sessions that a limit has ended are among `ringkeeper_connections_closed_total`.
+fn limits(measures: &Measures) -> [Family; 4] {
+    let Measures { limits, memory, .. } = measures;
+    [
+        Family::counters(
+            "ringkeeper_requests_rejected_total",
+            "Requests answered with an error because of a limit. watches: watches.max and connection.watches.max; memory: writes that need more while \
+             memory is short.",
+            "limit",
+            [("watches", limits.watches_refused), ("memory", limits.writes_refused_for_memory)]
+                .map(|(limit, count)| (limit.to_owned(), count as f64)),
+        ),
+        Family::gauge("ringkeeper_memory_used_bytes", "Memory that counts against the limit.", memory.used as f64),
+        Family::gauge("ringkeeper_memory_limit_bytes", "Memory that the process may use.", memory.limit as f64),
+        Family::gauge(
+            "ringkeeper_memory_short",
+            "1 while new sessions and writes that need more memory are refused.",
+            f64::from(u8::from(memory.short)),
         ),
     ]
 }

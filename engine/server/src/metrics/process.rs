@@ -20,6 +20,12 @@ pub fn families(descriptors: &Descriptors) -> Vec<Family> {
     ]
 }
 
+/// Memory of this process that is resident; 0 if the system does not tell.
+pub(crate) fn resident_bytes() -> u64 {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    Process::of(&stat, "", ticks_per_second(), page_bytes()).resident_bytes as u64
+}
+
 /// Facts of /proc/self/stat; what cannot be read is 0.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 struct Process {

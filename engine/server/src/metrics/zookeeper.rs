@@ -148,6 +148,7 @@ pub(super) fn summaries(server: &Snapshot) -> Vec<Family> {
     let (log, stages) = (&backend.log, &backend.stages);
     let [created, deleted, changed, children] = &frontend.told;
     let leads = server.mode == Mode::Leader || server.mode == Mode::Standalone;
+    let observes = server.mode == Mode::Observer;
     let nothing = Histogram::default();
     let quorum = if leads { &stages.quorum } else { &nothing };
     let millis = |name, help, depth, seen| Family::summary(name, help, Unit::Millis, depth, seen);
@@ -167,6 +168,19 @@ pub(super) fn summaries(server: &Snapshot) -> Vec<Family> {
             "Time without a leader, in milliseconds.",
             Depth::Basic,
             &backend.role.without_leader,
+        ),
+        millis("election_time", "Time of elections, in milliseconds.", Depth::Basic, &backend.role.elections),
+        millis(
+            "follower_sync_time",
+            "Time of a follower from an election to being up to date, in milliseconds.",
+            Depth::Basic,
+            if observes { &nothing } else { &backend.role.syncs },
+        ),
+        millis(
+            "observer_sync_time",
+            "The same of an observer, in milliseconds.",
+            Depth::Basic,
+            if observes { &backend.role.syncs } else { &nothing },
         ),
         millis(
             "prep_processor_queue_time_ms",

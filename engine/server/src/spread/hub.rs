@@ -11,7 +11,6 @@ use crate::metrics::{ExecutorLoad, SlowLog};
 use crate::turn::{Peers, Words};
 use ringkeeper_core::bulletin::Bulletin;
 use ringkeeper_core::frame::FrameBuf;
-use ringkeeper_core::ids::{Instant, WallMs};
 use ringkeeper_core::replica::{Input, Replica};
 use ringkeeper_core::tree::Tree;
 use ringkeeper_net::Signal;
@@ -113,7 +112,7 @@ impl Hub {
         while let Some(request) = self.exchange.office.take() {
             match request {
                 Request::Asks(mut asks) => state.backend.inbox.append(&mut asks),
-                Request::Inquiry(inquiry) => self.answer(state, &inquiry, (now, wall)),
+                Request::Inquiry(inquiry) => self.answer(state, &inquiry),
                 Request::Slow(requests) => {
                     state.slow.add(Clocks { now, wall }, requests, |request| state.backend.stages_of(request));
                 }
@@ -147,15 +146,14 @@ impl Hub {
     }
 
     /// Does the errand, and tells what the replica's executor knows.
-    fn answer(&self, state: &mut State, inquiry: &Inquiry, (now, wall): (Instant, WallMs)) {
+    fn answer(&self, state: &mut State, inquiry: &Inquiry) {
         match inquiry.errand {
             Some(Errand::Reset(Reset::Server)) => state.backend.reset_measures(),
             Some(Errand::TakeSnapshot) => state.backend.want_snapshot(),
             Some(Errand::Reset(Reset::Connections)) | None => {}
         }
         let tree = self.published.read();
-        let readings = (now, wall, self.clock.started());
-        let mut facts = self.words.of_replica(&state.backend, &tree, inquiry.needs, readings);
+        let mut facts = self.words.of_replica(&state.backend, &tree, inquiry.needs, self.clock.readings());
         if inquiry.needs.metrics {
             facts.slow = state.slow.entries();
             facts.measures.executors.push(ExecutorLoad::here("replica", state.turns));

@@ -2,16 +2,17 @@
 
 use super::Turn;
 use crate::config::{Data, Ensemble};
+use crate::executor::clock::Readings;
 use crate::four_letter::{
     Clocks, Connection, Deadlines, Descriptors, Directories, Environment, Latency, Mode, Needs, Opening, Reset,
     Snapshot, Watches, answer,
 };
-use crate::live::{Live, limit_metrics};
-use crate::metrics::{ExecutorLoad, Measures};
+use crate::live::{Live, own_metrics};
+use crate::metrics::{ChangeTimes, ExecutorLoad, Measures, resident_bytes};
 use crate::spread::{Errand, Inquiry, Part, Request};
 use crate::tls;
 use ringkeeper_core::frontend::{Frontend, FrontendMeasures, FrontendStats, HotPaths, LimitCounts};
-use ringkeeper_core::ids::{ConnId, Instant, SessionId, WallMs};
+use ringkeeper_core::ids::{ConnId, SessionId, WallMs};
 use ringkeeper_core::tree::Tree;
 use ringkeeper_core::zab::RoleChange;
 use ringkeeper_net::{SocketStats, TlsAcceptor};
@@ -37,9 +38,6 @@ pub(crate) struct Words {
     /// The ensemble; `None`: this server stands alone.
     pub(crate) ensemble: Option<Arc<Ensemble>>,
 }
-
-/// The clocks' readings, and when the server started.
-pub(crate) type Readings = (Instant, WallMs, Instant);
 
 impl Turn {
     /// The answer to a word; `rest` begins with its argument.
@@ -82,8 +80,7 @@ impl Turn {
         let mut clients = ClientFacts::of(&node.frontend, needs, clocks, reading);
         clients.stopping = self.stopping.get();
         clients.sockets = self.sockets.get().map(|sockets| sockets.stats()).unwrap_or_default();
-        let readings = (clocks.now, clocks.wall, self.clock.started());
-        let mut replica = self.words.of_replica(&node.backend, &node.tree, needs, readings);
+        let mut replica = self.words.of_replica(&node.backend, &node.tree, needs, self.clock.readings());
         if needs.metrics {
             replica.measures.executors.push(ExecutorLoad::here("replica", self.turns.get()));
             replica.slow = self.slow.borrow().entries();
@@ -125,7 +122,7 @@ impl Words {
 
     /// The facts that the replica's executor knows.
     pub(crate) fn of_replica(&self, backend: &Backend, tree: &Tree, needs: Needs, readings: Readings) -> Snapshot {
-        let (now, wall, started) = readings;
+        let Readings { now, wall, wall_us, started } = readings;
         let status = backend.replica.status(tree);
         let mut facts = Snapshot {
             serving: status.serving,
@@ -164,6 +161,8 @@ impl Words {
         if needs.metrics {
             let backend = backend.measures();
             facts.part_since_ms = now.since(backend.role.since).as_millis() as u64;
+            facts.clock_us = wall_us;
+            facts.leader_change = backend.role.change.and_then(|change| ChangeTimes::of(change, now, wall_us));
             facts.measures = Box::new(Measures { backend, ..Measures::default() });
         }
         facts
@@ -180,7 +179,8 @@ impl Words {
             facts.measures.handshakes = self.tls.as_ref().map_or(0, TlsAcceptor::handshakes_under_way);
             facts.measures.certificate_seconds =
                 self.live.certificate_ends().map(|ends| (ends.0 - tls::now().0).div_euclid(1000));
-            facts.metrics = limit_metrics(&facts.measures);
+            facts.resident_bytes = resident_bytes();
+            facts.metrics = own_metrics(&facts);
             facts.descriptors = Descriptors::gather();
         }
         facts

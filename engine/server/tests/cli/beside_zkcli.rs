@@ -1,6 +1,7 @@
-//! The same commands to `ringkeeper cli` and to Debian's zkCli.sh, at the same server, each below a root of its own: what they
-//! say is the same, or listed here with the reason.
+//! The same commands to `ringkeeper cli` and to Debian's zkCli.sh, at the same ensemble of three, each below a root of its own: what
+//! they say is the same, or listed here with the reason. And the same commands by zkCli.sh to three servers of either kind.
 
+use super::support::ensemble::{Ensemble, Plan};
 use super::support::process::ZOOKEEPER_CLASS_PATH;
 use super::support::server::{Server, Target};
 use super::{cli, ringkeeper, support};
@@ -175,6 +176,13 @@ struct Heard {
     events: Vec<String>,
 }
 
+impl Heard {
+    /// What was said to the command of this place in the script.
+    fn answer(&self, at: usize) -> String {
+        self.answers.get(&(at + 1)).cloned().unwrap_or_else(|| "(nothing)".to_owned())
+    }
+}
+
 /// Cuts what a shell said at the markers. Events come when they come, so they are taken out; so are remedies, of which zkCli.sh has
 /// none, and the noise of Java's logging.
 fn heard(text: &str) -> Heard {
@@ -197,12 +205,19 @@ fn heard(text: &str) -> Heard {
     heard
 }
 
-/// A line without what differs from run to run: zxids, times, and the order of ephemeral nodes, which is that of a hash table.
+/// A line without what differs from run to run: zxids, times, and the order of what zkCli.sh takes from a hash table: ephemeral
+/// nodes, and addresses in the configuration of version 0.
 fn normal(line: &str) -> String {
-    if let Some(names) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
-        let mut names: Vec<&str> = names.split(", ").collect();
+    let sorted = |text: &str, between: &str| {
+        let mut names: Vec<&str> = text.split(between).collect();
         names.sort_unstable();
-        return format!("[{}]", names.join(", "));
+        names.join(between)
+    };
+    if let Some(names) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+        return format!("[{}]", sorted(names, ", "));
+    }
+    if let Some(addresses) = line.strip_prefix("0 ") {
+        return format!("0 {}", sorted(addresses, ","));
     }
     match line.split_once(" = ") {
         Some((name @ ("cZxid" | "mZxid" | "pZxid" | "ctime" | "mtime"), _)) => format!("{name} = ..."),
@@ -210,21 +225,23 @@ fn normal(line: &str) -> String {
     }
 }
 
-fn compare(server: &Server) {
+/// Both shells at one ensemble; what zkCli.sh has heard.
+fn compare_shells(ensemble: &Ensemble) -> Heard {
     // Each command is followed by one that fails, with its number; the first one stands before all.
     let script: String = std::iter::once("get /marker-0\n".to_owned())
         .chain(SCRIPT.iter().enumerate().map(|(at, line)| format!("{line}\nget /marker-{}\n", at + 1)))
         .collect();
-    let address = server.addr();
+    let servers = ensemble.addrs().iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     for root in ["/theirs", "/ours"] {
-        assert_eq!(cli(address, &["create", root]).status, 0);
+        assert_eq!(cli(ensemble.addr(0), &["create", root]).status, 0);
+        // Whichever server a shell goes to, it has the root.
+        ensemble.addrs().into_iter().for_each(|addr| assert_eq!(cli(addr, &["sync", root]).status, 0));
     }
-    let theirs = heard(&zkcli(&format!("{address}/theirs"), &script));
-    let ours = heard(&ours(&format!("{address}/ours"), &script));
+    let theirs = heard(&zkcli(&format!("{servers}/theirs"), &script));
+    let ours = heard(&ours(&format!("{servers}/ours"), &script));
     let mut wrong = String::new();
     for (at, line) in SCRIPT.iter().enumerate() {
-        let answer = |heard: &Heard| heard.answers.get(&(at + 1)).cloned().unwrap_or_else(|| "(nothing)".to_owned());
-        let (theirs, ours) = (answer(&theirs), answer(&ours));
+        let (theirs, ours) = (theirs.answer(at), ours.answer(at));
         let matches = |pattern: &str, text: &str| pattern == "*" || pattern == text;
         let explained = DIFFERENCES.iter().any(|(command, of_theirs, of_ours, _)| {
             command == line && matches(of_theirs, &theirs) && matches(of_ours, &ours)
@@ -233,8 +250,9 @@ fn compare(server: &Server) {
             wrong += &format!("{line}\n  zkCli.sh:\n{theirs}\n  ringkeeper cli:\n{ours}\n\n");
         }
     }
-    assert!(wrong.is_empty(), "{:?}:\n{wrong}", server.target());
-    assert_eq!(theirs.events, ours.events, "{:?}", server.target());
+    assert!(wrong.is_empty(), "{:?}:\n{wrong}", ensemble.target());
+    assert_eq!(theirs.events, ours.events, "{:?}", ensemble.target());
+    theirs
 }
 
 #[test]
@@ -242,9 +260,33 @@ fn both_shells_say_the_same() {
     if let Some(reason) = Target::ZooKeeper.missing() {
         return support::skipped("both_shells_say_the_same", &reason);
     }
-    for target in [Target::Ringkeeper, Target::ZooKeeper] {
-        compare(&Server::start_with(target, &[("enforceQuota", "false")]));
+    let settings = &[("enforceQuota", "false")];
+    let [ours, theirs] = [Target::Ringkeeper, Target::ZooKeeper]
+        .map(|target| compare_shells(&Ensemble::of(&Plan { target, settings, client_ports: true, ..Plan::default() })));
+    let mut wrong = String::new();
+    for (at, line) in SCRIPT.iter().enumerate() {
+        let [ours, theirs] = [&ours, &theirs].map(|heard| of_any_server(&heard.answer(at)));
+        if ours != theirs {
+            wrong += &format!("{line}\n  ZooKeeper:\n{theirs}\n  Ringkeeper:\n{ours}\n\n");
+        }
     }
+    assert!(wrong.is_empty(), "{wrong}");
+    assert_eq!(theirs.events, ours.events);
+}
+
+/// An answer without what is of one server or one run: ports, numbers of sessions, and the order of identities, which ZooKeeper
+/// takes from a hash table.
+fn of_any_server(answer: &str) -> String {
+    let line = |line: &str| match line.split_once(" = ") {
+        Some(("ephemeralOwner", owner)) if owner != "0x0" => "ephemeralOwner = a session".to_owned(),
+        _ if line.starts_with("server.") || line.starts_with("0 ") => line.replace(|c: char| c.is_ascii_digit(), ""),
+        _ => line.to_owned(),
+    };
+    let mut lines: Vec<String> = answer.lines().map(line).collect();
+    if answer.starts_with("Auth scheme: ") {
+        lines.sort_unstable();
+    }
+    lines.join("\n")
 }
 
 #[test]

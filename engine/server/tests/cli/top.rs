@@ -1,5 +1,6 @@
 //! `ringkeeper top`: an ensemble as text, as JSON, and on a terminal.
 
+use super::support::client::Client;
 use super::support::ensemble::{Ensemble, Plan};
 use super::support::server::{Server, Target};
 use super::terminal::Terminal;
@@ -37,7 +38,7 @@ fn an_ensemble_is_seen() {
     assert_eq!(said.status, 0, "{}", said.err);
     let line = said.out.lines().find(|line| line.starts_with(&addresses[0])).unwrap();
     assert!(line.ends_with("down: Connection refused"), "{}", said.out);
-    assert_eq!(said.out.lines().count(), 6, "{}", said.out);
+    assert_eq!(said.out.lines().count(), 7, "{}", said.out);
 
     let state = tempfile::tempdir().unwrap();
     for size in [(80, 24), (200, 50)] {
@@ -48,6 +49,39 @@ fn an_ensemble_is_seen() {
         assert_eq!(screen.contains("WATCHES"), size.0 == 200, "{screen}");
         top.press("q");
         assert_eq!(top.end(), Some(0));
+    }
+}
+
+/// One address is given. The paths are told only if `4lw.commands.whitelist` allows it; without `conf` the others are found in the
+/// node of the configuration.
+#[test]
+fn the_others_are_found_and_memory_and_the_hottest_paths_are_told() {
+    for (words, told) in [("*", true), ("srvr,mntr", false)] {
+        let settings = &[("4lw.commands.whitelist", words)];
+        let ensemble = Ensemble::of(&Plan { client_ports: true, settings, ..Plan::default() });
+        let mut client = Client::connect(ensemble.addr(1));
+        client.create("/hot", b"", 0).unwrap();
+        (0..100).for_each(|_| {
+            client.get("/hot", false).unwrap();
+        });
+        let one = ensemble.addr(0).to_string();
+        let top = |form: &[&str]| ringkeeper(&[&["top", "--once", "-s", &one], form].concat(), "");
+        let view: serde_json::Value = serde_json::from_str(&top(&["--json"]).out).unwrap();
+        let servers = view["servers"].as_array().unwrap();
+        let mut names: Vec<_> = servers.iter().map(|server| server["server"].as_str().unwrap().to_owned()).collect();
+        let mut expected: Vec<_> = ensemble.addrs().iter().map(ToString::to_string).collect();
+        names.sort();
+        expected.sort();
+        assert_eq!(names, expected, "{view:#}");
+        for server in servers {
+            let bytes = |name: &str| server[name].as_u64().unwrap_or_else(|| panic!("no {name}: {server:#}"));
+            assert!(bytes("memoryBytes") > 1 << 20, "{server:#}");
+            assert!(bytes("memoryUsedBytes") < bytes("memoryLimitBytes"), "{server:#}");
+        }
+        assert_eq!(view["hottestPaths"][0]["path"] == "/hot", told, "{view:#}");
+        let text = top(&[]).out;
+        assert_eq!(text.contains("HOTTEST PATH"), told, "{text}");
+        assert_eq!(text.contains("hottest paths: not told; add hotp to 4lw.commands.whitelist"), !told, "{text}");
     }
 }
 
@@ -69,4 +103,5 @@ fn nobody_serves() {
     let said = ringkeeper(&["top", "--once", "--only", &nobody], "");
     assert_eq!(said.status, 3);
     assert!(said.out.starts_with("0 of 1 servers serve, no leader\n- txn/s"), "{}", said.out);
+    assert!(said.out.ends_with("down: Connection refused\n"), "{}", said.out);
 }

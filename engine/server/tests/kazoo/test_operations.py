@@ -211,8 +211,19 @@ def test_reconfig_is_refused(zk):
 
 
 def test_configuration_node(server, connect):
-    data, _ = connect(server).get("/zookeeper/config")
-    assert isinstance(data, bytes)
+    """On a server of an ensemble it names the members, as clients that look for the others expect."""
+    client = connect(server)
+    data, stat = client.get("/zookeeper/config")
+    assert client.exists("/zookeeper/config") == stat
+    assert stat.dataLength == len(data)
+    if len(server) == 1:
+        assert data == b""
+        return
+    *members, version = data.decode().split("\n")
+    assert version == "version=0"
+    member = r"server\.(\d)=127\.0\.0\.1:\d+:\d+:participant(;127\.0\.0\.1:\d+)?"
+    assert [re.fullmatch(member, line)[1] for line in sorted(members)] == ["1", "2", "3"]
+    assert (stat.version, stat.aversion, stat.mzxid) == (-1, -1, 0)
 
 
 def test_four_letter_words(server, zk):

@@ -51,6 +51,17 @@ fn every_stage_of_writes_is_measured_on_every_server() {
             assert_eq!(value(&text, "ringkeeper_watch_events_total{event=\"changed\"}"), 1.0);
             assert!(value(&text, "ringkeeper_executor_busy_seconds_total{executor=\"replica\"}") > 0.0);
             assert!(value(&text, "ringkeeper_received_bytes_total") > 0.0);
+            for phase in ["elect", "synchronise", "first_commit"] {
+                assert!(value(&text, &format!("ringkeeper_leader_change_seconds{{phase=\"{phase}\"}}")) >= 0.0);
+            }
+            let noticed = value(&text, "ringkeeper_leader_change_noticed_timestamp_seconds");
+            let started = value(&text, "process_start_time_seconds");
+            assert!((started - 2.0..started + 120.0).contains(&noticed), "{noticed}: the server started at {started}");
+            assert!(value(&text, "election_time_count") >= 1.0);
+            assert!(at == leader || value(&text, "follower_sync_time_count") >= 1.0);
+            let memory = ["used", "limit"].map(|name| value(&text, &format!("ringkeeper_memory_{name}_bytes")));
+            assert!(memory[0] > 0.0 && memory[0] < memory[1], "{memory:?}");
+            assert_eq!(value(&text, "ringkeeper_requests_rejected_total{limit=\"memory\"}"), 0.0);
             let leads = f64::from(u8::from(at == leader));
             assert_eq!(value(&text, "ringkeeper_role{role=\"leader\"}"), leads);
             let prepared = value(&text, "ringkeeper_write_stage_seconds_count{stage=\"prepare\"}");

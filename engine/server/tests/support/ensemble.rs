@@ -22,13 +22,16 @@ pub struct Plan<'a> {
     pub settings: Settings<'a>,
     /// Each has an admin server.
     pub admin: bool,
+    /// The lines of the servers name their client ports, so that one of them tells where the others are.
+    pub client_ports: bool,
     /// Where the servers run; loopback if nowhere.
     pub network: Option<&'a Network>,
 }
 
 impl Default for Plan<'_> {
     fn default() -> Self {
-        Plan { target: Target::Ringkeeper, voters: 3, observers: 0, settings: &[], admin: false, network: None }
+        let target = Target::Ringkeeper;
+        Plan { target, voters: 3, observers: 0, settings: &[], admin: false, client_ports: false, network: None }
     }
 }
 
@@ -73,7 +76,8 @@ impl Ensemble {
         let servers = (0..count).map(|at| plan.network.map_or_else(Server::on_loopback, |net| Server::on(net, at)));
         let servers = servers.collect();
         let mut ensemble = Ensemble { target: plan.target, dir: tempfile::tempdir().unwrap(), servers };
-        let lines: String = (0..count).map(|at| ensemble.server_line(at, at >= plan.voters)).collect();
+        let lines: String =
+            (0..count).map(|at| ensemble.server_line(at, at >= plan.voters, plan.client_ports)).collect();
         for at in 0..count {
             ensemble.make_data_dir(at);
             let admin = if plan.admin { ensemble.admin_lines(at) } else { Vec::new() };
@@ -85,11 +89,12 @@ impl Ensemble {
         ensemble
     }
 
-    fn server_line(&self, at: usize, observer: bool) -> String {
+    fn server_line(&self, at: usize, observer: bool, client_port: bool) -> String {
         let (id, peer, role) = (at + 1, self.servers[at].peer, if observer { ":observer" } else { "" });
         // Only ZooKeeper listens on the second port.
         let election = if self.target == Target::ZooKeeper { free_port() } else { 3888 };
-        format!("server.{id}={}:{}:{election}{role}\n", peer.ip(), peer.port())
+        let client = if client_port { format!(";{}", self.servers[at].client) } else { String::new() };
+        format!("server.{id}={}:{}:{election}{role}{client}\n", peer.ip(), peer.port())
     }
 
     fn own_configuration(&self, at: usize, settings: Settings<'_>, more: &[(String, String)]) -> String {

@@ -31,6 +31,7 @@ fn record() -> Record {
         leader: 0,
         began: 0,
         fault: 1_000 * MS,
+        fault_us: 0.0,
         effective: 1_002 * MS,
         undone: 2_000 * MS,
         returned: Some(2_150 * MS),
@@ -38,6 +39,7 @@ fn record() -> Record {
         placed: vec![0, 1, 2],
         unrecovered: Vec::new(),
         lost_between: 1,
+        change: None,
         tape: Tape {
             samples,
             losses: vec![loss],

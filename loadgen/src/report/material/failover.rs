@@ -1,6 +1,7 @@
 //! `failover`: gaps, round by round.
 
 use super::{Gaps, Measurement, RoundCourse, remarks};
+use crate::failover::phases_of;
 use crate::report::figure::{Better, Figure, Unit};
 use serde::Deserialize;
 use serde_json::Value;
@@ -75,6 +76,7 @@ pub fn measurement(result: &Value) -> Result<Measurement, serde_json::Error> {
         remarks: result.as_object().map(remarks).unwrap_or_default(),
         figures,
         gaps,
+        phases: phases_of(result),
         rounds: found.rounds.iter().filter_map(Round::course).collect(),
         ..Measurement::default()
     })

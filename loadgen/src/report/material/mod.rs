@@ -7,6 +7,7 @@ mod other;
 
 use super::figure::Figure;
 use super::read::{Document, Unreadable};
+use crate::failover::Phases;
 use serde_json::{Map, Value};
 use std::path::Path;
 
@@ -29,6 +30,8 @@ pub struct Measurement {
     pub course: Vec<Moment>,
     /// Times without an answer, by whose they are.
     pub gaps: Vec<Gaps>,
+    /// What the failovers consist of, round by round.
+    pub phases: Vec<Phases<Option<f64>>>,
     /// What the rounds of a failover were like, moment by moment.
     pub rounds: Vec<RoundCourse>,
 }

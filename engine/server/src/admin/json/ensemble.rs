@@ -56,9 +56,13 @@ pub(in crate::admin) fn voting_view(asked: &Asked<'_>) -> Fields {
     fields(json!({"current_config": view}))
 }
 
+fn elections(member: &Member) -> impl Iterator<Item = (&str, u16)> {
+    member.peer.iter().zip(&member.elections).map(|((host, _), port)| (host.as_str(), *port))
+}
+
 fn member_fields(server: &Snapshot, member: &Member) -> Value {
     let addresses: Vec<String> = member.peer.iter().map(|(host, port)| text(host, *port)).collect();
-    let elections: Vec<String> = member.peer.iter().map(|(host, _)| text(host, member.election)).collect();
+    let elections: Vec<String> = elections(member).map(|(host, port)| text(host, port)).collect();
     json!({
         "server_addresses": addresses,
         "election_addresses": elections,
@@ -89,8 +93,8 @@ pub(in crate::admin) fn zab_state(asked: &Asked<'_>) -> Fields {
     fields(json!({
         "myid": ensemble.id,
         "is_leader": matches!(server.role, Some(RoleChange::Leading { .. })),
-        "quorum_address": addresses(me, None),
-        "election_address": addresses(me, Some(me.election)),
+        "quorum_address": addresses(me.peer.iter().map(|(host, port)| (host.as_str(), *port))),
+        "election_address": addresses(elections(me)),
         "client_address": client_address(server, me),
         "voting": me.votes,
         "last_zxid": server.zxid.to_string(),
@@ -101,8 +105,8 @@ pub(in crate::admin) fn zab_state(asked: &Asked<'_>) -> Fields {
 }
 
 /// An address that can be several, with all that ZooKeeper tells of it, as far as nobody has to be asked.
-fn addresses(member: &Member, port: Option<u16>) -> Value {
-    let all: Vec<(&str, u16)> = member.peer.iter().map(|(host, own)| (host.as_str(), port.unwrap_or(*own))).collect();
+fn addresses<'a>(all: impl Iterator<Item = (&'a str, u16)>) -> Value {
+    let all: Vec<(&str, u16)> = all.collect();
     let texts: Vec<String> = all.iter().map(|(host, port)| text(host, *port)).collect();
     json!({
         "empty": all.is_empty(),

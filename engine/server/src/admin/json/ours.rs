@@ -2,12 +2,10 @@
 
 use super::{Asked, Fields, fields};
 use crate::config::table as keys;
+use crate::four_letter::hot::{self, HotRate};
 use crate::metrics::{SlowEntry, named};
 use ringkeeper_core::frontend::SAMPLE;
 use serde_json::{Map, Value, json};
-
-/// Paths that are told.
-const PATHS: usize = 50;
 
 /// The last ones, the newest first.
 pub(in crate::admin) fn slow_requests(asked: &Asked<'_>) -> Fields {
@@ -41,25 +39,18 @@ fn slow(entry: &SlowEntry) -> Value {
 
 /// Rates are estimates from samples that were surely of the path; so many at most were missed.
 pub(in crate::admin) fn hot_paths(asked: &Asked<'_>) -> Fields {
-    let hot = asked.server.hot.clone();
-    let seconds = hot.period.as_secs_f64();
-    let rate = |samples: u64| match seconds > 0.0 {
-        true => (samples as f64 * f64::from(SAMPLE) / seconds * 10.0).round() / 10.0,
-        false => 0.0,
-    };
-    let paths: Vec<Value> = hot
-        .hottest()
+    let hot = &asked.server.hot;
+    let paths: Vec<Value> = hot::rates(hot)
         .into_iter()
-        .take(PATHS)
-        .map(|hot| {
+        .map(|HotRate { path: hot, reads_per_second, writes_per_second }| {
             json!({
                 "path": hot.path,
-                "reads_per_second": rate(hot.reads),
-                "writes_per_second": rate(hot.writes),
+                "reads_per_second": reads_per_second,
+                "writes_per_second": writes_per_second,
                 "samples": hot.samples(),
                 "samples_missed": hot.missed,
             })
         })
         .collect();
-    fields(json!({"sampled_one_in": SAMPLE, "period_seconds": seconds, "paths": paths}))
+    fields(json!({"sampled_one_in": SAMPLE, "period_seconds": hot.period.as_secs_f64(), "paths": paths}))
 }

@@ -15,7 +15,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::exit::Status;
 use fleet::{Fleet, Outcome};
-use plan::Plan;
+use plan::{Bases, Plan};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -39,11 +39,14 @@ pub(super) fn command() -> Command {
         .value_parser(PossibleValuesParser::new(["1", "3", "5", "7"]))
         .default_value("3")
         .help("How many servers; of N, (N - 1) / 2 may be down");
-    let port = Arg::new("client-port")
-        .long("client-port")
-        .value_name("BASE")
-        .value_parser(value_parser!(u16).range(1..))
-        .help("Client port of the first server; the next ones follow [default: free ports]");
+    let port = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name("BASE").value_parser(value_parser!(u16).range(1..)).help(help)
+    };
+    let client = port("client-port", "Client port of the first server; the next ones follow [default: free ports]");
+    let admin = port(
+        "admin-port",
+        "Port of the first server's admin commands and metrics; the next ones follow [default: free ports]",
+    );
     let dir =
         Arg::new("dir").long("dir").value_name("DIR").value_parser(value_parser!(PathBuf)).help(
             "Where data and logs are kept [default: a new directory below ./target or $TMPDIR, removed at the end]",
@@ -56,7 +59,7 @@ pub(super) fn command() -> Command {
         .help("Arguments of `ringkeeper serve` for every server");
     Command::new("dev")
         .about("Run an ensemble on this machine, for trying things out")
-        .args([servers, port, dir])
+        .args([servers, client, admin, dir])
         .arg(switch("keep", "Keep the temporary directory"))
         .arg(switch("logs", "Show the messages of the servers, each line with the server's number"))
         .arg(switch("no-restart", "Do not start a server again that has died"))
@@ -78,7 +81,9 @@ pub(super) fn run(arguments: &ArgMatches) -> ExitCode {
 
 fn try_run(arguments: &ArgMatches) -> anyhow::Result<Outcome> {
     let servers: u8 = arguments.get_one::<String>("servers").expect("has a default").parse()?;
-    let ports = plan::ports(servers, arguments.get_one("client-port").copied(), std::process::id(), &plan::is_free)?;
+    let base = |name: &str| arguments.get_one(name).copied();
+    let bases = Bases { client: base("client-port"), admin: base("admin-port") };
+    let ports = plan::ports(servers, bases, std::process::id(), &plan::is_free)?;
     let given = arguments.get_one::<PathBuf>("dir");
     let dir = Directory::make(given.map(PathBuf::as_path), arguments.get_flag("keep"))?;
     let plan = Plan {

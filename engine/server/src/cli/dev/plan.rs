@@ -16,6 +16,7 @@ const PORTS: u16 = 22_000;
 pub(super) struct Ports {
     pub(super) client: u16,
     pub(super) peer: u16,
+    pub(super) admin: u16,
 }
 
 /// Everything that does not change while the servers run.
@@ -52,9 +53,11 @@ impl Plan {
         line.extend(["--client-port-address", "127.0.0.1", "--client-port", &port].map(OsString::from));
         // All clients come from one address here.
         line.extend(["--set", "maxClientCnxns=0", "--set", "4lw.commands.whitelist=*"].map(OsString::from));
+        let admin = format!("admin.serverPort={}", own.admin);
+        line.extend(["--set", "admin.serverAddress=127.0.0.1", "--set", &admin].map(OsString::from));
         if self.ports.len() > 1 {
             line.extend(["--id".into(), id.to_string().into()]);
-            for (n, Ports { client, peer }) in (1..).zip(&self.ports) {
+            for (n, Ports { client, peer, .. }) in (1..).zip(&self.ports) {
                 // The election port is part of the syntax and not used.
                 let member = format!("server.{n}=127.0.0.1:{peer}:{};127.0.0.1:{client}", peer + 1);
                 line.extend(["--set".into(), member.into()]);
@@ -65,34 +68,48 @@ impl Plan {
     }
 }
 
-/// Ports for so many servers: client ports from `base` on, else free ones, which are looked for from a place that follows
-/// from `seed`. Fails if a port of the user's choice is not free.
-pub(super) fn ports(
-    servers: u8,
-    base: Option<u16>,
-    seed: u32,
-    is_free: &dyn Fn(u16) -> bool,
-) -> anyhow::Result<Vec<Ports>> {
-    let mut clients = Vec::new();
-    for n in 0..u16::from(servers) {
-        let Some(base) = base else { break };
-        match base.checked_add(n) {
-            Some(port) if is_free(port) => clients.push(port),
-            Some(port) => bail!("port {port} of 127.0.0.1 is in use; give another --client-port, or none"),
-            None => bail!("--client-port {base} leaves no room for {servers} ports up to 65535"),
-        }
+/// The first ports of each kind, where the user has chosen them.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Bases {
+    pub(super) client: Option<u16>,
+    pub(super) admin: Option<u16>,
+}
+
+/// Ports for so many servers: client and admin ports from their bases on, else free ones, which are looked for from a place
+/// that follows from `seed`. Fails if a port of the user's choice is not free.
+pub(super) fn ports(servers: u8, bases: Bases, seed: u32, is_free: &dyn Fn(u16) -> bool) -> anyhow::Result<Vec<Ports>> {
+    let clients = chosen(servers, "--client-port", bases.client, is_free)?;
+    let admins = chosen(servers, "--admin-port", bases.admin, is_free)?;
+    if let Some(port) = clients.iter().find(|port| admins.contains(port)) {
+        bail!("port {port} would be both a client port and an admin port; give bases at least {servers} apart");
     }
     let start = u16::try_from(seed.wrapping_mul(7919) % u32::from(PORTS)).expect("smaller than the number of ports");
     let candidates =
         (0..PORTS).map(|n| FIRST_PORT + (u32::from(start) + u32::from(n)).rem_euclid(u32::from(PORTS)) as u16);
-    let mut free = candidates.filter(|port| !clients.contains(port) && is_free(*port));
+    let mut free = candidates.filter(|port| !clients.contains(port) && !admins.contains(port) && is_free(*port));
     let mut ports = Vec::new();
     for n in 0..usize::from(servers) {
         let client = clients.get(n).copied().or_else(|| free.next());
-        let (Some(client), Some(peer)) = (client, free.next()) else { bail!("no free ports on 127.0.0.1") };
-        ports.push(Ports { client, peer });
+        let peer = free.next();
+        let admin = admins.get(n).copied().or_else(|| free.next());
+        let (Some(client), Some(peer), Some(admin)) = (client, peer, admin) else {
+            bail!("no free ports on 127.0.0.1")
+        };
+        ports.push(Ports { client, peer, admin });
     }
     Ok(ports)
+}
+
+/// The ports from a base on; none without one.
+fn chosen(servers: u8, flag: &str, base: Option<u16>, is_free: &dyn Fn(u16) -> bool) -> anyhow::Result<Vec<u16>> {
+    let Some(base) = base else { return Ok(Vec::new()) };
+    let Some(last) = base.checked_add(u16::from(servers) - 1) else {
+        bail!("{flag} {base} leaves no room for {servers} ports up to 65535");
+    };
+    match (base..=last).find(|port| !is_free(*port)) {
+        Some(port) => bail!("port {port} of 127.0.0.1 is in use; give another {flag}, or none"),
+        None => Ok((base..=last).collect()),
+    }
 }
 
 /// Whether nobody listens there now.
@@ -111,34 +128,49 @@ mod tests {
         Plan {
             program: "ringkeeper".into(),
             dir: "/dev/x".into(),
-            ports: ports(servers, Some(2181), 0, &|_| true).unwrap(),
+            ports: ports(servers, clients_from(2181), 0, &|_| true).unwrap(),
             restart: true,
             show_logs: false,
             arguments: vec!["--logging-level".into(), "debug".into()],
         }
     }
 
+    fn clients_from(base: u16) -> Bases {
+        Bases { client: Some(base), admin: None }
+    }
+
     #[test]
     fn ports_are_free_and_different() {
         let taken = [10_001, 10_002];
-        let found = ports(3, None, 0, &|port| !taken.contains(&port)).unwrap();
-        let all: Vec<u16> = found.iter().flat_map(|ports| [ports.client, ports.peer]).collect();
-        assert_eq!(all, [10_000, 10_003, 10_004, 10_005, 10_006, 10_007]);
+        let found = ports(3, Bases::default(), 0, &|port| !taken.contains(&port)).unwrap();
+        let all: Vec<u16> = found.iter().flat_map(|ports| [ports.client, ports.peer, ports.admin]).collect();
+        assert_eq!(all, [10_000, 10_003, 10_004, 10_005, 10_006, 10_007, 10_008, 10_009, 10_010]);
         assert_eq!(plan(3).connection_string(), "127.0.0.1:2181,127.0.0.1:2182,127.0.0.1:2183");
         for seed in [1, 21_999, u32::MAX] {
-            assert!(ports(7, None, seed, &|_| true).unwrap().iter().all(|p| (10_000..32_000).contains(&p.peer)));
+            assert!(
+                ports(7, Bases::default(), seed, &|_| true).unwrap().iter().all(|p| (10_000..32_000).contains(&p.peer))
+            );
         }
         // A base within the range does not meet the peers' ports.
-        let found = ports(3, Some(10_000), 0, &|_| true).unwrap();
-        assert_eq!(found.iter().map(|ports| ports.peer).collect::<Vec<_>>(), [10_003, 10_004, 10_005]);
+        let found = ports(3, Bases { client: Some(10_000), admin: Some(10_004) }, 0, &|_| true).unwrap();
+        assert_eq!(found.iter().map(|ports| ports.peer).collect::<Vec<_>>(), [10_003, 10_007, 10_008]);
+        assert_eq!(found.iter().map(|ports| ports.admin).collect::<Vec<_>>(), [10_004, 10_005, 10_006]);
     }
 
     #[test]
     fn ports_that_cannot_be_had() {
-        let said = |base, free: bool| ports(3, base, 0, &|_| free).unwrap_err().to_string();
-        assert_eq!(said(Some(2181), false), "port 2181 of 127.0.0.1 is in use; give another --client-port, or none");
-        assert_eq!(said(Some(65_534), true), "--client-port 65534 leaves no room for 3 ports up to 65535");
-        assert_eq!(said(None, false), "no free ports on 127.0.0.1");
+        let said = |bases, free: bool| ports(3, bases, 0, &|_| free).unwrap_err().to_string();
+        assert_eq!(
+            said(clients_from(2181), false),
+            "port 2181 of 127.0.0.1 is in use; give another --client-port, or none"
+        );
+        assert_eq!(said(clients_from(65_534), true), "--client-port 65534 leaves no room for 3 ports up to 65535");
+        let admin = Bases { client: Some(8078), admin: Some(8080) };
+        assert_eq!(
+            said(admin, true),
+            "port 8080 would be both a client port and an admin port; give bases at least 3 apart"
+        );
+        assert_eq!(said(Bases::default(), false), "no free ports on 127.0.0.1");
     }
 
     /// The command line of a server is what the configuration understands.
@@ -155,6 +187,7 @@ mod tests {
             assert_eq!(config.data.dir, Path::new("/dev/x").join(format!("server-{servers}")));
             assert_eq!(config.clients.display(), format!("127.0.0.1:{}", 2180 + u16::from(servers)));
             assert_eq!(config.logging.filter, "debug");
+            assert!(config.admin.listen.is_some(), "{:?}", config.admin);
             let members = config.ensemble.map(|ensemble| (ensemble.id, ensemble.members.len()));
             assert_eq!(members, (servers > 1).then_some((servers, usize::from(servers))));
         }

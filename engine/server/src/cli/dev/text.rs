@@ -12,6 +12,7 @@ pub(super) fn welcome(plan: &Plan, servers: &[(u32, &str)]) -> String {
     for (id, (pid, mode)) in (1..).zip(servers) {
         text += &format!("  server {id}: pid {pid}, {mode}, messages in {}\n", plan.log(id).display());
     }
+    let admin = plan.ports.first().map_or(0, |ports| ports.admin);
     let victim = servers.last().map_or(0, |(pid, _)| *pid);
     let outcome = match (servers.len(), plan.restart) {
         (1, true) => "It is started again after a second, and everything that was acknowledged is there.",
@@ -21,6 +22,9 @@ pub(super) fn welcome(plan: &Plan, servers: &[(u32, &str)]) -> String {
     };
     text += &format!(
         "\n\
+         A shell:      ringkeeper cli --server {connect}\n\
+         A live view:  ringkeeper top {connect}\n\
+         Metrics:      curl http://127.0.0.1:{admin}/metrics, and more at http://127.0.0.1:{admin}/commands\n\
          From Python:  python3 -c 'from kazoo.client import KazooClient; zk = KazooClient(\"{connect}\"); zk.start(); \
          print(zk.get_children(\"/\"))'\n\
          With a load:  loadgen run --servers {connect} --connections 64 --depth 16 --duration 10s\n\
@@ -52,7 +56,7 @@ mod tests {
 
     #[test]
     fn the_welcome_has_what_one_needs() {
-        let ports = [(2181, 1), (2182, 2), (2183, 3)].map(|(client, peer)| Ports { client, peer });
+        let ports = [(2181, 1), (2182, 2), (2183, 3)].map(|(client, peer)| Ports { client, peer, admin: 8078 + peer });
         let mut plan = Plan {
             program: "r".into(),
             dir: "/d".into(),
@@ -65,6 +69,7 @@ mod tests {
         for part in [
             "Connect to 127.0.0.1:2181,127.0.0.1:2182,127.0.0.1:2183\n",
             "server 2: pid 72, leader, messages in /d/server-2.log\n",
+            "curl http://127.0.0.1:8079/metrics",
             "KazooClient(\"127.0.0.1:2181,",
             "--servers 127.0.0.1:2181,",
             "kill -9 73\n",

@@ -65,12 +65,20 @@ pub(crate) fn restore(
     let mut restored = rebuild(from, chain, target, progress)?;
     let zxid = restored.tree.last_zxid();
     if let Target::Zxid(wanted) = target {
-        anyhow::ensure!(zxid == wanted, "{wanted} is no transaction; the one before it is {zxid}");
+        anyhow::ensure!(zxid == wanted, "{wanted} is no transaction; {}", neighbour(zxid));
     }
     anyhow::ensure!(zxid != Zxid::ZERO, "at that time there was no transaction yet: start with an empty directory");
     founding::found(to, &mut restored.tree, zxid.epoch())
         .with_context(|| format!("{} is not complete and must not be used: remove what is in it", to.data.display()))?;
     Ok(restored)
+}
+
+/// What there is in place of a transaction that there is not.
+fn neighbour(before: Zxid) -> String {
+    match before {
+        Zxid::ZERO => "nor is there one before it".to_owned(),
+        before => format!("the one before it is {before}"),
+    }
 }
 
 fn missing(chains: &[Chain]) -> String {
