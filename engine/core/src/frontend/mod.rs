@@ -191,6 +191,14 @@ impl Frontend {
         id
     }
 
+    /// The connection speaks TLS; its client's certificate stands for these identities.
+    pub fn secured(&mut self, id: ConnId, identities: Vec<Id>) {
+        if let Some(conn) = self.conn(id) {
+            conn.secure = true;
+            conn.add_identities(identities);
+        }
+    }
+
     /// A whole frame has come in, without its length. Reads are answered at once if nothing is before them.
     pub fn receive(&mut self, now: Instant, id: ConnId, frame: &[u8], tree: &Tree) {
         self.now = now;

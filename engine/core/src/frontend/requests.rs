@@ -3,7 +3,7 @@
 use super::Frontend;
 use super::connection::{Operation, Pending, Phase};
 use super::limits::grows;
-use crate::acl::{Id, authenticate};
+use crate::acl::authenticate;
 use crate::error_code::ErrorCode;
 use crate::exchange::{Ask, RESTORE, Request};
 use crate::ids::{ConnId, Instant, SessionId};
@@ -172,13 +172,7 @@ impl Frontend {
         match verdict {
             Ok(ids) => {
                 if let Some(conn) = self.conn(id) {
-                    let mut all: Vec<Id> = conn.auth.to_vec();
-                    for new in ids {
-                        if !all.contains(&new) {
-                            all.push(new);
-                        }
-                    }
-                    conn.auth = all.into();
+                    conn.add_identities(ids);
                 }
                 self.ready(id, false, |out| ReplyFrame::bare(out, xid, 0, ErrorCode::Ok));
             }

@@ -36,7 +36,7 @@ pub(super) async fn serve(
         if !established(&stop, in_ensemble, || turn.is_serving(), || turn.tick(&sockets)).await {
             return Ok(());
         }
-        sockets.accept_from(plan.listener, Vec::new()).map_err(start("the listening socket"))?;
+        sockets.accept_from(plan.listeners, Vec::new()).map_err(start("the listening sockets"))?;
         plan.admin.started(sockets.handover());
         tracing::info!("serving");
         notify::serving();
