@@ -1,6 +1,7 @@
 //! One connection: its socket, its place in the byte stream, what it could not send yet, how far its life has got.
 
 use crate::framer::Framer;
+use crate::transport::Transport;
 use ringkeeper_core::ids::ConnId;
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -30,6 +31,8 @@ pub(crate) struct Connection {
     /// What the readiness set knows it under.
     pub(crate) token: u64,
     pub(crate) framer: RefCell<Framer>,
+    /// What it speaks.
+    pub(crate) transport: RefCell<Transport>,
     /// Back-pressure: the service did not accept input when there was some.
     pub(crate) held_back: Cell<bool>,
     /// Still counted by `Admission`.
@@ -42,12 +45,13 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(id: ConnId, peer: SocketAddr, token: u64, fd: OwnedFd) -> Connection {
+    pub(crate) fn new(id: ConnId, peer: SocketAddr, token: u64, fd: OwnedFd, transport: Transport) -> Connection {
         Connection {
             id,
             peer,
             token,
             framer: RefCell::default(),
+            transport: RefCell::new(transport),
             held_back: Cell::new(false),
             counted: Cell::new(true),
             fd,

@@ -6,8 +6,10 @@
 use crate::accept::{Accepted, EXHAUSTED_PAUSE, accept};
 use crate::connection::{Connection, Phase};
 use crate::framer::{Framer, Outcome};
+use crate::handover::Admitted;
 use crate::readiness::Event;
-use crate::sockets::{HANDOVER_TOKEN, LISTENER_TOKEN, SCRATCH_BYTES, Sockets};
+use crate::sockets::{HANDOVER_TOKEN, LISTENER_TOKEN, Listening, SCRATCH_BYTES, Sockets};
+use crate::transport::{Received, Speaks, Transport};
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::rc::Rc;
@@ -27,6 +29,7 @@ impl Sockets {
     pub async fn run(self: Rc<Self>) {
         loop {
             self.readiness.wait().await;
+            self.handshakes.begin_pass();
             if let Err(error) = self.readiness.take(|event| self.handle(event)) {
                 tracing::error!(%error, "epoll_wait failed");
             }
@@ -35,8 +38,8 @@ impl Sockets {
 
     fn handle(&self, event: Event) {
         match event.token {
-            LISTENER_TOKEN => return self.accept_waiting(),
             HANDOVER_TOKEN => return self.take_over(),
+            token @ LISTENER_TOKEN.. => return self.accept_waiting(token),
             _ => {}
         }
         // A connection that another event of the same batch has ended is not there any more.
@@ -69,17 +72,22 @@ impl Sockets {
             }
             let mut scratch = self.scratch.borrow_mut();
             let wanted = conn.framer.borrow().missing().clamp(READ_BYTES, READ_BYTES_LONG_FRAME);
-            let received = match conn.receive(&mut scratch[..wanted]) {
-                Ok(None) => return false,
-                Ok(Some(0)) | Err(_) => return true,
-                Ok(Some(n)) => n,
+            let (bytes, taken, over) = match self.receive(conn, &mut scratch, wanted) {
+                Received::Nothing | Received::Closing => return false,
+                Received::Lost => return true,
+                Received::Bytes { bytes, taken, ended } => (bytes, taken, ended),
             };
-            if conn.phase() == Phase::Open {
-                self.hand_over(conn, &scratch[..received]);
-            } else if conn.discard(received) > DISCARD_BYTES {
+            if conn.phase() != Phase::Open {
+                if conn.discard(taken) > DISCARD_BYTES {
+                    return true;
+                }
+            } else if bytes > 0 {
+                self.hand_over(conn, &scratch.plain[..bytes]);
+            }
+            if over {
                 return true;
             }
-            if received == wanted {
+            if taken == wanted {
                 // There may be more. It is the others' turn first.
                 self.rearm(conn);
                 return false;
@@ -124,26 +132,28 @@ impl Sockets {
 
     /// Forgets the connection; its socket is closed.
     fn lose(&self, conn: &Rc<Connection>) {
+        self.note_lost_handshake(conn);
         conn.advance(Phase::Dead);
         self.uncount(conn);
         self.table.borrow_mut().remove(conn);
         self.service.gone(conn.id);
     }
 
-    fn accept_waiting(&self) {
-        let listener = self.listener.borrow();
-        let Some(listener) = listener.as_ref() else {
+    fn accept_waiting(&self, token: u64) {
+        let listeners = self.listeners.borrow();
+        let place = usize::try_from(token - LISTENER_TOKEN).unwrap_or(usize::MAX);
+        let Some(Listening { socket: listener, speaks }) = listeners.get(place) else {
             return;
         };
         for _ in 0..ACCEPTS {
             let accepted = accept(listener, self.config.options, &mut self.complaints.borrow_mut());
             match accepted {
-                Accepted::Connection(peer, fd) => self.admit(peer, fd),
+                Accepted::Connection(peer, fd) => self.admit(peer, fd, *speaks),
                 Accepted::Failed => {}
                 Accepted::Nobody => return,
                 Accepted::Exhausted => {
                     // The socket stays ready: not to spin, it leaves the set until a tick puts it back.
-                    self.accept_again.set(Some(Instant::now() + EXHAUSTED_PAUSE));
+                    self.paused.borrow_mut().push((Instant::now() + EXHAUSTED_PAUSE, token));
                     if let Err(error) = self.readiness.remove(listener.as_raw_fd()) {
                         tracing::error!(%error, "cannot pause accepting");
                     }
@@ -154,7 +164,7 @@ impl Sockets {
     }
 
     /// Counts an accepted socket, and gives it to the executor whose turn it is.
-    fn admit(&self, peer: SocketAddr, fd: OwnedFd) {
+    fn admit(&self, peer: SocketAddr, fd: OwnedFd, speaks: Speaks) {
         self.count(|stats| stats.accepted += 1);
         let entered = self.config.door.enter(peer.ip());
         if let Err(refusal) = entered {
@@ -164,25 +174,35 @@ impl Sockets {
         let others = self.others.borrow();
         let next = self.next_other.get();
         self.next_other.set(if next == others.len() { 0 } else { next + 1 });
+        let admitted = (Some(peer), fd, speaks);
         match others.get(next) {
-            Some(other) => other.give(peer, fd),
-            None => self.adopt(peer, fd),
+            Some(other) => other.give(admitted),
+            None => self.adopt(admitted),
         }
     }
 
     fn take_over(&self) {
         self.handover.silence();
-        while let Some((peer, fd)) = self.handover.take() {
-            self.adopt(peer, fd);
+        while let Some(admitted) = self.handover.take() {
+            self.adopt(admitted);
         }
     }
 
-    fn adopt(&self, peer: SocketAddr, fd: OwnedFd) {
-        let id = self.service.opened(peer);
-        let conn = self.table.borrow_mut().insert(|token| Connection::new(id, peer, token, fd));
+    fn adopt(&self, (peer, fd, speaks): Admitted) {
+        let id = peer.map_or_else(|| self.service.opened_own(), |peer| self.service.opened(peer));
+        let counted = peer.is_some();
+        let peer = peer.unwrap_or(SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, 0)));
+        let transport = if speaks == Speaks::Either { Transport::Undecided } else { Transport::Plain };
+        let conn = self.table.borrow_mut().insert(|token| Connection::new(id, peer, token, fd, transport));
+        conn.counted.set(counted);
         if let Err(error) = self.readiness.add_connection(conn.fd(), conn.token) {
             tracing::warn!(%peer, %error, "cannot watch a connection: closing it");
-            self.lose(&conn);
+            return self.lose(&conn);
+        }
+        match speaks {
+            Speaks::Tls => _ = self.begin_tls(&conn),
+            Speaks::Plain if counted => self.count_plain(&conn),
+            Speaks::Plain | Speaks::Either => {}
         }
     }
 }

@@ -1,16 +1,20 @@
 //! Accepted sockets on their way to the executor that will own them. One executor accepts and deals them out in turn.
 
 use crate::bell::Bell;
+use crate::transport::Speaks;
 use crossbeam::queue::SegQueue;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{OwnedFd, RawFd};
 use std::sync::Arc;
 
+/// A socket: from where it is connected, or `None` if from this process; and what it speaks.
+pub(crate) type Admitted = (Option<SocketAddr>, OwnedFd, Speaks);
+
 /// An executor's end is in its readiness set; the other end belongs to whoever accepts.
 #[derive(Debug)]
 pub struct Handover {
-    waiting: SegQueue<(SocketAddr, OwnedFd)>,
+    waiting: SegQueue<Admitted>,
     /// Rings while something waits.
     bell: Bell,
 }
@@ -29,8 +33,14 @@ impl Handover {
     }
 
     /// Hands an admitted socket over.
-    pub(crate) fn give(&self, peer: SocketAddr, fd: OwnedFd) {
-        self.waiting.push((peer, fd));
+    pub(crate) fn give(&self, admitted: Admitted) {
+        self.waiting.push(admitted);
+        self.bell.ring();
+    }
+
+    /// Hands over one end of a pair of sockets whose other end is in this process. It counts towards no limit.
+    pub fn give_own(&self, fd: OwnedFd) {
+        self.waiting.push((None, fd, Speaks::Plain));
         self.bell.ring();
     }
 
@@ -39,7 +49,7 @@ impl Handover {
         self.bell.silence();
     }
 
-    pub(crate) fn take(&self) -> Option<(SocketAddr, OwnedFd)> {
+    pub(crate) fn take(&self) -> Option<Admitted> {
         self.waiting.pop()
     }
 }

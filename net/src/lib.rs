@@ -1,4 +1,4 @@
-//! Sockets: client connections on glommio, framing, buffers, back-pressure.
+//! Sockets: client connections on glommio, TLS, framing, buffers, back-pressure.
 //!
 //! This room knows glommio and the kernel; it knows nothing of what the frames mean. One task reads all connections of an
 //! executor and hands whole frames to a [`Service`]; the executor's turn writes with [`Sockets::send`], one system call
@@ -18,6 +18,8 @@ mod service;
 mod signal;
 mod sockets;
 mod table;
+mod tls;
+mod transport;
 
 pub use admission::{ConnectionLimits, Door};
 pub use framer::{Fault, Framer, Frames, Outcome, Rules, Word};
@@ -25,4 +27,6 @@ pub use handover::Handover;
 pub use listener::{DEFAULT_BACKLOG, SocketOptions, listen, raise_fd_limit};
 pub use service::Service;
 pub use signal::Signal;
-pub use sockets::{SocketStats, Sockets, SocketsConfig};
+pub use sockets::{Listening, SocketStats, Sockets, SocketsConfig};
+pub use tls::{TlsAcceptor, TlsTerms};
+pub use transport::Speaks;

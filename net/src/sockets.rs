@@ -9,6 +9,8 @@ use crate::listener::SocketOptions;
 use crate::readiness::Readiness;
 use crate::service::Service;
 use crate::table::Table;
+use crate::tls::TlsAcceptor;
+use crate::transport::{Handshakes, Scratch, Speaks};
 use ringkeeper_core::ids::ConnId;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -25,10 +27,10 @@ pub(crate) const SCRATCH_BYTES: usize = 256 << 10;
 const LINGER: Duration = Duration::from_secs(2);
 /// Capacity of an output buffer that is left with its connection for the next turn.
 const KEPT_OUTPUT_BYTES: usize = 512;
-/// Token of the listening socket.
-pub(crate) const LISTENER_TOKEN: u64 = u64::MAX;
 /// Token of the bell that rings when another executor hands a connection over.
-pub(crate) const HANDOVER_TOKEN: u64 = u64::MAX - 1;
+pub(crate) const HANDOVER_TOKEN: u64 = u64::MAX;
+/// Token of the first listening socket; those of the others follow.
+pub(crate) const LISTENER_TOKEN: u64 = u64::MAX - 16;
 
 /// What a set of connections is bound by.
 #[derive(Clone, Debug)]
@@ -39,6 +41,8 @@ pub struct SocketsConfig {
     pub door: Door,
     /// Options of accepted sockets.
     pub options: SocketOptions,
+    /// What TLS connections are made with; shared by all executors of a server. `None` where there are none.
+    pub tls: Option<TlsAcceptor>,
     /// A connection whose unsent output exceeds this is closed: its peer does not read.
     pub max_unsent: usize,
 }
@@ -56,6 +60,14 @@ pub struct SocketStats {
     pub bad_frames: u64,
     /// Times that a connection was not read because the service did not accept input.
     pub held_back: u64,
+    /// Connections of this machine without TLS, where there is TLS.
+    pub plain_local: u64,
+    /// Those of other machines.
+    pub plain_remote: u64,
+    /// TLS handshakes that came to nothing.
+    pub handshakes_failed: u64,
+    /// Connections closed because there were too many handshakes under way.
+    pub handshakes_exceeded: u64,
 }
 
 impl SocketStats {
@@ -66,7 +78,20 @@ impl SocketStats {
         self.too_slow += other.too_slow;
         self.bad_frames += other.bad_frames;
         self.held_back += other.held_back;
+        self.plain_local += other.plain_local;
+        self.plain_remote += other.plain_remote;
+        self.handshakes_failed += other.handshakes_failed;
+        self.handshakes_exceeded += other.handshakes_exceeded;
     }
+}
+
+/// A socket to accept connections from.
+#[derive(Debug)]
+pub struct Listening {
+    /// The socket.
+    pub socket: TcpListener,
+    /// What its connections speak.
+    pub speaks: Speaks,
 }
 
 /// The connections of one executor. Its calls never call the [`Service`]; only the task of [`Sockets::run`] does.
@@ -74,16 +99,18 @@ pub struct Sockets {
     pub(crate) config: SocketsConfig,
     pub(crate) service: Rc<dyn Service>,
     pub(crate) readiness: Readiness,
-    pub(crate) scratch: RefCell<Box<[u8]>>,
+    pub(crate) scratch: RefCell<Scratch>,
+    pub(crate) handshakes: Handshakes,
     pub(crate) complaints: RefCell<Complaints>,
-    pub(crate) listener: RefCell<Option<TcpListener>>,
+    pub(crate) tls_complaints: RefCell<Complaints>,
+    pub(crate) listeners: RefCell<Vec<Listening>>,
     pub(crate) table: RefCell<Table>,
     pub(crate) handover: Arc<Handover>,
     /// Executors that get accepted connections in turn with this one.
     pub(crate) others: RefCell<Vec<Arc<Handover>>>,
     pub(crate) next_other: Cell<usize>,
-    /// No more connections are accepted until then: the process is out of resources.
-    pub(crate) accept_again: Cell<Option<Instant>>,
+    /// Nobody is accepted by these listening sockets until then: the process is out of resources.
+    pub(crate) paused: RefCell<Vec<(Instant, u64)>>,
     stats: Cell<SocketStats>,
     held_back: RefCell<Vec<Rc<Connection>>>,
     lingering: RefCell<VecDeque<(Instant, Weak<Connection>)>>,
@@ -101,14 +128,16 @@ impl Sockets {
             config,
             service,
             readiness,
-            scratch: RefCell::new(vec![0; SCRATCH_BYTES].into_boxed_slice()),
+            scratch: RefCell::new(Scratch::new()),
+            handshakes: Handshakes::default(),
             complaints: RefCell::default(),
-            listener: RefCell::default(),
+            tls_complaints: RefCell::default(),
+            listeners: RefCell::default(),
             table: RefCell::default(),
             handover,
             others: RefCell::default(),
             next_other: Cell::new(0),
-            accept_again: Cell::new(None),
+            paused: RefCell::default(),
             stats: Cell::default(),
             held_back: RefCell::default(),
             lingering: RefCell::default(),
@@ -121,22 +150,24 @@ impl Sockets {
         Arc::clone(&self.handover)
     }
 
-    /// Accepts connections from `listener` from now on, and deals them out in turn: to itself, then to each of
+    /// Accepts connections from `listeners` from now on, and deals them out in turn: to itself, then to each of
     /// `others`. (Executors that all accept for themselves end up with unequal shares.)
     ///
     /// # Errors
     /// The system call's error.
-    pub fn accept_from(&self, listener: TcpListener, others: Vec<Arc<Handover>>) -> io::Result<()> {
-        listener.set_nonblocking(true)?;
-        self.readiness.add_listener(listener.as_raw_fd(), LISTENER_TOKEN)?;
-        *self.listener.borrow_mut() = Some(listener);
+    pub fn accept_from(&self, listeners: Vec<Listening>, others: Vec<Arc<Handover>>) -> io::Result<()> {
+        for (token, Listening { socket, .. }) in (LISTENER_TOKEN..HANDOVER_TOKEN).zip(&listeners) {
+            socket.set_nonblocking(true)?;
+            self.readiness.add_listener(socket.as_raw_fd(), token)?;
+        }
+        *self.listeners.borrow_mut() = listeners;
         *self.others.borrow_mut() = others;
         Ok(())
     }
 
-    /// Closes the listening socket: new connections are refused by the kernel.
+    /// Closes the listening sockets: new connections are refused by the kernel.
     pub fn stop_accepting(&self) {
-        *self.listener.borrow_mut() = None;
+        self.listeners.borrow_mut().clear();
     }
 
     /// Sends `bytes`, which is empty afterwards, and closes the connection behind them if `close` is set. Returns how
@@ -173,8 +204,8 @@ impl Sockets {
         });
     }
 
-    /// To be called every few milliseconds: ends connections that have lingered for too long, accepts again after a
-    /// shortage of resources.
+    /// To be called every few milliseconds: ends connections that have lingered and TLS handshakes that have lasted for too
+    /// long, accepts again after a shortage of resources.
     pub fn tick(&self, now: Instant) {
         let mut lingering = self.lingering.borrow_mut();
         while lingering.front().is_some_and(|(deadline, _)| *deadline <= now) {
@@ -182,14 +213,20 @@ impl Sockets {
                 self.kill(&conn);
             }
         }
-        if self.accept_again.get().is_some_and(|at| at <= now) {
-            self.accept_again.set(None);
-            if let Some(listener) = self.listener.borrow().as_ref()
-                && self.readiness.add_listener(listener.as_raw_fd(), LISTENER_TOKEN).is_err()
-            {
-                self.accept_again.set(Some(now + EXHAUSTED_PAUSE));
+        drop(lingering);
+        self.end_late_handshakes(now);
+        self.paused.borrow_mut().retain_mut(|(until, token)| {
+            let listeners = self.listeners.borrow();
+            let listener = listeners.get(usize::try_from(*token - LISTENER_TOKEN).unwrap_or(usize::MAX));
+            let waits = *until > now;
+            let failed =
+                || listener.is_some_and(|l| self.readiness.add_listener(l.socket.as_raw_fd(), *token).is_err());
+            if !waits && failed() {
+                *until = now + EXHAUSTED_PAUSE;
+                return true;
             }
-        }
+            waits
+        });
     }
 
     /// Counters since start.
@@ -227,6 +264,7 @@ impl Sockets {
 
     /// All output is sent: shuts the sending side, and gives the peer time to close.
     pub(crate) fn linger(&self, conn: &Rc<Connection>) {
+        self.say_goodbye(conn);
         conn.shut_sending();
         self.lingering.borrow_mut().push_back((Instant::now() + LINGER, Rc::downgrade(conn)));
         self.rearm(conn);
@@ -260,7 +298,7 @@ impl Sockets {
     }
 
     fn send_on(&self, conn: &Connection, bytes: &[u8]) {
-        if conn.send(bytes).is_err() {
+        if self.send_through(conn, bytes).is_err() {
             self.kill(conn);
         } else if conn.unsent() > self.config.max_unsent {
             tracing::warn!(peer = %conn.peer, unsent = conn.unsent(), "client does not read: closing");

@@ -68,10 +68,16 @@ impl HostList {
     /// Each call asks anew, since names may change their addresses.
     #[must_use]
     pub fn resolve(&self) -> (Vec<SocketAddr>, Option<String>) {
+        let (named, failure) = self.resolve_named();
+        (named.into_iter().map(|(_, address)| address).collect(), failure)
+    }
+
+    /// The same, each with the host that has it.
+    pub(crate) fn resolve_named(&self) -> (Vec<(&str, SocketAddr)>, Option<String>) {
         let (mut addresses, mut failure) = (Vec::new(), None);
         for (host, port) in self.hosts() {
             match (host, port).to_socket_addrs() {
-                Ok(found) => addresses.extend(found),
+                Ok(found) => addresses.extend(found.map(|address| (host, address))),
                 Err(error) => failure = Some(format!("{host}: {error}")),
             }
         }

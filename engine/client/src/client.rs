@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::event::{Event, State};
 use crate::pending::{Promise, Registration, Reply};
 use crate::session::{Session, Shared};
+use crate::tls::Tls;
 use ringkeeper_core::jute::Request;
 use std::net::SocketAddr;
 use std::sync::{Arc, MutexGuard};
@@ -24,13 +25,21 @@ pub struct Options {
     pub read_only: bool,
     /// How long a request waits for a connection. All servers are tried at least once.
     pub patience: Duration,
+    /// TLS, if it is to be spoken.
+    pub tls: Option<Tls>,
 }
 
 impl Options {
     /// ZooKeeper's defaults (30 s), and a second of patience.
     #[must_use]
     pub const fn new(servers: HostList) -> Options {
-        Options { servers, timeout: Duration::from_secs(30), read_only: false, patience: Duration::from_secs(1) }
+        Options {
+            servers,
+            timeout: Duration::from_secs(30),
+            read_only: false,
+            patience: Duration::from_secs(1),
+            tls: None,
+        }
     }
 }
 

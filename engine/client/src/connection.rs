@@ -1,7 +1,9 @@
 //! One connection to one server: frames cut from the stream, and the exchange that begins it.
 
+use crate::client::Options;
+use crate::tls::Wire;
 use ringkeeper_core::jute::{ConnectRequest, ConnectResponse, append_connect_request, first_payload};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -11,7 +13,7 @@ const MAX_PAYLOAD: usize = 512 << 20;
 
 /// The reading half.
 pub(crate) struct Connection {
-    stream: TcpStream,
+    wire: Wire,
     buffer: Vec<u8>,
 }
 
@@ -32,15 +34,21 @@ pub(crate) enum Opened {
 
 impl Connection {
     /// Connects and asks for the session of `request`, all within `patience`.
-    pub(crate) fn open(address: SocketAddr, request: &ConnectRequest<'_>, patience: Duration) -> io::Result<Opened> {
+    pub(crate) fn open(
+        (host, address): (&str, SocketAddr),
+        request: &ConnectRequest<'_>,
+        options: &Options,
+        patience: Duration,
+    ) -> io::Result<Opened> {
         let deadline = Instant::now() + patience;
         let stream = TcpStream::connect_timeout(&address, patience)?;
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(patience))?;
-        let mut connection = Connection { stream, buffer: Vec::new() };
+        let wire = Wire::over(stream, options.tls.as_ref(), host, patience)?;
+        let mut connection = Connection { wire, buffer: Vec::new() };
         let mut out = Vec::new();
         append_connect_request(&mut out, request);
-        connection.stream.write_all(&out)?;
+        connection.wire.write_all(&out)?;
         let frame = connection
             .frame_before(deadline)?
             .ok_or_else(|| io::Error::new(ErrorKind::TimedOut, "it accepts connections but does not answer"))?;
@@ -57,8 +65,8 @@ impl Connection {
     }
 
     /// A handle for writing.
-    pub(crate) fn writer(&self) -> io::Result<TcpStream> {
-        self.stream.try_clone()
+    pub(crate) fn writer(&self) -> Wire {
+        self.wire.clone()
     }
 
     /// The next frame without its length, or `None` if there is none before the deadline.
@@ -76,9 +84,9 @@ impl Connection {
             if left.is_zero() {
                 return Ok(None);
             }
-            self.stream.set_read_timeout(Some(left))?;
+            self.wire.set_read_timeout(left)?;
             let mut chunk = [0; 64 << 10];
-            match self.stream.read(&mut chunk) {
+            match self.wire.read(&mut chunk) {
                 Ok(0) => return Err(io::Error::new(ErrorKind::UnexpectedEof, "the server closed the connection")),
                 Ok(n) => self.buffer.extend_from_slice(&chunk[..n]),
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}

@@ -18,6 +18,7 @@ pub mod four_letter;
 mod operations;
 mod pending;
 mod session;
+mod tls;
 mod tree;
 pub mod watches;
 
@@ -29,4 +30,5 @@ pub use error::{Error, brief, code, code_message};
 pub use event::{Event, EventKind, State};
 pub use operations::{Acl, Change, CreateMode};
 pub use ringkeeper_core::stat::Stat;
+pub use tls::Tls;
 pub use tree::Deletion;

@@ -6,13 +6,14 @@ use crate::error::{Error, brief};
 use crate::event::{Event, EventKind, State};
 use crate::path;
 use crate::pending::{Pending, Promise, Registration};
+use crate::tls::Wire;
 use crate::watches::Watches;
 use ringkeeper_core::jute::{
     AuthPacket, ConnectRequest, ReplyHeader, Request, SetWatches, StrList, WatcherEvent, append_request,
 };
 use std::borrow::Cow;
-use std::io::{self, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::io;
+use std::net::SocketAddr;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -50,7 +51,7 @@ pub(crate) struct Shared {
     pub closing: bool,
     passwd: Vec<u8>,
     last_zxid: i64,
-    writer: Option<TcpStream>,
+    writer: Option<Wire>,
     last_sent: Instant,
     next_xid: i32,
     pending: Pending,
@@ -97,15 +98,15 @@ impl Session {
     pub(crate) fn run(&self) {
         let (mut next, mut pause) = (0, PAUSE.0);
         while self.lock().state == State::Connecting {
-            let (addresses, unresolved) = self.options.servers.resolve();
+            let (addresses, unresolved) = self.options.servers.resolve_named();
             if let Some(failure) = unresolved.filter(|_| addresses.is_empty()) {
                 self.lock().failure = failure;
             }
             for _ in 0..addresses.len() {
-                let address = addresses[next % addresses.len()];
+                let (host, address) = addresses[next % addresses.len()];
                 // After a loss it is the next one's turn.
                 next = (next + 1) % addresses.len();
-                match self.attempt(address, addresses.len()) {
+                match self.attempt((host, address), addresses.len()) {
                     Ok(()) => pause = PAUSE.0,
                     Err(error) => self.lock().failure = format!("{address}: {}", brief(&error)),
                 }
@@ -124,7 +125,7 @@ impl Session {
     }
 
     /// Connects to one server and stays until the connection is lost. An error says that there was none.
-    fn attempt(&self, address: SocketAddr, servers: usize) -> io::Result<()> {
+    fn attempt(&self, (host, address): (&str, SocketAddr), servers: usize) -> io::Result<()> {
         let patience = (self.options.timeout / servers.max(1) as u32).clamp(ATTEMPT.0, ATTEMPT.1);
         let (session, passwd, last_zxid) = {
             let shared = self.lock();
@@ -138,10 +139,10 @@ impl Session {
             passwd: Some(&passwd),
             read_only: Some(self.options.read_only),
         };
-        match Connection::open(address, &request, patience)? {
+        match Connection::open((host, address), &request, &self.options, patience)? {
             Opened::Expired => self.end(State::Expired),
             Opened::Granted(mut connection, granted) => {
-                self.begin(address, granted, connection.writer()?)?;
+                self.begin(address, granted, connection.writer())?;
                 let lost = self.read_until_lost(&mut connection);
                 self.lose(&lost);
             }
@@ -150,7 +151,7 @@ impl Session {
     }
 
     /// Takes a connection into use: identities and watches first, then whoever waits.
-    fn begin(&self, address: SocketAddr, granted: Granted, mut writer: TcpStream) -> io::Result<()> {
+    fn begin(&self, address: SocketAddr, granted: Granted, writer: Wire) -> io::Result<()> {
         let mut shared = self.lock();
         if !shared.state.is_alive() {
             return Err(io::Error::new(io::ErrorKind::Interrupted, "closed"));
@@ -326,16 +327,16 @@ impl Shared {
 
     fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.last_sent = Instant::now();
-        let Some(writer) = &mut self.writer else { return Err(io::ErrorKind::NotConnected.into()) };
+        let Some(writer) = &self.writer else { return Err(io::ErrorKind::NotConnected.into()) };
         writer.write_all(bytes).inspect_err(|_| {
             // Half a request may have been written: the connection is of no use. The reader notices.
-            let _ = writer.shutdown(Shutdown::Both);
+            writer.shutdown();
         })
     }
 
     fn drop_connection(&mut self, error: &Error) {
         if let Some(writer) = self.writer.take() {
-            let _ = writer.shutdown(Shutdown::Both);
+            writer.shutdown();
         }
         self.server = None;
         self.auths.clear();

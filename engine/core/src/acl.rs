@@ -1,12 +1,13 @@
 //! Who may do what: identities, access control lists, and the rules by which one is held against the other.
 //!
-//! Schemes known here: `world`, `auth` (only while a list is being made), `digest`, `ip`, and `super`, which passes
-//! everything. Identities of other schemes (`x509`, `sasl`) can be held by a connection and are compared by equality;
-//! a list that names them is refused, because no provider of them is registered.
+//! Schemes known here: `world`, `auth` (only while a list is being made), `digest`, `ip`, `x509` where there is TLS, and
+//! `super`, which passes everything. Identities of other schemes (`sasl`) can be held by a connection and are compared by
+//! equality; a list that names them is refused, because no provider of them is registered.
 //!
 //! Source: `PrepRequestProcessor.fixupACL`, `ZooKeeperServer.checkACL`, `DigestAuthenticationProvider`,
-//! `IPAuthenticationProvider`.
+//! `IPAuthenticationProvider`, `X509AuthenticationProvider`.
 
+use crate::distinguished_name;
 use crate::error_code::ErrorCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -100,12 +101,12 @@ pub fn allows(acl: &AclRef, perm: i32, who: &[Id]) -> bool {
 }
 
 /// Makes the list that is stored from the list that a client has sent: duplicates go (the first stays), `auth` becomes
-/// the sender's own identities, the open list becomes `None`.
+/// the sender's own identities, the open list becomes `None`. `x509` tells whether there is TLS, whose clients that scheme is for.
 ///
 /// # Errors
 /// [`ErrorCode::InvalidAcl`] for an empty list, an entry that no scheme accepts, and `auth` from someone who has not
 /// authenticated.
-pub fn fixup(acl: &[Acl], who: &[Id]) -> Result<AclRef, ErrorCode> {
+pub fn fixup(acl: &[Acl], who: &[Id], x509: bool) -> Result<AclRef, ErrorCode> {
     if acl.is_empty() {
         return Err(ErrorCode::InvalidAcl);
     }
@@ -119,6 +120,7 @@ pub fn fixup(acl: &[Acl], who: &[Id]) -> Result<AclRef, ErrorCode> {
             "auth" => expand_auth(entry.perms, who, &mut fixed)?,
             "digest" if is_valid_digest(&entry.id) => fixed.push(entry.clone()),
             "ip" if IpRange::parse(&entry.id).is_some() => fixed.push(entry.clone()),
+            "x509" if x509 && distinguished_name::is_valid(&entry.id) => fixed.push(entry.clone()),
             _ => return Err(ErrorCode::InvalidAcl),
         }
     }
@@ -136,6 +138,14 @@ pub fn digest_id(user_password: &[u8]) -> String {
     let user = text.split(':').next().unwrap_or_default();
     let hash = Sha1::digest(text.as_bytes());
     format!("{user}:{}", BASE64.encode(hash))
+}
+
+/// The identities of a client that has shown a certificate with this subject in TLS. Its own is the `superUser` of
+/// `X509AuthenticationProvider`, or another.
+#[must_use]
+pub fn of_certificate(subject: &str, super_user: Option<&str>) -> Vec<Id> {
+    let boss = (super_user == Some(subject)).then(|| Id::new("super", subject));
+    boss.into_iter().chain([Id::new("x509", subject)]).collect()
 }
 
 /// Answers an authentication packet (opcode 100) with the identities that the connection holds from then on.
@@ -335,7 +345,7 @@ mod tests {
     fn address_texts_are_checked() {
         for good in ["1.2.3.4", "1.2.3.4/0", "1.2.3.4/32", "::", "::1", "1::", "1:2:3:4:5:6:7:8", "1::8/128", "a:B::c"]
         {
-            assert!(fixup(&[Acl::new(31, "ip", good)], &[]).is_ok(), "{good}");
+            assert!(fixup(&[Acl::new(31, "ip", good)], &[], false).is_ok(), "{good}");
         }
         let bad = [
             "",
@@ -361,7 +371,7 @@ mod tests {
             "localhost",
         ];
         for bad in bad {
-            assert_eq!(fixup(&[Acl::new(31, "ip", bad)], &[]), Err(ErrorCode::InvalidAcl), "{bad}");
+            assert_eq!(fixup(&[Acl::new(31, "ip", bad)], &[], false), Err(ErrorCode::InvalidAcl), "{bad}");
         }
     }
 
@@ -370,35 +380,35 @@ mod tests {
         for (id, valid) in
             [("u:h", true), (":h", true), ("u:h:", true), ("u:h::", true), ("u:", false), ("", false), (":", false)]
         {
-            assert_eq!(fixup(&[Acl::new(1, "digest", id)], &[]).is_ok(), valid, "{id:?}");
+            assert_eq!(fixup(&[Acl::new(1, "digest", id)], &[], false).is_ok(), valid, "{id:?}");
         }
         for id in ["u", "u:h:i", "u::h", "::"] {
-            assert!(fixup(&[Acl::new(1, "digest", id)], &[]).is_err(), "{id:?}");
+            assert!(fixup(&[Acl::new(1, "digest", id)], &[], false).is_err(), "{id:?}");
         }
     }
 
     #[test]
     fn lists_lose_duplicates_and_become_none_when_open() {
         let (a, b) = (Acl::new(31, "digest", "a:b"), Acl::new(1, "world", "anyone"));
-        let fixed = fixup(&[a.clone(), b.clone(), a.clone(), a.clone()], &[]).unwrap();
+        let fixed = fixup(&[a.clone(), b.clone(), a.clone(), a.clone()], &[], false).unwrap();
         assert_eq!(fixed.as_deref(), Some(&[a.clone(), b][..]));
-        assert_eq!(fixup(&[Acl::open(), Acl::open()], &[]), Ok(None));
-        assert_eq!(fixup(&[Acl::open(), a], &[]).unwrap().unwrap().len(), 2);
-        assert_eq!(fixup(&[], &[]), Err(ErrorCode::InvalidAcl));
+        assert_eq!(fixup(&[Acl::open(), Acl::open()], &[], false), Ok(None));
+        assert_eq!(fixup(&[Acl::open(), a], &[], false).unwrap().unwrap().len(), 2);
+        assert_eq!(fixup(&[], &[], false), Err(ErrorCode::InvalidAcl));
         let odd = Acl::new(255, "world", "anyone");
-        assert_eq!(fixup(std::slice::from_ref(&odd), &[]).unwrap().as_deref(), Some(&[odd][..]));
+        assert_eq!(fixup(std::slice::from_ref(&odd), &[], false).unwrap().as_deref(), Some(&[odd][..]));
     }
 
     #[test]
     fn auth_stands_for_the_proved_identities() {
         let who = ids(&[("ip", "1.2.3.4"), ("digest", "a:x"), ("super", ""), ("sasl", "joe"), ("digest", "b:y")]);
-        let fixed = fixup(&[Acl::new(7, "auth", "whatever")], &who).unwrap().unwrap();
+        let fixed = fixup(&[Acl::new(7, "auth", "whatever")], &who, false).unwrap().unwrap();
         assert_eq!(
             &fixed[..],
             &[Acl::new(7, "digest", "a:x"), Acl::new(7, "sasl", "joe"), Acl::new(7, "digest", "b:y")]
         );
-        assert_eq!(fixup(&[Acl::new(7, "auth", "")], &who[..1]), Err(ErrorCode::InvalidAcl));
-        assert_eq!(fixup(&[Acl::open(), Acl::new(7, "auth", "")], &[]), Err(ErrorCode::InvalidAcl));
+        assert_eq!(fixup(&[Acl::new(7, "auth", "")], &who[..1], false), Err(ErrorCode::InvalidAcl));
+        assert_eq!(fixup(&[Acl::open(), Acl::new(7, "auth", "")], &[], false), Err(ErrorCode::InvalidAcl));
     }
 
     #[test]
@@ -406,7 +416,18 @@ mod tests {
         for (scheme, id) in
             [("world", "x"), ("super", ""), ("sasl", "joe"), ("x509", "CN=a"), ("", ""), ("DIGEST", "a:b")]
         {
-            assert_eq!(fixup(&[Acl::new(1, scheme, id)], &[]), Err(ErrorCode::InvalidAcl), "{scheme}");
+            assert_eq!(fixup(&[Acl::new(1, scheme, id)], &[], false), Err(ErrorCode::InvalidAcl), "{scheme}");
         }
+    }
+
+    #[test]
+    fn subjects_of_certificates_are_identities_where_there_is_tls() {
+        let entry = Acl::new(1, "x509", "CN=app,O=org");
+        assert_eq!(fixup(std::slice::from_ref(&entry), &[], true).unwrap().as_deref(), Some(&[entry][..]));
+        assert_eq!(fixup(&[Acl::new(1, "x509", "app")], &[], true), Err(ErrorCode::InvalidAcl));
+        assert_eq!(of_certificate("CN=a", Some("CN=b")), ids(&[("x509", "CN=a")]));
+        let boss = of_certificate("CN=b", Some("CN=b"));
+        assert_eq!(boss, ids(&[("super", "CN=b"), ("x509", "CN=b")]));
+        assert!(allows(&list(&[(0, "x509", "CN=a")]), perms::ADMIN, &boss));
     }
 }

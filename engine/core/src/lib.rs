@@ -7,6 +7,7 @@
 pub mod acl;
 pub mod bulletin;
 pub mod defect;
+mod distinguished_name;
 pub mod error_code;
 pub mod exchange;
 pub mod frame;

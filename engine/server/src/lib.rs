@@ -18,5 +18,6 @@ mod offline;
 mod spread;
 mod start;
 mod storage;
+mod tls;
 mod turn;
 pub mod version;

@@ -1,6 +1,7 @@
 //! From the configuration to a running server.
 
 use crate::admin::{self, Access, Desk, Progress, Site};
+use crate::config::key::Key;
 use crate::config::{Config, Ensemble, HttpAddress, table as keys};
 use crate::directory;
 use crate::executor::{self, Plan, ServerFailed};
@@ -9,6 +10,7 @@ use crate::live::{Current, Live, Operator, Reload, connection_limits};
 use crate::logging;
 use crate::spread::Exchange;
 use crate::storage::StorageSettings;
+use crate::tls::Renewal;
 use crate::turn::Words;
 use ringkeeper_core::frontend::{FrontendConfig, Members};
 use ringkeeper_core::ids::ServerId;
@@ -16,7 +18,9 @@ use ringkeeper_core::prepare::PrepareConfig;
 use ringkeeper_core::replica::ReplicaConfig;
 use ringkeeper_core::zab::{Quorum, Timing};
 use ringkeeper_net::links::{LinkLimits, LinksConfig, PeerAddress};
-use ringkeeper_net::{DEFAULT_BACKLOG, Door, Rules, SocketOptions, SocketsConfig, listen, raise_fd_limit};
+use ringkeeper_net::{
+    DEFAULT_BACKLOG, Door, Listening, Rules, SocketOptions, SocketsConfig, Speaks, TlsAcceptor, listen, raise_fd_limit,
+};
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
@@ -45,40 +49,70 @@ pub(crate) fn run(config: Config, operating: Operating) -> Result<(), ServerFail
     let descriptors = raise_fd_limit().map_err(start("raising the limit of open files"))?;
     directory::examine(&config)?;
     directory::examine_access(&config)?;
-    let listener = bind(&config)?;
+    let tls = config.tls.clone().map(Renewal::begin).transpose()?;
+    let acceptor = tls.as_ref().map(Renewal::acceptor);
+    let listeners = bind(&config)?;
     let seed = RandomState::new().hash_one(std::process::id());
-    let port = listener.local_addr().map_err(start("the listening socket"))?.port();
-    tracing::info!(port, "listening");
+    let ports = Ports::of(&listeners).map_err(start("the listening socket"))?;
     let room = u32::try_from(descriptors.saturating_sub(RESERVED_DESCRIPTORS)).unwrap_or(u32::MAX).max(1);
     let door = Door::new(connection_limits(&config.limits, room));
     let live = Arc::new(Live::new(Current::of(&config)));
     let Operating { reload, logging } = operating;
-    let operator = Operator { live: Arc::clone(&live), door: door.clone(), descriptors: room, reload, logging };
+    let operator = Operator { live: Arc::clone(&live), door: door.clone(), descriptors: room, reload, logging, tls };
     operator.start().map_err(start("the operator's thread"))?;
-    let words = Arc::new(words(&config, live, port));
+    let words = Arc::new(words(&config, live, ports, acceptor.clone()));
     let exchange = Exchange::new(u8::try_from(config.executors.client_cores).unwrap_or(u8::MAX));
     let progress = Arc::new(Progress::default());
     serve_http(&config, &exchange, &progress, &words)?;
     executor::run(Plan {
         replica: replica(&config, seed),
         frontend: frontend(&config),
-        sockets: sockets(&config, door),
+        sockets: sockets(&config, door, acceptor),
         storage: StorageSettings::of(&config),
         client_cores: config.executors.client_cores,
         links: config.ensemble.as_ref().map(|ensemble| links(&config, ensemble, seed)).transpose()?,
         words,
         exchange,
         admin: progress,
-        listener,
+        listeners,
     })
 }
 
-fn words(config: &Config, live: Arc<Live>, port: u16) -> Words {
+/// The ports that are listened on.
+struct Ports {
+    plain: Option<u16>,
+    secure: Option<u16>,
+}
+
+impl Ports {
+    fn of(listeners: &[Listening]) -> io::Result<Ports> {
+        let mut ports = Ports { plain: None, secure: None };
+        for Listening { socket, speaks } in listeners {
+            let port = socket.local_addr()?.port();
+            match speaks {
+                Speaks::Tls => {
+                    tracing::info!(port, "listening for TLS");
+                    ports.secure = Some(port);
+                }
+                Speaks::Plain | Speaks::Either => {
+                    tracing::info!(port, "listening");
+                    ports.plain = Some(port);
+                }
+            }
+        }
+        Ok(ports)
+    }
+}
+
+fn words(config: &Config, live: Arc<Live>, ports: Ports, tls: Option<TlsAcceptor>) -> Words {
     Words {
         live,
         environment: Environment::gather(),
         data: config.data.clone(),
-        client_port: port,
+        client_port: ports.plain,
+        secure_client_port: ports.secure,
+        tls,
+        super_subject: config.access.super_subject.clone(),
         ensemble: config.ensemble.clone().map(Arc::new),
     }
 }
@@ -113,22 +147,43 @@ fn serve_http(
     Ok(())
 }
 
-fn bind(config: &Config) -> Result<TcpListener, ServerFailed> {
+/// The sockets for clients.
+fn bind(config: &Config) -> Result<Vec<Listening>, ServerFailed> {
     let clients = &config.clients;
+    let mut listening = Vec::new();
+    if clients.plain {
+        let rows = (&keys::CLIENT_PORT, &keys::CLIENT_PORT_ADDRESS);
+        let socket = bind_one(config, rows, "clients", clients.resolve(), clients.display())?;
+        listening.push(Listening { socket, speaks: if clients.unified { Speaks::Either } else { Speaks::Plain } });
+    }
+    if let Some(secure) = &clients.secure {
+        let rows = (&keys::SECURE_CLIENT_PORT, &keys::SECURE_CLIENT_PORT_ADDRESS);
+        let socket = bind_one(config, rows, "clients with TLS", secure.resolve(), secure.display())?;
+        listening.push(Listening { socket, speaks: Speaks::Tls });
+    }
+    Ok(listening)
+}
+
+fn bind_one(
+    config: &Config,
+    (port, host): (&'static Key, &'static Key),
+    whom: &'static str,
+    addresses: io::Result<Vec<SocketAddr>>,
+    address: String,
+) -> Result<TcpListener, ServerFailed> {
     let setting = || {
-        let port = config.settings.named(&keys::CLIENT_PORT);
-        config.settings.given(&keys::CLIENT_PORT_ADDRESS).map_or(port, |host| host.to_string())
+        let port = config.settings.named(port);
+        config.settings.given(host).map_or(port, |host| host.to_string())
     };
-    let backlog = clients.backlog.and_then(|n| i32::try_from(n).ok()).unwrap_or(DEFAULT_BACKLOG);
-    let addresses = clients.resolve().map_err(|source| ServerFailed::Resolve { setting: setting(), source })?;
+    let backlog = config.clients.backlog.and_then(|n| i32::try_from(n).ok()).unwrap_or(DEFAULT_BACKLOG);
+    let addresses = addresses.map_err(|source| ServerFailed::Resolve { setting: setting(), source })?;
     first_that_listens(addresses, backlog).map_err(|source| ServerFailed::Listen {
-        setting: if source.kind() == io::ErrorKind::AddrNotAvailable {
-            setting()
-        } else {
-            config.settings.named(&keys::CLIENT_PORT)
+        setting: match source.kind() {
+            io::ErrorKind::AddrNotAvailable => setting(),
+            _ => config.settings.named(port),
         },
-        whom: "clients",
-        address: clients.display(),
+        whom,
+        address,
         source,
     })
 }
@@ -216,6 +271,7 @@ fn replica(config: &Config, seed: u64) -> ReplicaConfig {
             extended_types: tree.extended_types,
             enforce_quota: tree.enforce_quota,
             skip_acl: config.access.skip_acl,
+            x509: config.tls.is_some(),
             memory_short: false,
         },
         snap_count: u64::from(snapshots.every_transactions),
@@ -242,7 +298,7 @@ fn frontend(config: &Config) -> FrontendConfig {
     }
 }
 
-fn sockets(config: &Config, door: Door) -> SocketsConfig {
+fn sockets(config: &Config, door: Door, tls: Option<TlsAcceptor>) -> SocketsConfig {
     let clients = &config.clients;
     let words = Word::ALL.into_iter();
     SocketsConfig {
@@ -254,6 +310,7 @@ fn sockets(config: &Config, door: Door) -> SocketsConfig {
         },
         door,
         options: SocketOptions { keepalive: clients.keepalive },
+        tls,
         max_unsent: clients.max_unsent,
     }
 }

@@ -187,7 +187,7 @@ fn messages_and_words_change_on_sighup() {
     let mut place = Configured::start("snapCount=100\n");
     let mut client = Client::new(&place.server);
     place.change("snapCount=100\nlogging.level=debug\n", "logging.level is debug now");
-    (0..200).for_each(|n| drop(client.create(&format!("/n{n}"), b"", 0).unwrap()));
+    (0..200).for_each(|n| client.create(&format!("/n{n}"), b"", 0).unwrap());
     place.server.wait_for("snapshot begun");
     place.change("4lw.commands.whitelist=srvr\n", "4lw.commands.whitelist is srvr now");
     place.until("mntr refused", |place| place.server.word(b"mntr").contains("not in the whitelist"));

@@ -4,7 +4,7 @@ use crate::failure::{Failure, status};
 use crate::interactive;
 use crate::screen::Screen;
 use crate::shell::{Next, Shell};
-use ringkeeper_client::HostList;
+use ringkeeper_client::{HostList, Tls};
 use std::io::BufRead;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +24,8 @@ pub struct Start {
     pub json: bool,
     /// Whether commands from a file or a pipe end at the first failure.
     pub stop: bool,
+    /// TLS, if it is to be spoken.
+    pub tls: Option<Tls>,
     /// What `version` prints.
     pub version: String,
 }

@@ -61,6 +61,7 @@ impl Shell {
         self.sessions.replace(None);
         let mut options = Options::new(self.servers.clone());
         options.timeout = self.start.timeout;
+        options.tls.clone_from(&self.start.tls);
         options.read_only = self.start.read_only;
         options.patience = PATIENCE.min(self.start.timeout);
         let (screen, print, session_too) =

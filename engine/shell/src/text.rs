@@ -41,7 +41,10 @@ pub fn of(output: &Output, style: &Style) -> Vec<u8> {
         Output::Acl { acl, stat, .. } => {
             for entry in acl {
                 // The end of line in the middle is zkCli.sh's.
-                line(&mut text, &format!("'{},'{}\n: {}", entry.scheme, entry.id, acl::letters(entry.perms)));
+                line(
+                    &mut text,
+                    &format!("'{},'{}\n: {}", entry.scheme, jute_csv(&entry.id), acl::letters(entry.perms)),
+                );
             }
             append_stat(&mut text, stat.as_ref(), style);
         }
@@ -143,6 +146,20 @@ fn hex_dump(data: &[u8]) -> String {
         let _ = write!(text, "\n|{:08x}|{hex:48} |{characters:16}|", row * 16);
     }
     format!("{text}\n{rule}")
+}
+
+/// Text as ZooKeeper shows that of a record, in which a comma would end the field.
+///
+/// Source: `ToStringOutputArchive`
+fn jute_csv(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\0' | '\n' | '\r' | '%' | ',' | '}' => out.push_str(&format!("%{:02X}", c as u32)),
+            c => out.push(c),
+        }
+    }
+    out
 }
 
 #[cfg(test)]

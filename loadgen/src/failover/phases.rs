@@ -113,7 +113,8 @@ impl Phases<Option<f64>> {
         }
         let explained: f64 = phases.named().into_iter().filter_map(|(_, part)| *part).sum();
         phases.whole = Some(to - from);
-        phases.unexplained = Some(to - from - explained);
+        // In whole nanoseconds; nothing is nothing, and not less.
+        phases.unexplained = Some(((to - from - explained) * 1e6).round() / 1e6 + 0.0);
         phases
     }
 }

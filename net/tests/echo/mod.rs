@@ -1,7 +1,9 @@
 //! A service that sends every frame back, on an executor of its own: what net's tests and its benchmark talk to.
 
 use ringkeeper_core::ids::ConnId;
-use ringkeeper_net::{Door, Frames, Rules, Service, Signal, SocketOptions, Sockets, SocketsConfig, Word, listen};
+use ringkeeper_net::{
+    Door, Frames, Listening, Rules, Service, Signal, SocketOptions, Sockets, SocketsConfig, Speaks, Word, listen,
+};
 use std::cell::{Cell, RefCell};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
@@ -41,12 +43,19 @@ pub fn config() -> SocketsConfig {
         rules: Rules { max_frame: 0xFFFFF, words: Box::new([Word { name: *b"ruok", argument_bytes: 0 }]) },
         door: Door::default(),
         options: SocketOptions::default(),
+        tls: None,
         max_unsent: 32 << 20,
     }
 }
 
 /// Starts a server on a free port.
+#[allow(dead_code, reason = "not for those who speak TLS")]
 pub fn start(config: SocketsConfig) -> Server {
+    start_speaking(config, Speaks::Plain)
+}
+
+/// Starts a server on a free port, of which connections speak what is said.
+pub fn start_speaking(config: SocketsConfig, speaks: Speaks) -> Server {
     let listener = listen((Ipv4Addr::LOCALHOST, 0).into(), 1024).expect("a free port");
     let addr = listener.local_addr().expect("a bound socket");
     let (tell, told) = mpsc::channel();
@@ -61,16 +70,16 @@ pub fn start(config: SocketsConfig) -> Server {
                 clock
             };
             tell.send(clock).expect("the starter waits");
-            run(config, listener).await;
+            run(config, Listening { socket: listener, speaks }).await;
         })
         .expect("io_uring is there");
     Server { addr, clock: told.recv().expect("the executor starts") }
 }
 
-async fn run(config: SocketsConfig, listener: std::net::TcpListener) {
+async fn run(config: SocketsConfig, listening: Listening) {
     let echo = Rc::new(Echo::default());
     let sockets = Sockets::new(config, Rc::clone(&echo) as Rc<dyn Service>).expect("an epoll set");
-    sockets.accept_from(listener, Vec::new()).expect("a listening socket");
+    sockets.accept_from(vec![listening], Vec::new()).expect("a listening socket");
     glommio::spawn_local(Rc::clone(&sockets).run()).detach();
     glommio::spawn_local({
         let (echo, sockets) = (Rc::clone(&echo), Rc::clone(&sockets));
@@ -128,6 +137,15 @@ impl Echo {
 impl Service for Echo {
     fn opened(&self, _: SocketAddr) -> ConnId {
         ConnId { frontend: 0, slot: self.next.replace(self.next.get() + 1), generation: 0 }
+    }
+
+    fn opened_own(&self) -> ConnId {
+        ConnId { frontend: 0, slot: self.next.replace(self.next.get() + 1), generation: 0 }
+    }
+
+    fn secured(&self, conn: ConnId, certificate: Option<&[u8]>) {
+        // What it knows of the client comes first.
+        self.reply(conn, certificate.unwrap_or_default(), false);
     }
 
     fn receive(&self, conn: ConnId, frames: &mut Frames<'_>) {

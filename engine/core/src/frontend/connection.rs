@@ -63,8 +63,12 @@ pub(super) struct Conn {
     pub(super) timeout_ms: i32,
     /// The client sent the readOnly byte of newer protocols, and expects it back.
     pub(super) knows_read_only: bool,
+    /// It speaks TLS.
+    pub(super) secure: bool,
     /// Who the client has proved to be. Its address is always among it.
     pub(super) auth: Arc<[Id]>,
+    /// The server has made the connection to itself, on behalf of an operator.
+    pub(super) own: bool,
     pub(super) pending: VecDeque<Pending>,
     pub(super) out: Vec<u8>,
     /// Where in `out` the last reply or event begins.
@@ -87,7 +91,9 @@ impl Conn {
             attached: Tag::NONE,
             timeout_ms: 0,
             knows_read_only: false,
+            secure: false,
             auth,
+            own: false,
             pending: VecDeque::new(),
             out: Vec::new(),
             reply_start: 0,
@@ -96,6 +102,17 @@ impl Conn {
             heard: false,
             traffic: Traffic::default(),
         }
+    }
+
+    /// Whom the client has proved to be, too.
+    pub(super) fn add_identities(&mut self, ids: Vec<Id>) {
+        let mut all: Vec<Id> = self.auth.to_vec();
+        for new in ids {
+            if !all.contains(&new) {
+                all.push(new);
+            }
+        }
+        self.auth = all.into();
     }
 
     pub(super) fn pending_bytes(&self) -> usize {

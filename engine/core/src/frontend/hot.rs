@@ -223,11 +223,11 @@ mod tests {
     #[test]
     fn one_request_of_many_is_looked_at() {
         let mut sampler = Sampler::default();
-        for n in 0..4 * SAMPLE {
-            sampler.request(if n < 3 * SAMPLE { OpCode::GetData } else { OpCode::SetData }, &body("/a"));
+        for n in 0..64 * SAMPLE {
+            sampler.request(if n < 60 * SAMPLE { OpCode::GetData } else { OpCode::SetData }, &body("/a"));
         }
         let told = sampler.seen(Instant(1)).hottest();
-        assert_eq!((told[0].reads, told[0].writes), (3, 1));
+        assert_eq!((told[0].reads, told[0].writes), (60, 4));
     }
 
     #[test]

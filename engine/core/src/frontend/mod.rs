@@ -166,6 +166,15 @@ impl Frontend {
         }
     }
 
+    /// The server has connected to itself, on behalf of an operator whom it knows: nothing is refused to this connection,
+    /// and it may ask for more than others.
+    pub fn open_own(&mut self, now: Instant) -> ConnId {
+        let id = self.open(now, SocketAddr::from((core::net::Ipv6Addr::UNSPECIFIED, 0)));
+        let conn = self.conn(id).expect("it was opened just now");
+        (conn.own, conn.auth) = (true, [Id::new("super", "")].into());
+        id
+    }
+
     /// A client has connected from `peer`.
     pub fn open(&mut self, now: Instant, peer: SocketAddr) -> ConnId {
         self.now = now;
@@ -182,6 +191,14 @@ impl Frontend {
         id
     }
 
+    /// The connection speaks TLS; its client's certificate stands for these identities.
+    pub fn secured(&mut self, id: ConnId, identities: Vec<Id>) {
+        if let Some(conn) = self.conn(id) {
+            conn.secure = true;
+            conn.add_identities(identities);
+        }
+    }
+
     /// A whole frame has come in, without its length. Reads are answered at once if nothing is before them.
     pub fn receive(&mut self, now: Instant, id: ConnId, frame: &[u8], tree: &Tree) {
         self.now = now;
@@ -189,8 +206,8 @@ impl Frontend {
         self.measures.bytes_received += (frame.len() + LENGTH_PREFIX) as u64;
         let Some(conn) = self.conn(id) else { return };
         conn.traffic.received += 1;
-        let phase = conn.phase;
-        if frame.len() > self.config.limits.large_request && !self.admits_large(id, frame.len()) {
+        let (phase, own) = (conn.phase, conn.own);
+        if !own && frame.len() > self.config.limits.large_request && !self.admits_large(id, frame.len()) {
             return;
         }
         match phase {

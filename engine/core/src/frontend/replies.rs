@@ -209,6 +209,7 @@ fn write_success(out: &mut Vec<u8>, decided: &Decided, zxid: i64, applied: &Appl
                 }
             }
             Some(OpResult::SetData(stat) | OpResult::SetAcl(stat)) => reply.stat(stat),
+            Some(OpResult::Restored(restored)) => reply.string(&restored.to_string()),
             _ => {}
         },
         Operation::CloseSession | Operation::Sync(_) => {}
@@ -225,8 +226,9 @@ fn multi_result<'a>(result: &OpResult, applied: &'a Applied) -> MultiResult<'a> 
         OpResult::Deleted => MultiResult::Deleted,
         OpResult::SetData(stat) | OpResult::SetAcl(stat) => MultiResult::SetData(*stat),
         OpResult::Checked => MultiResult::Checked,
-        OpResult::SessionCreated { .. } | OpResult::SessionMoved { .. } | OpResult::SessionClosed => {
-            unreachable!("sessions are not opened or closed within a multi")
-        }
+        OpResult::SessionCreated { .. }
+        | OpResult::SessionMoved { .. }
+        | OpResult::SessionClosed
+        | OpResult::Restored(_) => unreachable!("only nodes are changed within a multi"),
     }
 }

@@ -3,9 +3,9 @@
 use super::Frontend;
 use super::connection::{Operation, Pending, Phase};
 use super::limits::grows;
-use crate::acl::{Id, authenticate};
+use crate::acl::authenticate;
 use crate::error_code::ErrorCode;
-use crate::exchange::{Ask, Request};
+use crate::exchange::{Ask, RESTORE, Request};
 use crate::ids::{ConnId, Instant, SessionId};
 use crate::jute::{self, ConnectRequest, OpCode, ReplyFrame, RequestHeader};
 use crate::tree::Tree;
@@ -22,8 +22,9 @@ impl Frontend {
             self.close(id);
             return;
         };
+        let own = self.peek(id).is_some_and(|conn| conn.own);
         let (now, rate) = (self.now, self.config.limits.connects);
-        if !self.connects.take(now, &rate) {
+        if !own && !self.connects.take(now, &rate) {
             self.limit_counts.connects_throttled += 1;
             self.close(id);
             return;
@@ -34,7 +35,7 @@ impl Frontend {
             return;
         }
         // Who has a session already comes back to it: it may be about to free what it holds.
-        if request.session_id == SessionId::NONE.0 && !self.admits_session(tree) {
+        if request.session_id == SessionId::NONE.0 && !own && !self.admits_session(tree) {
             self.close(id);
             return;
         }
@@ -56,11 +57,16 @@ impl Frontend {
             return;
         };
         let Some(conn) = self.conn(id) else { return };
+        let own = conn.own;
         if !core::mem::replace(&mut conn.heard, true) {
             self.heard.push(id.slot);
         }
         let Some(op) = OpCode::from_wire(header.op) else {
-            self.refuse_unknown(id, header.xid);
+            if own && header.op == RESTORE {
+                self.submit(id, header, frame, Operation::Write(RESTORE), since);
+            } else {
+                self.refuse_unknown(id, header.xid);
+            }
             return;
         };
         self.measures.requests.count(op);
@@ -166,13 +172,7 @@ impl Frontend {
         match verdict {
             Ok(ids) => {
                 if let Some(conn) = self.conn(id) {
-                    let mut all: Vec<Id> = conn.auth.to_vec();
-                    for new in ids {
-                        if !all.contains(&new) {
-                            all.push(new);
-                        }
-                    }
-                    conn.auth = all.into();
+                    conn.add_identities(ids);
                 }
                 self.ready(id, false, |out| ReplyFrame::bare(out, xid, 0, ErrorCode::Ok));
             }
@@ -186,9 +186,9 @@ impl Frontend {
     fn is_authorised(&self, id: ConnId) -> bool {
         let required = &self.config.required_schemes;
         required.is_empty()
-            || self
-                .peek(id)
-                .is_some_and(|conn| conn.auth.iter().any(|who| required.iter().any(|scheme| **scheme == *who.scheme)))
+            || self.peek(id).is_some_and(|conn| {
+                conn.own || conn.auth.iter().any(|who| required.iter().any(|scheme| **scheme == *who.scheme))
+            })
     }
 
     /// A reply that needs nobody's decision: sent now, or when those before it have been.

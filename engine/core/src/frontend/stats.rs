@@ -126,6 +126,8 @@ pub struct ConnInfo {
     pub id: ConnId,
     /// The client's address.
     pub peer: SocketAddr,
+    /// It speaks TLS.
+    pub secure: bool,
     /// Its session; [`SessionId::NONE`] while it has none.
     pub session: SessionId,
     /// The session's timeout in milliseconds.
@@ -200,6 +202,7 @@ impl Frontend {
             Some(ConnInfo {
                 id,
                 peer: conn.peer,
+                secure: conn.secure,
                 session: conn.session,
                 timeout_ms: conn.timeout_ms,
                 established: conn.opened,

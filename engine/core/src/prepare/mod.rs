@@ -26,6 +26,8 @@ pub struct PrepareConfig {
     pub enforce_quota: bool,
     /// No ACL is ever checked (`skipACL`).
     pub skip_acl: bool,
+    /// Clients may have certificates: lists may name the subjects of some (`secureClientPort`).
+    pub x509: bool,
     /// Memory is short: nothing may grow.
     pub memory_short: bool,
 }

@@ -1,6 +1,6 @@
 //! One write, judged: what it will do to the tree. A request is one step, a multi several.
 
-use super::{Prepare, Record, next_version};
+use super::{Prepare, PrepareConfig, Record, next_version};
 use crate::acl::{Acl, AclRef, Id, fixup, perms};
 use crate::error_code::ErrorCode;
 use crate::frame::{FrameBuf, FrameHeader, encode};
@@ -123,7 +123,7 @@ impl Prepare<'_> {
             return Err(ErrorCode::BadArguments);
         }
         let parent_path = path_before_last_slash(&node_path).to_owned();
-        let acl = fixed_acl(request.acl.as_ref(), who)?;
+        let acl = fixed_acl(request.acl.as_ref(), who, self.config)?;
         let mut parent = self.node(&parent_path)?;
         self.allow(&parent.acl, perms::CREATE, who)?;
         if mode.sequential {
@@ -217,7 +217,7 @@ impl Prepare<'_> {
         who: &[Id],
     ) -> Result<Step<'r>, ErrorCode> {
         valid(node_path)?;
-        let acl = fixed_acl(acl, who)?;
+        let acl = fixed_acl(acl, who, self.config)?;
         let mut node = self.node(node_path)?;
         self.allow(&node.acl, perms::ADMIN, who)?;
         let aversion = next_version(node.aversion, expected)?;
@@ -244,14 +244,14 @@ fn path_before_last_slash(node_path: &str) -> &str {
     node_path.rsplit_once('/').map_or("", |(before, _)| before)
 }
 
-fn fixed_acl(items: Option<&AclList<'_>>, who: &[Id]) -> Result<AclRef, ErrorCode> {
+fn fixed_acl(items: Option<&AclList<'_>>, who: &[Id], config: &PrepareConfig) -> Result<AclRef, ErrorCode> {
     let items = items.ok_or(ErrorCode::InvalidAcl)?;
     // By far the commonest list is the open one: no owned copy is made to find that out.
     if items.len() == 1 && items.iter().all(|item| is_open(&item)) {
         return Ok(None);
     }
     let owned = items.iter().map(|item| owned(&item)).collect::<Result<Vec<Acl>, ErrorCode>>()?;
-    fixup(&owned, who)
+    fixup(&owned, who, config.x509)
 }
 
 /// ZooKeeper looks at a null id only where the scheme looks at ids, and stumbles over it.

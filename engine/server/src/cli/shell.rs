@@ -8,9 +8,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use ringkeeper_client::HostList;
+use ringkeeper_client::{HostList, Tls};
 use ringkeeper_shell::{EXIT_STATUSES, Source, Start, status};
 
+use crate::tls::ClientTls;
 use crate::version;
 
 /// zkCli.sh's flags, which have one dash.
@@ -31,6 +32,8 @@ Examples:
     printf 'create /app\\ncreate /app/config x\\n' | ringkeeper cli -s zk1:2181
   For programs:
     ringkeeper cli -s zk1:2181 --json stat /app | jq .stat.version
+  Over TLS, with a certificate of one's own:
+    ringkeeper cli -s zk1:2281 --tls-ca ca.pem --tls-cert me.pem ls /
   zkCli.sh's flags are understood:
     ringkeeper cli -server zk1:2181 -timeout 5000 -r -waitforconnection ls /
 
@@ -62,9 +65,19 @@ pub fn command() -> Command {
                 .long("client-configuration")
                 .value_name("FILE")
                 .value_parser(value_parser!(PathBuf))
-                .help(
-                    "ZooKeeper's client properties: read by zkCli.sh for TLS and SASL, which are not here yet; refused",
-                ),
+                .conflicts_with_all(["tls-ca", "tls-cert"])
+                .help("ZooKeeper's client properties, for TLS: zookeeper.client.secure=true, zookeeper.ssl.trustStore.location and so on"),
+            Arg::new("tls-ca")
+                .long("tls-ca")
+                .value_name("FILE")
+                .value_parser(value_parser!(PathBuf))
+                .help("Speak TLS, with servers whose certificates are of an authority in this file (PEM or PKCS12)"),
+            Arg::new("tls-cert")
+                .long("tls-cert")
+                .value_name("FILE")
+                .value_parser(value_parser!(PathBuf))
+                .requires("tls-ca")
+                .help("Certificate and key to show to them, both in this file"),
             Arg::new("file")
                 .short('f')
                 .long("file")
@@ -99,7 +112,8 @@ pub fn with_long_flags(arguments: impl Iterator<Item = OsString>) -> Vec<OsStrin
             arguments[at] = format!("-{word}").into();
         }
         let name = word.trim_start_matches('-');
-        let takes_value = ["server", "s", "timeout", "client-configuration", "file", "f"].contains(&name);
+        let takes_value =
+            ["server", "s", "timeout", "client-configuration", "file", "f", "tls-ca", "tls-cert"].contains(&name);
         at += if takes_value { 2 } else { 1 };
     }
     arguments
@@ -107,13 +121,13 @@ pub fn with_long_flags(arguments: impl Iterator<Item = OsString>) -> Vec<OsStrin
 
 /// Runs the shell.
 pub fn run(arguments: &ArgMatches) -> ExitCode {
-    if let Some(file) = arguments.get_one::<PathBuf>("client-configuration") {
-        eprintln!(
-            "error: {} is for TLS and SASL, which this shell does not speak yet; leave out --client-configuration for a plain port",
-            file.display()
-        );
-        return ExitCode::from(status::USAGE);
-    }
+    let tls = match tls(arguments) {
+        Ok(tls) => tls,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(status::USAGE);
+        }
+    };
     let (Some(servers), Some(timeout)) = (arguments.get_one::<HostList>("server"), arguments.get_one::<u32>("timeout"))
     else {
         unreachable!("both have defaults");
@@ -124,6 +138,7 @@ pub fn run(arguments: &ArgMatches) -> ExitCode {
         read_only: arguments.get_flag("read-only"),
         wait: arguments.get_flag("waitforconnection"),
         json: arguments.get_flag("json"),
+        tls,
         stop: arguments.get_flag("stop"),
         version: version::long().to_owned(),
     };
@@ -134,6 +149,17 @@ pub fn run(arguments: &ArgMatches) -> ExitCode {
             ExitCode::from(status::USAGE)
         }
     }
+}
+
+/// How TLS is to be spoken, if it is.
+fn tls(arguments: &ArgMatches) -> Result<Option<Tls>, String> {
+    let path = |name: &str| arguments.get_one::<PathBuf>(name).cloned();
+    let asked = match (path("client-configuration"), path("tls-ca")) {
+        (Some(properties), _) => ClientTls::of_properties(&properties)?,
+        (None, Some(authorities)) => Some(ClientTls::of_files(authorities, path("tls-cert"))),
+        (None, None) => None,
+    };
+    asked.map(|tls| tls.load().map(Tls::new)).transpose().map_err(|unusable| unusable.to_string())
 }
 
 fn source(arguments: &ArgMatches) -> Result<Source, String> {

@@ -16,13 +16,15 @@ const QUORUM: &str =
     "majorities of voters decide; by weights, groups or an oracle other servers would, and two halves could both write";
 const LOCAL: &str = "every session is known to the whole ensemble, as without this setting";
 const OBSERVERS: &str = "an observer keeps a log and snapshots, as by default in ZooKeeper";
-const TLS: &str = "TLS is not available yet, and clients must not be served in the clear instead";
-const TLS_PEERS: &str = "TLS is not available yet, and servers must not talk to each other in the clear instead";
-const TLS_DETAIL: &str = "TLS is not available yet";
+const TLS_PEERS: &str =
+    "TLS between servers is not available yet, and servers must not talk to each other in the clear instead";
+const TLS_PEERS_DETAIL: &str = "TLS between servers is not available yet";
+const REVOCATION: &str = "certificates that were revoked would be accepted; give clients certificates that end soon instead, or take their authority out of the trust store";
+const JAVA_TLS: &str = "it concerns Java's TLS";
 const SASL: &str = "SASL is not available yet, and to go on without it would admit clients that must be kept out";
 const SASL_PEERS: &str = "SASL is not available yet, and to go on without it would admit servers that must be kept out";
 const SASL_DETAIL: &str = "SASL is not available yet";
-const ADMIN: &str = "the admin server has no TLS and restores no snapshots yet";
+const ADMIN: &str = "the admin server has no TLS yet";
 const METRICS: &str = "metrics are served without TLS, and those of a Java machine do not exist here";
 const THROTTLE: &str = "requests that are too many wait with their clients, unread, and none grows stale in the server; see globalOutstandingLimit";
 const TOKENS: &str = "connections are throttled by tokens alone; see connection_throttle_tokens";
@@ -72,15 +74,18 @@ pub static KEYS: &[Key] = &[
     ensemble("fastleader.").as_family().no_effect(HEARTBEATS),
     ensemble("quorum.cnxn.threads.size").no_effect(JAVA_THREADS),
     // TLS
-    text("secureClientPort").refused(TLS),
-    text("secureClientPortAddress").planned(TLS_DETAIL),
     off_by_default("sslQuorum").refused(TLS_PEERS),
     off_by_default("portUnification").refused(TLS_PEERS),
-    off_by_default("client.portUnification").refused(TLS),
-    off_by_default("sslQuorumReloadCertFiles").planned(TLS_DETAIL),
-    off_by_default("client.certReload").planned(TLS_DETAIL),
-    text("ssl.").as_family().planned(TLS_DETAIL),
-    text("ssl.quorum.").as_family().planned(TLS_DETAIL),
+    off_by_default("sslQuorumReloadCertFiles").planned(TLS_PEERS_DETAIL),
+    text("ssl.quorum.").as_family().planned(TLS_PEERS_DETAIL),
+    off_by_default("ssl.crl").refused(REVOCATION),
+    off_by_default("ssl.ocsp").refused(REVOCATION),
+    off_by_default("ssl.allowReverseDnsLookup").refused("only addresses in certificates are compared, which is stricter: clients whose certificates have names would be turned away"),
+    text("ssl.authProvider").or("x509").refused("certificates are checked by the trust store alone; clients that another provider keeps away would be admitted"),
+    text("ssl.context.supplier.class").refused("it names a Java class, and whom that class trusts is not known here"),
+    off_by_default("ssl.hostnameVerification").or("true").no_effect("it is for whoever connects: clients check the server's name"),
+    text("ssl.handshakeDetectionTimeoutMillis").no_effect("see ssl.handshake.timeout.ms"),
+    text("ssl.").as_family().no_effect(JAVA_TLS),
     off_by_default("fips-mode").or("true").no_effect("it selects Java's TLS provider"),
     text("netty.").as_family().no_effect(JAVA_THREADS),
     // SASL and other identities
@@ -90,7 +95,8 @@ pub static KEYS: &[Key] = &[
     off_by_default("quorum.auth.learnerRequireSasl").refused(SASL_PEERS),
     text("quorum.auth.").as_family().planned(SASL_DETAIL),
     off_by_default("allowSaslFailedClients").planned(SASL_DETAIL),
-    text("authProvider.").as_family().refused("only the schemes world, auth, digest and ip are available; access granted or refused by another provider would be lost"),
+    text("authProvider.x509").or("org.apache.zookeeper.server.auth.X509AuthenticationProvider").refused("only the subject of a certificate is an identity; access granted or refused by another provider would be lost"),
+    text("authProvider.").as_family().refused("only the schemes world, auth, digest, ip and x509 are available; access granted or refused by another provider would be lost"),
     text("superUser").planned(SASL_DETAIL),
     text("SASLAuthenticationProvider.superPassword").secret().planned(SASL_DETAIL),
     text("letAnySaslUserDoX").planned(SASL_DETAIL),
@@ -99,7 +105,6 @@ pub static KEYS: &[Key] = &[
     text("security.auth_to_local").planned(SASL_DETAIL),
     text("kinit").planned(SASL_DETAIL),
     text("kerberos.").as_family().planned(SASL_DETAIL),
-    text("X509AuthenticationProvider.").as_family().planned(TLS_DETAIL),
     off_by_default("IPAuthenticationProvider.usexforwardedfor").planned(ADMIN),
     text("ensembleAuthName").refused("the ensemble scheme is not available, and clients that it keeps away would be admitted"),
     text("DigestAuthenticationProvider.digestAlg").or("SHA1").refused("only SHA1 is available: with another digest no stored identity would match"),

@@ -9,6 +9,8 @@ pub enum Group {
     Clients,
     /// What clients may take.
     Limits,
+    /// TLS for clients.
+    Tls,
     /// Time and sessions.
     Sessions,
     /// The znode tree.
@@ -31,10 +33,11 @@ pub enum Group {
 
 impl Group {
     /// All groups in their order.
-    pub const ALL: [Group; 12] = [
+    pub const ALL: [Group; 13] = [
         Group::Data,
         Group::Clients,
         Group::Limits,
+        Group::Tls,
         Group::Sessions,
         Group::Tree,
         Group::Access,
@@ -52,6 +55,7 @@ impl Group {
             Group::Data => "Directories",
             Group::Clients => "Clients and connections",
             Group::Limits => "Limits and protection",
+            Group::Tls => "TLS for clients",
             Group::Sessions => "Time and sessions",
             Group::Tree => "The tree",
             Group::Access => "Identity and access",

@@ -161,6 +161,12 @@ impl Key {
         self
     }
 
+    /// Nothing holds when nothing is given.
+    pub const fn unset(mut self) -> Key {
+        self.default = Fallback::Unset;
+        self
+    }
+
     /// The value when nothing is given follows from something else.
     pub const fn or_derived(mut self, how: &'static str) -> Key {
         self.default = Fallback::Derived(how);

@@ -37,7 +37,7 @@ impl Member {
         let quorum = parts.next().unwrap_or_default();
         let client = parts.next().filter(|part| !part.is_empty()).map(client_address).transpose()?;
         if parts.next().is_some_and(|part| !part.is_empty()) {
-            return Err("asks for a TLS port, which is not available yet".to_owned());
+            return Err("asks for a TLS port; give secureClientPort instead".to_owned());
         }
         let mut votes = true;
         let (mut peer, mut elections) = (Vec::new(), Vec::new());

@@ -21,6 +21,7 @@ pub mod settings;
 mod shape;
 mod sources;
 pub mod table;
+mod tls;
 mod typed;
 
 #[cfg(test)]
@@ -42,6 +43,8 @@ pub use membership::{ClientAddress, Member};
 pub use problem::{Problem, Problems};
 pub use settings::{Inputs, Setting, Settings, Source};
 pub use shape::Durability;
+pub(crate) use tls::CONVERT;
+pub use tls::{ClientAuth, Password, SecurePort, Store, Tls};
 
 use crate::four_letter::Whitelist;
 
@@ -52,6 +55,8 @@ pub struct Config {
     pub data: Data,
     /// Listening for clients.
     pub clients: Clients,
+    /// TLS for clients; `None` if no port speaks it.
+    pub tls: Option<Tls>,
     /// What clients may take.
     pub limits: Limits,
     /// Time and sessions.
@@ -98,6 +103,12 @@ pub struct Clients {
     pub host: Option<String>,
     /// TCP port; 0 lets the system choose.
     pub port: u16,
+    /// There is this port; false if there is only one for TLS.
+    pub plain: bool,
+    /// Clients that speak TLS are served on it, too.
+    pub unified: bool,
+    /// The port on which only TLS is spoken.
+    pub secure: Option<SecurePort>,
     /// Length of the accept queue; `None` leaves it to the server.
     pub backlog: Option<u32>,
     /// Has the kernel probe silent clients.
@@ -111,6 +122,31 @@ pub struct Clients {
 impl Clients {
     /// The addresses to listen on. Without a host that is `[::]`, which takes IPv4 clients too; where the machine has no
     /// IPv6 the caller goes on with the next one, `0.0.0.0`.
+    pub fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
+        match &self.host {
+            Some(host) => Ok((host.as_str(), self.port).to_socket_addrs()?.collect()),
+            None => Ok(ensemble::every_address(self.port)),
+        }
+    }
+
+    /// The address as configured, for people.
+    pub fn display(&self) -> String {
+        ensemble::address(self.host.as_deref().unwrap_or("*"), self.port)
+    }
+
+    /// All that clients may connect to, for people.
+    fn display_all(&self) -> String {
+        let plain = self.plain.then(|| match self.unified {
+            true => format!("{} (with TLS or without)", self.display()),
+            false => self.display(),
+        });
+        let secure = self.secure.as_ref().map(|secure| format!("{} (TLS)", secure.display()));
+        plain.into_iter().chain(secure).collect::<Vec<_>>().join(" and ")
+    }
+}
+
+impl SecurePort {
+    /// The addresses to listen on, as [`Clients::resolve`].
     pub fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
         match &self.host {
             Some(host) => Ok((host.as_str(), self.port).to_socket_addrs()?.collect()),
@@ -155,6 +191,8 @@ pub struct TreeRules {
 pub struct Access {
     /// The digest identity of the super user.
     pub super_digest: Option<String>,
+    /// The subject of the super user's certificate.
+    pub super_subject: Option<String>,
     /// No ACL is checked.
     pub skip_acl: bool,
     /// The schemes of which a session needs one; `None` if sessions need none.
@@ -283,7 +321,7 @@ impl Config {
         let role = self.ensemble.as_ref().map_or_else(|| "single server".to_owned(), Ensemble::role);
         format!(
             "{role}, clients on {}; durability {}; log driver {}, profile {}, client cores {}; data in {}, log in {}",
-            self.clients.display(),
+            self.clients.display_all(),
             self.log.durability.promise(),
             self.log.driver.name(),
             self.executors.profile.name(),

@@ -77,7 +77,7 @@ pub fn list(text: &str) -> impl Iterator<Item = &str> {
 
 /// For the table: schemes that a client can authenticate with.
 pub fn auth_schemes(text: &str) -> Result<(), String> {
-    match list(text).find(|scheme| !matches!(*scheme, "digest" | "ip")) {
+    match list(text).find(|scheme| !matches!(*scheme, "digest" | "ip" | "x509")) {
         Some(scheme) => Err(format!("names the scheme {scheme}, which is not available")),
         None => Ok(()),
     }

@@ -38,6 +38,47 @@ keys! {
     CLIENT_KEEPALIVE = Key::bool("clientTcpKeepAlive", Group::Clients, "false")
         .means("Has the kernel probe silent clients. Session timeouts find dead clients without it; it helps where firewalls forget silent connections.");
 
+    SECURE_CLIENT_PORT = Key::int("secureClientPort", Group::Tls, 0, 65_535, "2281").unset()
+        .means("TCP port for clients that speak TLS. If clientPort is not given too, there is no port without TLS. With 0 the system chooses a free one.");
+    SECURE_CLIENT_PORT_ADDRESS = Key::text("secureClientPortAddress", Group::Tls).or_derived("all addresses of the machine")
+        .means("Address or host name to listen on for TLS.");
+    CLIENT_PORT_UNIFICATION = Key::bool("client.portUnification", Group::Tls, "false")
+        .means("Clients with and without TLS are served on clientPort; the first byte tells them apart. Meant for the time in which clients are changed over.");
+    SSL_KEY_STORE = Key::path("ssl.keyStore.location", Group::Tls).live()
+        .means("File with the server's certificate, those between it and its authority, and its key: PEM, or PKCS12. What is in the file tells which. Java's own format (JKS) is refused with the command that converts it.");
+    SSL_KEY_STORE_PASSWORD = Key::text("ssl.keyStore.password", Group::Tls).secret().live()
+        .means("Password of the file, or of the encrypted key in it.");
+    SSL_KEY_STORE_PASSWORD_PATH = Key::path("ssl.keyStore.passwordPath", Group::Tls).live()
+        .means("File with that password; it wins.");
+    SSL_KEY_STORE_TYPE = Key::one_of("ssl.keyStore.type", Group::Tls, &["PEM", "PKCS12", "JKS", "BCFKS"]).or_derived("what is in the file").live()
+        .means("What the file is. PEM and PKCS12 are told apart by what is in it; the others are refused.");
+    SSL_TRUST_STORE = Key::path("ssl.trustStore.location", Group::Tls).live()
+        .means("File with the certificates of the authorities that stand for clients: PEM, or PKCS12.");
+    SSL_TRUST_STORE_PASSWORD = Key::text("ssl.trustStore.password", Group::Tls).secret().live()
+        .means("Password of that file, if it is PKCS12.");
+    SSL_TRUST_STORE_PASSWORD_PATH = Key::path("ssl.trustStore.passwordPath", Group::Tls).live()
+        .means("File with that password; it wins.");
+    SSL_TRUST_STORE_TYPE = Key::one_of("ssl.trustStore.type", Group::Tls, &["PEM", "PKCS12", "JKS", "BCFKS"]).or_derived("what is in the file").live()
+        .means("What that file is, as ssl.keyStore.type.");
+    SSL_CLIENT_AUTH = Key::one_of("ssl.clientAuth", Group::Tls, &["need", "want", "none"]).or("need").live()
+        .means("need: clients must show a certificate of a trusted authority. want: one that they show must be of such an authority. none: they are not asked. The subject of the certificate is an identity of the client, x509:SUBJECT.");
+    SSL_PROTOCOL = Key::text("ssl.protocol", Group::Tls).live()
+        .means("The newest version of TLS to be spoken, if ssl.enabledProtocols does not say: TLSv1.3 (with TLSv1.2) or TLSv1.2.");
+    SSL_ENABLED_PROTOCOLS = Key::text("ssl.enabledProtocols", Group::Tls).or_derived("TLSv1.3,TLSv1.2").live()
+        .means("Versions of TLS to be spoken: TLSv1.3, TLSv1.2 or both with a comma between. Older ones are not spoken.");
+    SSL_CIPHER_SUITES = Key::text("ssl.ciphersuites", Group::Tls).or_derived("all that are known").live()
+        .means("Cipher suites to be used, in Java's names with commas between, the preferred one first. Known are those of TLS 1.3 and, for TLS 1.2, ECDHE with AES-GCM or ChaCha20; others are left out with a warning.");
+    SSL_VERIFY_CLIENT_ADDRESS = Key::bool("ssl.clientHostnameVerification", Group::Tls, "false").live()
+        .means("A client's certificate must be for the IP address that it connects from.");
+    CLIENT_CERT_RELOAD = Key::bool("client.certReload", Group::Tls, "false").live()
+        .means("Certificates, key and trusted authorities are read again when their files change. On SIGHUP they always are. Connections that exist go on; if what is read cannot be used, what was in force stays.");
+    SSL_HANDSHAKE_TIMEOUT = Key::int("ssl.handshake.timeout.ms", Group::Tls, 10, 3_600_000, "10000").unit("ms").live()
+        .means("A connection whose TLS handshake takes longer is closed.");
+    TLS_HANDSHAKES_MAX = Key::int("netty.server.outstandingHandshake.limit", Group::Tls, -1, I32_MAX, "-1").unit("handshakes").live()
+        .means("TLS handshakes that may be under way; further connections are closed. -1 and 0 mean no limit.");
+    X509_SUPER_USER = Key::text("X509AuthenticationProvider.superUser", Group::Tls)
+        .means("The subject of the certificate whose owner may do everything: CN=admin,O=example, in the spelling in which `whoami` shows it.");
+
     MAX_CLIENT_CNXNS = Key::int("maxClientCnxns", Group::Limits, 0, I32_MAX, "60").unit("connections").live()
         .means("Connections accepted from one IP address; further ones are closed at once. 0 means no limit.");
     MAX_CNXNS = Key::int("maxCnxns", Group::Limits, 0, I32_MAX, "0").unit("connections").live()
@@ -157,8 +198,10 @@ keys! {
         .means("A connection to the admin server or to the metrics on which nothing happens for so long is closed.");
     ADMIN_SNAPSHOT = Key::bool("admin.snapshot.enabled", Group::Operations, "true")
         .means("Lets the admin command snapshot take snapshots and send them. Who asks must be the super user, or be named in the access list of / with all permissions.");
+    ADMIN_RESTORE = Key::bool("admin.restore.enabled", Group::Operations, "true")
+        .means("Lets the admin command restore replace the state of the whole ensemble by that of a snapshot. Who asks must be the super user, or be named in the access list of / with all permissions.");
     ADMIN_RATE = Key::int("admin.rateLimiterIntervalInMS", Group::Operations, 0, I32_MAX, "300000").unit("ms")
-        .means("Least time between two snapshots that the admin command takes.");
+        .means("Least time between two snapshots that the admin server takes, and between two restores.");
     METRICS_PROVIDER = Key::text("metricsProvider.className", Group::Operations)
         .means("With `org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider`, ZooKeeper's name of it, /metrics is served for Prometheus on a port of its own. The admin server serves it too.");
     METRICS_PORT = Key::int("metricsProvider.httpPort", Group::Operations, 0, 65_535, "7000")

@@ -232,7 +232,7 @@ fn force_sync_is_durability_by_another_name() {
 
 #[test]
 fn what_would_weaken_security_is_refused_and_the_rest_only_warned_about() {
-    for text in ["secureClientPort=2281", "sslQuorum=true", "sessionRequireClientSASLAuth=true", "authProvider.1=x", {
+    for text in ["sslQuorum=true", "sessionRequireClientSASLAuth=true", "authProvider.1=x", {
         "zookeeper.DigestAuthenticationProvider.digestAlg=SHA-256"
     }] {
         assert!(refused(&format!("dataDir=/d\n{text}"))[0].contains("cannot be honoured"), "{text}");
@@ -323,7 +323,11 @@ fn every_setting_of_the_table_is_accepted() {
     let refused = |key: &&key::Key| matches!(key.effect, key::Effect::Refused(_));
     for key in table::all().filter(|key| !refused(key) && !key.family && !files.contains(&key.name)) {
         let example = if key.example().is_empty() { "7" } else { key.example() };
-        let schemes = if key.name == "enforce.auth.enabled" { "enforce.auth.schemes=ip\n" } else { "" };
+        let schemes = match key.name {
+            "enforce.auth.enabled" => "enforce.auth.schemes=ip\n",
+            "secureClientPort" => "ssl.clientAuth=none\nssl.keyStore.location=/k\n",
+            _ => "",
+        };
         valid(&format!("dataDir=/d\n{schemes}{}={example}\n", key.name));
     }
 }

@@ -11,6 +11,7 @@ use super::problem::{Problem, Problems};
 use super::settings::{Settings, Source};
 use super::shape::{Durability, list};
 use super::table as keys;
+use super::tls;
 use super::{
     Access, Clients, Config, Data, Executors, Log, LogDriver, Logging, LoggingFormat, Profile, Sessions, Snapshots,
     TreeRules,
@@ -28,7 +29,8 @@ pub(super) fn build(mut settings: Settings, cores: usize, problems: &mut Problem
     let data = data(&mut settings, problems);
     // Before the clients: a server's own line may carry their address.
     let ensemble = ensemble::build(&mut settings, data.as_ref().map(|data| data.dir.as_path()), problems);
-    let clients = clients(&settings);
+    let clients = clients(&settings, problems);
+    let tls = tls::build(&settings, problems);
     let limits = limits::build(&settings, problems);
     check_own_ports(&settings, ensemble.as_ref(), problems);
     let log = log(&mut settings, problems);
@@ -37,6 +39,7 @@ pub(super) fn build(mut settings: Settings, cores: usize, problems: &mut Problem
     Some(Config {
         data: data?,
         clients,
+        tls,
         limits,
         sessions,
         tree: tree(&settings),
@@ -94,8 +97,24 @@ fn executors(settings: &mut Settings, cores: usize) -> Executors {
     Executors { profile, client_cores }
 }
 
-fn clients(settings: &Settings) -> Clients {
+fn clients(settings: &Settings, problems: &mut Problems) -> Clients {
+    let secure = tls::port(settings);
+    let unified = settings.is_on(&keys::CLIENT_PORT_UNIFICATION);
+    let plain = secure.is_none() || unified || settings.given(&keys::CLIENT_PORT).is_some();
+    if let Some(given) = settings.given(&keys::SECURE_CLIENT_PORT)
+        && plain
+        && secure
+            .as_ref()
+            .is_some_and(|secure| secure.port != 0 && i64::from(secure.port) == settings.int(&keys::CLIENT_PORT))
+        && settings.text(&keys::CLIENT_PORT_ADDRESS) == settings.text(&keys::SECURE_CLIENT_PORT_ADDRESS)
+    {
+        let remedy = "give another port, or client.portUnification=true instead of a second port";
+        problems.refuse(Problem::new(given, &keys::SECURE_CLIENT_PORT, "is clientPort too", remedy));
+    }
     Clients {
+        plain,
+        unified,
+        secure,
         host: settings.text(&keys::CLIENT_PORT_ADDRESS).map(|host| {
             let bracketed = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
             bracketed.unwrap_or(host).to_owned()
@@ -172,6 +191,7 @@ fn access(settings: &Settings, problems: &mut Problems) -> Access {
         problems.warn(Problem::new(given, &keys::SKIP_ACL, "lets every client do everything", ""));
     }
     Access {
+        super_subject: settings.text(&keys::X509_SUPER_USER).map(str::to_owned),
         super_digest: settings.text(&keys::SUPER_DIGEST).map(str::to_owned),
         skip_acl: settings.is_on(&keys::SKIP_ACL),
         required_schemes: enforced.then_some(schemes),

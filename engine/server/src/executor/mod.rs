@@ -21,18 +21,18 @@ use crate::directory::{self, Unusable};
 use crate::exit::Status;
 use crate::spread::Exchange;
 use crate::storage::{self, StorageSettings};
+use crate::tls;
 use crate::turn::Words;
 use clock::Clock;
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
 use ringkeeper_core::frontend::FrontendConfig;
 use ringkeeper_core::replica::ReplicaConfig;
-use ringkeeper_net::SocketsConfig;
 use ringkeeper_net::links::LinksConfig;
+use ringkeeper_net::{Listening, SocketsConfig};
 use ringkeeper_txnlog::error::{LogFailed, OpenError};
 use signals::StopRequest;
 use std::future::poll_fn;
 use std::io;
-use std::net::TcpListener;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -61,7 +61,7 @@ pub(crate) struct Plan {
     pub(crate) sockets: SocketsConfig,
     pub(crate) storage: StorageSettings,
     pub(crate) words: Arc<Words>,
-    pub(crate) listener: TcpListener,
+    pub(crate) listeners: Vec<Listening>,
     /// Client executors beside the replica's; 0: one executor does all.
     pub(crate) client_cores: u16,
     /// The other servers; `None`: this one stands alone.
@@ -89,6 +89,9 @@ pub enum ServerFailed {
         /// Why.
         source: io::Error,
     },
+    /// TLS cannot be spoken with what there is.
+    #[error(transparent)]
+    Tls(#[from] tls::Unusable),
     /// An address cannot be listened on.
     #[error("{setting}: cannot listen for {whom} on {address}: {source}; {remedy}", remedy = listen_remedy(source))]
     Listen {
@@ -144,6 +147,7 @@ impl ServerFailed {
         match self {
             ServerFailed::Unfit(_) => Status::Machine,
             ServerFailed::Directory(unusable) => unusable.status,
+            ServerFailed::Tls(_) => Status::Configuration,
             ServerFailed::Resolve { .. } => Status::Name,
             ServerFailed::Listen { .. } | ServerFailed::ListenHttp { .. } => Status::Address,
             ServerFailed::Damaged { .. } => Status::Damaged,

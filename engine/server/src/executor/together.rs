@@ -36,8 +36,8 @@ pub(super) async fn serve(
         if !established(&stop, in_ensemble, || turn.is_serving(), || turn.tick(&sockets)).await {
             return Ok(());
         }
-        sockets.accept_from(plan.listener, Vec::new()).map_err(start("the listening socket"))?;
-        plan.admin.started();
+        sockets.accept_from(plan.listeners, Vec::new()).map_err(start("the listening sockets"))?;
+        plan.admin.started(sockets.handover());
         tracing::info!("serving");
         notify::serving();
         until_stopped(stop, || turn.tick(&sockets), || turn.begin_stop(&sockets), || turn.has_stopped(&sockets)).await;

@@ -51,6 +51,7 @@ impl Connection {
         };
         Connection {
             peer: info.peer,
+            secure: info.secure,
             interest: u8::from(reading),
             queued: info.outstanding as u64,
             received: info.received,

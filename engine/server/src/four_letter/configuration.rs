@@ -23,8 +23,11 @@ pub(super) fn conf(server: &Snapshot, out: &mut String) {
     let directories = &server.directories;
     let value = |key: &Key| server.settings.text(key).unwrap_or_default().to_owned();
     let setting = |key: &Key, out: &mut String| line!(out, "{}={}", key.name, value(key));
-    line!(out, "{}={}", keys::CLIENT_PORT.name, server.client_port);
-    line!(out, "secureClientPort=-1");
+    for (key, port) in
+        [(&keys::CLIENT_PORT, server.client_port), (&keys::SECURE_CLIENT_PORT, server.secure_client_port)]
+    {
+        line!(out, "{}={}", key.name, port.map_or(-1, i32::from));
+    }
     line!(out, "{}={}", keys::DATA_DIR.name, directories.data.display());
     line!(out, "dataDirSize={}", directories.data_bytes);
     line!(out, "{}={}", keys::DATA_LOG_DIR.name, directories.log.display());

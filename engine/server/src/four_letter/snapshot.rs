@@ -142,8 +142,10 @@ pub struct Snapshot {
     pub digests: Vec<(Zxid, u64)>,
     /// Directories and their sizes.
     pub directories: Directories,
-    /// The port that is listened on, which differs from the configured one if that is 0.
-    pub client_port: u16,
+    /// The port that is listened on, which differs from the configured one if that is 0; `None` if there is only one for TLS.
+    pub client_port: Option<u16>,
+    /// The port for TLS, if there is one.
+    pub secure_client_port: Option<u16>,
     /// This server's number, 0 without an ensemble.
     pub server_id: u8,
     /// The ensemble; `None`: it stands alone.
@@ -189,6 +191,8 @@ pub enum MetricValue {
 pub struct Connection {
     /// The other end.
     pub peer: SocketAddr,
+    /// It speaks TLS.
+    pub secure: bool,
     /// What the server waits for on the socket: 0 nothing, 1 to read, 4 to write, 5 both.
     pub interest: u8,
     /// Requests of this connection in progress.

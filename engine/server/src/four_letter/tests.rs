@@ -45,7 +45,7 @@ const SECOND: SessionId = SessionId(0x0100_0017_1aa2_0001);
 
 fn connection(port: u16, interest: u8, packets: (u64, u64), session: Option<ConnectionSession>) -> Connection {
     let peer = std::net::SocketAddr::from(([127, 0, 0, 1], port));
-    Connection { peer, interest, queued: 0, received: packets.0, sent: packets.1, session }
+    Connection { peer, secure: false, interest, queued: 0, received: packets.0, sent: packets.1, session }
 }
 
 fn session(id: SessionId, times: (i64, u64), timeout_ms: u32, cxid: i32, latency: Latency) -> ConnectionSession {
@@ -109,7 +109,7 @@ fn facts() -> Snapshot {
             log: "/tmp/zkcap/data/version-2".into(),
             log_bytes: 67_109_337,
         },
-        client_port: 23_817,
+        client_port: Some(23_817),
         settings: Arc::new(config.settings),
         ..Snapshot::default()
     }

@@ -22,5 +22,10 @@ pub(crate) fn own_metrics(server: &Snapshot) -> Vec<Metric> {
     ];
     let counts = counts.map(|(name, count)| (name.to_owned(), count));
     let lines = counts.into_iter().chain(change_lines(server.leader_change));
-    lines.map(|(name, count)| Metric { name, value: MetricValue::Count(count.cast_signed()) }).collect()
+    let lines = lines.map(|(name, count)| Metric { name, value: MetricValue::Count(count.cast_signed()) });
+    let certificate = server.measures.certificate_seconds.map(|seconds| Metric {
+        name: "tls_certificate_expiry_seconds".to_owned(),
+        value: MetricValue::Count(seconds),
+    });
+    lines.chain(certificate).collect()
 }

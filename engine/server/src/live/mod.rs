@@ -11,11 +11,12 @@ pub(crate) use metrics::own_metrics;
 pub(crate) use operator::{Operator, Reload, connection_limits};
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::config::{Config, Limits, Settings};
 use crate::four_letter::Whitelist;
+use ringkeeper_core::ids::WallMs;
 
 /// What is in force at one time.
 #[derive(Debug, Clone)]
@@ -56,6 +57,8 @@ pub(crate) struct Live {
     used: AtomicU64,
     limit: AtomicU64,
     short: AtomicBool,
+    /// When the certificate of TLS ends, in milliseconds; 0 if there is none.
+    certificate_ends: AtomicI64,
 }
 
 impl Live {
@@ -66,6 +69,7 @@ impl Live {
             used: AtomicU64::new(0),
             limit: AtomicU64::new(0),
             short: AtomicBool::new(false),
+            certificate_ends: AtomicI64::new(0),
         }
     }
 
@@ -87,6 +91,15 @@ impl Live {
             limit: self.limit.load(Ordering::Relaxed),
             short: self.short.load(Ordering::Relaxed),
         }
+    }
+
+    /// When the certificate that clients see ends; `None` if there is none.
+    pub(crate) fn certificate_ends(&self) -> Option<WallMs> {
+        Some(WallMs(self.certificate_ends.load(Ordering::Relaxed))).filter(|ends| ends.0 != 0)
+    }
+
+    pub(crate) fn set_certificate_ends(&self, ends: WallMs) {
+        self.certificate_ends.store(ends.0, Ordering::Relaxed);
     }
 
     fn set_memory(&self, memory: MemoryUse) {

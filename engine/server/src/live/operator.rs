@@ -1,4 +1,4 @@
-//! The operator's thread: reads the configuration again on SIGHUP, and looks now and then how much memory is in use.
+//! The operator's thread: reads the configuration and the files of TLS again on SIGHUP, and looks now and then how much memory is in use.
 
 use std::io;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use super::{Current, Live, MemoryUse, memory};
 use crate::config::reload::changes;
 use crate::config::{Config, Limits, Problems, Settings};
 use crate::logging;
+use crate::tls::Renewal;
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -34,6 +35,8 @@ pub(crate) struct Operator {
     pub(crate) descriptors: u32,
     pub(crate) reload: Reload,
     pub(crate) logging: logging::Handle,
+    /// TLS, if some port speaks it.
+    pub(crate) tls: Option<Renewal>,
 }
 
 impl Operator {
@@ -49,6 +52,10 @@ impl Operator {
             loop {
                 if asked.swap(false, Ordering::Relaxed) {
                     self.read_again();
+                }
+                if let Some(tls) = &mut self.tls {
+                    tls.look(Instant::now());
+                    self.live.set_certificate_ends(tls.ends());
                 }
                 watch.look(&self.live, Instant::now());
                 thread::sleep(PAUSE);
@@ -66,6 +73,13 @@ impl Operator {
                 return tracing::error!("the configuration is refused; the one in force stays");
             }
         };
+        // Its files first: a configuration of which something cannot be used changes nothing.
+        if let (Some(tls), Some(wanted)) = (&mut self.tls, &config.tls)
+            && let Err(unusable) = tls.renew(wanted)
+        {
+            tracing::error!("{unusable}");
+            return tracing::error!("the configuration is refused; the one in force stays, and its certificate");
+        }
         problems.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         let running = self.live.current();
         if tell(&running.settings, &config.settings) {

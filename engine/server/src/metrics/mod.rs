@@ -45,6 +45,10 @@ pub struct Measures {
     pub limits: LimitCounts,
     /// Memory, as it was last looked at.
     pub memory: MemoryUse,
+    /// TLS handshakes under way.
+    pub handshakes: u32,
+    /// Seconds until the certificate that clients see ends, less than nothing when it has; `None` without TLS.
+    pub certificate_seconds: Option<i64>,
     /// Each executor.
     pub executors: Vec<ExecutorLoad>,
 }

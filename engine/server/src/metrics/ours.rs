@@ -29,7 +29,11 @@ const MODES: [Mode; 4] = [Mode::Standalone, Mode::Leader, Mode::Follower, Mode::
 fn state(server: &Snapshot) -> Vec<Family> {
     let is = |mode: Mode| f64::from(u8::from(server.serving && server.mode == mode));
     let build = vec![(vec![("version", version::NUMBER.to_owned())], 1.0)];
-    vec![
+    let certificate = server.measures.certificate_seconds.map(|seconds| {
+        let help = "Seconds until the TLS certificate that clients see expires; negative when it has.";
+        Family::gauge("ringkeeper_tls_certificate_expiry_seconds", help, seconds as f64)
+    });
+    let always = vec![
         Family {
             name: "ringkeeper_build_info",
             help: "Always 1; the label tells the version.",
@@ -57,7 +61,8 @@ fn state(server: &Snapshot) -> Vec<Family> {
             "0 while the disk is so full that writes are refused.",
             f64::from(u8::from(server.log_room)),
         ),
-    ]
+    ];
+    always.into_iter().chain(certificate).collect()
 }
 
 fn ensemble(server: &Snapshot) -> Vec<Family> {

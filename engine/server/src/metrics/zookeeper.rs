@@ -23,8 +23,8 @@ pub fn gauges(server: &Snapshot) -> Vec<Gauge> {
         ("global_sessions", "Sessions of the ensemble.", server.global_sessions.to_string()),
         (
             "non_mtls_remote_conn_count",
-            "Connections from elsewhere without client certificate on a TLS port.",
-            "0".into(),
+            "Connections from elsewhere without TLS, where there is TLS, since the start.",
+            server.measures.sockets.plain_remote.to_string(),
         ),
         ("last_client_response_size", "Bytes of the last reply.", server.response_size.last.to_string()),
         ("packets_sent", "Replies and events sent.", server.sent.to_string()),
@@ -40,12 +40,12 @@ pub fn gauges(server: &Snapshot) -> Vec<Gauge> {
         ("local_sessions", "Sessions that only this server knows.", server.local_sessions.to_string()),
         ("uptime", "Milliseconds since the server started.", server.uptime_ms.to_string()),
         ("max_latency", "Longest time of a request, in milliseconds.", (latency.max_us / 1000).to_string()),
-        ("outstanding_tls_handshake", "TLS handshakes under way.", "0".into()),
+        ("outstanding_tls_handshake", "TLS handshakes under way.", server.measures.handshakes.to_string()),
         ("min_client_response_size", "Bytes of the smallest reply.", server.response_size.min.to_string()),
         (
             "non_mtls_local_conn_count",
-            "Connections from this machine without client certificate on a TLS port.",
-            "0".into(),
+            "Connections from this machine without TLS, where there is TLS, since the start.",
+            server.measures.sockets.plain_local.to_string(),
         ),
     ];
     if server.mode == Mode::Leader {
@@ -107,6 +107,12 @@ pub(super) fn counters(server: &Snapshot) -> Vec<Family> {
             "connection_rejected",
             "Connections refused because of a limit.",
             sockets.refused + limits.connects_throttled + limits.sessions_refused + limits.sessions_refused_for_memory,
+        ),
+        ("unsuccessful_handshake", "TLS handshakes that came to nothing.", sockets.handshakes_failed),
+        (
+            "tls_handshake_exceeded",
+            "Connections closed because too many TLS handshakes were under way.",
+            sockets.handshakes_exceeded,
         ),
         ("large_requests_rejected", "Connections closed because of a large request.", limits.large_requests_rejected),
         ("request_throttle_wait_count", "Times that a connection was not read for a while.", sockets.held_back),

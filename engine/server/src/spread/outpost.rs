@@ -7,6 +7,7 @@ use crate::executor::clock::Clock;
 use crate::four_letter::{Clocks, Opening, Reset, answer};
 use crate::live::{Complaints, Follower};
 use crate::metrics::ExecutorLoad;
+use crate::tls;
 use crate::turn::{ClientFacts, Words, write_replies};
 use ringkeeper_core::bulletin::Bulletin;
 use ringkeeper_core::exchange::Inbox;
@@ -232,6 +233,15 @@ impl Outpost {
 impl Service for Outpost {
     fn opened(&self, peer: SocketAddr) -> ConnId {
         self.state.borrow_mut().frontend.open(self.clock.now(), peer)
+    }
+
+    fn opened_own(&self) -> ConnId {
+        self.state.borrow_mut().frontend.open_own(self.clock.now())
+    }
+
+    fn secured(&self, conn: ConnId, certificate: Option<&[u8]>) {
+        let identities = tls::identities(certificate, self.words.super_subject.as_deref());
+        self.state.borrow_mut().frontend.secured(conn, identities);
     }
 
     fn receive(&self, conn: ConnId, frames: &mut Frames<'_>) {

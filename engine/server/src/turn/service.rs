@@ -1,6 +1,7 @@
 //! What the sockets bring goes straight into the frontend; what comes of it goes out with the turn.
 
 use super::Turn;
+use crate::tls;
 use ringkeeper_core::frontend::Frontend;
 use ringkeeper_core::ids::ConnId;
 use ringkeeper_net::{Frames, Service};
@@ -16,6 +17,15 @@ impl Turn {
 impl Service for Turn {
     fn opened(&self, peer: SocketAddr) -> ConnId {
         self.node.borrow_mut().frontend.open(self.clock.now(), peer)
+    }
+
+    fn opened_own(&self) -> ConnId {
+        self.node.borrow_mut().frontend.open_own(self.clock.now())
+    }
+
+    fn secured(&self, conn: ConnId, certificate: Option<&[u8]>) {
+        let identities = tls::identities(certificate, self.words.super_subject.as_deref());
+        self.node.borrow_mut().frontend.secured(conn, identities);
     }
 
     fn receive(&self, conn: ConnId, frames: &mut Frames<'_>) {

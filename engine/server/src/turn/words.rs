@@ -10,11 +10,12 @@ use crate::four_letter::{
 use crate::live::{Live, own_metrics};
 use crate::metrics::{ChangeTimes, ExecutorLoad, Measures, resident_bytes};
 use crate::spread::{Errand, Inquiry, Part, Request};
+use crate::tls;
 use ringkeeper_core::frontend::{Frontend, FrontendMeasures, FrontendStats, HotPaths, LimitCounts};
 use ringkeeper_core::ids::{ConnId, SessionId, WallMs};
 use ringkeeper_core::tree::Tree;
 use ringkeeper_core::zab::RoleChange;
-use ringkeeper_net::SocketStats;
+use ringkeeper_net::{SocketStats, TlsAcceptor};
 use ringkeeper_node::{Backend, Clock as _, Node};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,7 +27,14 @@ pub(crate) struct Words {
     pub(crate) live: Arc<Live>,
     pub(crate) environment: Environment,
     pub(crate) data: Data,
-    pub(crate) client_port: u16,
+    /// The port for clients, unless there is only one for TLS.
+    pub(crate) client_port: Option<u16>,
+    /// The port for TLS.
+    pub(crate) secure_client_port: Option<u16>,
+    /// What TLS connections are made with.
+    pub(crate) tls: Option<TlsAcceptor>,
+    /// The subject of the super user's certificate.
+    pub(crate) super_subject: Option<String>,
     /// The ensemble; `None`: this server stands alone.
     pub(crate) ensemble: Option<Arc<Ensemble>>,
 }
@@ -135,6 +143,7 @@ impl Words {
             newest_snapshot: backend.newest_snapshot(),
             snapshot_failures: backend.snapshot_failures(),
             client_port: self.client_port,
+            secure_client_port: self.secure_client_port,
             server_id: self.ensemble.as_ref().map_or(0, |ensemble| ensemble.id),
             ensemble: self.ensemble.clone(),
             settings: Arc::clone(&self.live.current().settings),
@@ -167,6 +176,9 @@ impl Words {
         }
         if needs.metrics {
             facts.measures.memory = self.live.memory();
+            facts.measures.handshakes = self.tls.as_ref().map_or(0, TlsAcceptor::handshakes_under_way);
+            facts.measures.certificate_seconds =
+                self.live.certificate_ends().map(|ends| (ends.0 - tls::now().0).div_euclid(1000));
             facts.resident_bytes = resident_bytes();
             facts.metrics = own_metrics(&facts);
             facts.descriptors = Descriptors::gather();

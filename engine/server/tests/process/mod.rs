@@ -118,9 +118,13 @@ pub fn check(result: libc::c_int) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// What a client speaks over.
+pub trait Stream: Read + Write {}
+impl<T: Read + Write> Stream for T {}
+
 /// A session on a connection.
 pub struct Client {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     received: Vec<u8>,
     xid: i32,
     pub session: (i64, [u8; 16]),
@@ -132,9 +136,14 @@ impl Client {
     }
 
     /// Takes a session up again; `None` if it is not there any more.
-    pub fn attach(server: &Server, (session_id, passwd): (i64, [u8; 16])) -> Option<Client> {
+    pub fn attach(server: &Server, session: (i64, [u8; 16])) -> Option<Client> {
         let stream = TcpStream::connect(server.addr).unwrap();
         stream.set_nodelay(true).unwrap();
+        Client::over(Box::new(stream), session).unwrap()
+    }
+
+    /// The same over a connection that is there.
+    pub fn over(stream: Box<dyn Stream>, (session_id, passwd): (i64, [u8; 16])) -> io::Result<Option<Client>> {
         let mut client = Client { stream, received: Vec::new(), xid: 0, session: (0, [0; 16]) };
         let mut out = Vec::new();
         append_connect_request(
@@ -148,11 +157,11 @@ impl Client {
                 read_only: Some(false),
             },
         );
-        client.stream.write_all(&out).unwrap();
-        let payload = client.payload().unwrap();
+        client.stream.write_all(&out)?;
+        let payload = client.payload()?;
         let response = ConnectResponse::decode(&payload).unwrap();
         client.session = (response.session_id, response.passwd.try_into().unwrap());
-        (response.session_id != 0).then_some(client)
+        Ok((response.session_id != 0).then_some(client))
     }
 
     /// Sends without waiting for the reply.

@@ -166,8 +166,10 @@ pub fn all() -> Vec<Case> {
             "DIR/zoo.cfg:4: minSessionTimeout=2000 is larger than maxSessionTimeout=1500; raise the one or lower the other"),
         case("heartbeats that are too rare", Configuration, ensemble!("ensemble.heartbeat.ms=200\nserver.id=1"),
             "DIR/zoo.cfg:6: ensemble.heartbeat.ms=200 leaves less than two heartbeats*"),
-        case("what would weaken security", Configuration, lines!("secureClientPort=2281"),
-            "DIR/zoo.cfg:3: secureClientPort=2281 cannot be honoured: TLS is not available yet, and clients must not be served in the clear instead; remove the setting"),
+        case("what would weaken security", Configuration, lines!("sslQuorum=true"),
+            "DIR/zoo.cfg:3: sslQuorum=true cannot be honoured: TLS between servers is not available yet, and servers must not talk to each other in the clear instead; remove the setting"),
+        case("no key for TLS", Configuration, lines!("secureClientPort=2281\nssl.clientAuth=none\nssl.keyStore.location=DIR/nowhere.pem"),
+            "DIR/zoo.cfg:5: ssl.keyStore.location=DIR/nowhere.pem cannot be read: No such file or directory (os error 2); correct the path"),
         case("no such file of members", Configuration, lines!("dynamicConfigFile=nowhere.dynamic"),
             "DIR/zoo.cfg:3: dynamicConfigFile=nowhere.dynamic cannot be read: No such file*; correct the path, or put the server lines into the configuration file instead"),
         // The ensemble.

@@ -74,9 +74,9 @@ fn member_fields(server: &Snapshot, member: &Member) -> Value {
 /// That of this server is known, those of others if the lines tell.
 fn client_address(server: &Snapshot, member: &Member) -> String {
     let named = member.client.as_ref().map(|client| text(client.host.as_deref().unwrap_or("0.0.0.0"), client.port));
-    let own = (member.id == server.server_id).then(|| {
+    let own = server.client_port.filter(|_| member.id == server.server_id).map(|port| {
         let host = server.settings.text(&crate::config::table::CLIENT_PORT_ADDRESS);
-        text(host.unwrap_or("0.0.0.0"), server.client_port)
+        text(host.unwrap_or("0.0.0.0"), port)
     });
     own.or(named).unwrap_or_default()
 }

@@ -14,7 +14,7 @@ pub(in crate::admin) fn configuration(asked: &Asked<'_>) -> Fields {
     let server = asked.server;
     let number = |key| server.settings.int(key);
     fields(json!({
-        "client_port": server.client_port,
+        "client_port": server.client_port.map_or(-1, i32::from),
         "data_dir": server.directories.data.display().to_string(),
         "data_log_dir": server.directories.log.display().to_string(),
         "tick_time": number(&keys::TICK_TIME),
@@ -96,9 +96,10 @@ pub(in crate::admin) fn server_stats(asked: &Asked<'_>) -> Fields {
 
 pub(in crate::admin) fn stats(asked: &Asked<'_>) -> Fields {
     let mut all = server_stats(asked)?;
-    let connections = asked.server.connections.iter().map(super::sessions::brief);
-    all.insert("connections".to_owned(), connections.collect());
-    all.insert("secure_connections".to_owned(), json!([]));
+    for (name, secure) in [("connections", false), ("secure_connections", true)] {
+        let connections = asked.server.connections.iter().filter(|connection| connection.secure == secure);
+        all.insert(name.to_owned(), connections.map(super::sessions::brief).collect());
+    }
     Ok(all)
 }
 
@@ -119,8 +120,8 @@ fn statistics(server: &Snapshot) -> Value {
         "last_processed_zxid": server.zxid.0,
         "num_alive_client_connections": server.alive_connections,
         "auth_failed_count": server.auth_failed,
-        "non_mtlsremote_conn_count": 0,
-        "non_mtlslocal_conn_count": 0,
+        "non_mtlsremote_conn_count": server.measures.sockets.plain_remote,
+        "non_mtlslocal_conn_count": server.measures.sockets.plain_local,
         "provider_null": false,
         "uptime": server.uptime_ms,
     })

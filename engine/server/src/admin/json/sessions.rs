@@ -5,8 +5,9 @@ use crate::four_letter::{Connection, ConnectionSession, connections, watches as 
 use serde_json::{Map, Value, json};
 
 pub(in crate::admin) fn connections(asked: &Asked<'_>) -> Fields {
-    let all: Vec<Value> = asked.server.connections.iter().map(full).collect();
-    fields(json!({"connections": all, "secure_connections": []}))
+    let (secure, plain): (Vec<_>, Vec<_>) = asked.server.connections.iter().partition(|connection| connection.secure);
+    let all = |connections: Vec<&Connection>| connections.into_iter().map(full).collect::<Vec<Value>>();
+    fields(json!({"connections": all(plain), "secure_connections": all(secure)}))
 }
 
 /// A connection, as stats shows it.

@@ -1,4 +1,4 @@
-//! What `config --check` finds out about this machine: directories and names. Nothing is changed, nothing is listened on.
+//! What `config --check` finds out about this machine: directories, the files of TLS, and names. Nothing is changed, nothing is listened on.
 
 use std::net::ToSocketAddrs;
 use std::sync::mpsc::channel;
@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::config::{Config, table as keys};
 use crate::directory;
 use crate::exit::Status;
+use crate::tls;
 
 /// All names together are waited for so long.
 const NAMES_WITHIN: Duration = Duration::from_secs(5);
@@ -23,11 +24,19 @@ pub(super) struct Findings {
 /// Looks at this machine.
 pub(super) fn here(config: &Config) -> Findings {
     let directories = directory::examine(config).and_then(|()| directory::examine_access(config));
+    let tls = config.tls.as_ref().map(|tls| tls::load(tls, tls::now())).transpose();
     let names = names(config);
     let mut findings = Findings {
         error: directories.err().map(|unusable| (unusable.status, unusable.to_string())),
         ..Findings::default()
     };
+    match tls {
+        Ok(loaded) => findings.warnings.extend(loaded.into_iter().flat_map(|loaded| loaded.warnings)),
+        Err(unusable) if findings.error.is_none() => {
+            findings.error = Some((Status::Configuration, unusable.to_string()));
+        }
+        Err(_) => {}
+    }
     for (name, answer) in resolve(&names) {
         let Err(why) = answer else { continue };
         let said = format!(
@@ -57,6 +66,9 @@ fn names(config: &Config) -> Vec<Name> {
     let mut names = Vec::new();
     if let Some(host) = &config.clients.host {
         names.push(Name { host: host.clone(), setting: config.settings.named(&keys::CLIENT_PORT_ADDRESS), own: true });
+    }
+    if let Some(host) = config.clients.secure.as_ref().and_then(|secure| secure.host.clone()) {
+        names.push(Name { host, setting: config.settings.named(&keys::SECURE_CLIENT_PORT_ADDRESS), own: true });
     }
     if let Some(ensemble) = &config.ensemble {
         for member in &ensemble.members {

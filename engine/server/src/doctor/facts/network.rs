@@ -93,7 +93,13 @@ impl Network {
     /// Tries the server's own addresses, and all other servers at the same time.
     pub(super) fn try_out(&mut self, config: &Config) {
         let clients = &config.clients;
-        self.listening.push(Listening::try_out("clients", clients.display(), clients.port, clients.resolve()));
+        if clients.plain {
+            self.listening.push(Listening::try_out("clients", clients.display(), clients.port, clients.resolve()));
+        }
+        if let Some(secure) = &clients.secure {
+            let tried = Listening::try_out("clients with TLS", secure.display(), secure.port, secure.resolve());
+            self.listening.push(tried);
+        }
         for (purpose, http) in [("the admin server", &config.admin.listen), ("metrics", &config.admin.metrics)] {
             self.listening.extend(
                 http.as_ref().map(|http| Listening::try_out(purpose, http.display(), http.port, http.resolve())),
