@@ -58,10 +58,17 @@ fn measures() -> Measures {
         watches_refused: 1_000,
         writes_refused_for_memory: 20_000,
     };
-    let sockets = SocketStats { accepted: 122, refused: 4_000_000, too_slow: 123, bad_frames: 124, held_back: 125 };
+    let sockets = SocketStats {
+        accepted: 122,
+        refused: 4_000_000,
+        too_slow: 123,
+        bad_frames: 124,
+        held_back: 125,
+        ..SocketStats::default()
+    };
     let backend = BackendMeasures { replica, stages, snapshot_failures: 126, ..BackendMeasures::default() };
     let memory = MemoryUse { used: 127, limit: 128, short: true };
-    Measures { backend, frontend, sockets, limits, memory, executors: Vec::new() }
+    Measures { backend, frontend, sockets, limits, memory, ..Measures::default() }
 }
 
 fn text(mode: Mode) -> String {

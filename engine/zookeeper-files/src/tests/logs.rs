@@ -125,7 +125,9 @@ fn a_snapshot_that_has_seen_too_much_is_not_begun_with() {
         let loaded = crate::load(all, Some(zxid), &mut || ()).unwrap();
         (loaded.tree.last_zxid(), loaded.report.snapshot)
     };
-    all.0.insert("snapshot.5".to_owned(), snapshot(&tree(&nodes(1..6))));
+    let mut plain = Vec::new();
+    write_snapshot(&tree(&nodes(1..6)), false, &mut plain).unwrap();
+    all.0.insert("snapshot.5".to_owned(), plain);
     assert_eq!([3, 5].map(|zxid| through(&all, zxid).1), ["snapshot.0", "snapshot.5"]);
     assert_eq!((through(&all, 4).0, through(&all, 5).0), (4, 5));
     // It was begun at 2, and written while 3 and 4 were applied.
@@ -244,10 +246,15 @@ fn a_closed_session_takes_its_nodes_with_it() {
             payload(1, -10, &30_000_i32.to_be_bytes()),
             payload(2, 1, &create("/e", true, 1)),
             payload(3, -11, body),
+            payload(4, 5, &set_data("/", "later", 1)),
         ]);
         assert!(tree.get("/e").is_none() && tree.session_count() == 0, "{at}");
-        assert_eq!(tree.get("/").unwrap().stat().pzxid, 3, "{at}");
+        assert_eq!(tree.get("/").unwrap().stat().pzxid, 3, "{at}: with the session, and not for want of one");
     }
+    // What it says has gone with the session has gone.
+    let paths = [&1_i32.to_be_bytes()[..], &string("/p")].concat();
+    let tree = tree(&[payload(1, 1, &create("/p", false, 1)), payload(2, -11, &paths)]);
+    assert!(tree.get("/p").is_none());
 }
 
 #[test]
