@@ -85,6 +85,22 @@ fn failovers_become_distributions_of_gaps() {
 }
 
 #[test]
+fn what_failovers_consist_of_is_a_table_if_servers_tell_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = changed("failover-ringkeeper-kill-1", directory.path(), |document| {
+        for (at, round) in document["result"]["rounds"].as_array_mut().unwrap().iter_mut().enumerate() {
+            round["phases_ms"] = serde_json::json!({
+                "whole": 5, "before": 0.5, "detect": at + 1, "elect": 0.2, "synchronise": null, "first_commit": null, "answer": null, "unexplained": 3
+            });
+        }
+    });
+    let html = page(&[], &[file]);
+    assert!(html.contains("<td>fault to noticed</td><td>"), "{html}");
+    assert!(html.contains("<td>elected to synchronised</td><td>–</td><td>–</td><td>–</td>"), "{html}");
+    assert!(!page(&[], &failovers()).contains("fault to noticed"), "older results have none");
+}
+
+#[test]
 fn labels_that_are_given_are_used() {
     let [a, b, c, d] = loads().try_into().unwrap();
     let label = |name: &str, files: [&PathBuf; 2]| format!("{name}={},{}", files[0].display(), files[1].display());

@@ -10,7 +10,8 @@ use crate::handover::Admitted;
 use crate::readiness::Event;
 use crate::sockets::{HANDOVER_TOKEN, LISTENER_TOKEN, Listening, SCRATCH_BYTES, Sockets};
 use crate::transport::{Received, Speaks, Transport};
-use std::os::fd::AsRawFd;
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -147,7 +148,7 @@ impl Sockets {
         for _ in 0..ACCEPTS {
             let accepted = accept(listener, self.config.options, &mut self.complaints.borrow_mut());
             match accepted {
-                Accepted::Connection(peer, fd) => self.admit((peer, fd, *speaks)),
+                Accepted::Connection(peer, fd) => self.admit(peer, fd, *speaks),
                 Accepted::Failed => {}
                 Accepted::Nobody => return,
                 Accepted::Exhausted => {
@@ -163,8 +164,7 @@ impl Sockets {
     }
 
     /// Counts an accepted socket, and gives it to the executor whose turn it is.
-    fn admit(&self, admitted: Admitted) {
-        let peer = admitted.0;
+    fn admit(&self, peer: SocketAddr, fd: OwnedFd, speaks: Speaks) {
         self.count(|stats| stats.accepted += 1);
         let entered = self.config.door.enter(peer.ip());
         if let Err(refusal) = entered {
@@ -175,8 +175,8 @@ impl Sockets {
         let next = self.next_other.get();
         self.next_other.set(if next == others.len() { 0 } else { next + 1 });
         match others.get(next) {
-            Some(other) => other.give(admitted),
-            None => self.adopt(admitted),
+            Some(other) => other.give((Some(peer), fd, speaks)),
+            None => self.adopt((Some(peer), fd, speaks)),
         }
     }
 
@@ -188,17 +188,20 @@ impl Sockets {
     }
 
     fn adopt(&self, (peer, fd, speaks): Admitted) {
-        let id = self.service.opened(peer);
+        let id = peer.map_or_else(|| self.service.opened_own(), |peer| self.service.opened(peer));
+        let counted = peer.is_some();
+        let peer = peer.unwrap_or(SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, 0)));
         let transport = if speaks == Speaks::Either { Transport::Undecided } else { Transport::Plain };
         let conn = self.table.borrow_mut().insert(|token| Connection::new(id, peer, token, fd, transport));
+        conn.counted.set(counted);
         if let Err(error) = self.readiness.add_connection(conn.fd(), conn.token) {
             tracing::warn!(%peer, %error, "cannot watch a connection: closing it");
             return self.lose(&conn);
         }
         match speaks {
             Speaks::Tls => _ = self.begin_tls(&conn),
-            Speaks::Plain => self.count_plain(&conn),
-            Speaks::Either => {}
+            Speaks::Plain if counted => self.count_plain(&conn),
+            Speaks::Plain | Speaks::Either => {}
         }
     }
 }

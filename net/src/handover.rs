@@ -8,8 +8,8 @@ use std::net::SocketAddr;
 use std::os::fd::{OwnedFd, RawFd};
 use std::sync::Arc;
 
-/// An accepted socket: its peer, and what it speaks.
-pub(crate) type Admitted = (SocketAddr, OwnedFd, Speaks);
+/// A socket with its peer (`None`: this process) and what it speaks.
+pub(crate) type Admitted = (Option<SocketAddr>, OwnedFd, Speaks);
 
 /// An executor's end is in its readiness set; the other end belongs to whoever accepts.
 #[derive(Debug)]
@@ -35,6 +35,12 @@ impl Handover {
     /// Hands an admitted socket over.
     pub(crate) fn give(&self, admitted: Admitted) {
         self.waiting.push(admitted);
+        self.bell.ring();
+    }
+
+    /// Hands over one end of a pair of sockets whose other end is in this process. It counts towards no limit.
+    pub fn give_own(&self, fd: OwnedFd) {
+        self.waiting.push((None, fd, Speaks::Plain));
         self.bell.ring();
     }
 

@@ -11,6 +11,9 @@ pub trait Service {
     /// slot may be reused as soon as the service has asked to close the connection or has been told that it is gone.
     fn opened(&self, peer: SocketAddr) -> ConnId;
 
+    /// A connection was made from within this process, see [`crate::Handover::give_own`].
+    fn opened_own(&self) -> ConnId;
+
     /// The connection's TLS handshake is complete; nothing has been received before. The certificate (DER) is the client's, if
     /// it has shown one: TLS has checked that an authority stands for it and that the client has its key.
     fn secured(&self, conn: ConnId, certificate: Option<&[u8]>);

@@ -154,6 +154,11 @@ mod tests {
         watches.fired(EventKind::NodeDeleted, "/a");
         assert!(!watches.has(Removal::Children, "/a"));
         assert!(watches.has(Removal::Persistent, "/a") && watches.has(Removal::PersistentRecursive, "/a"));
+        let mut watches = some();
+        watches.fired(EventKind::NodeChildrenChanged, "/a");
+        assert!(!watches.has(Removal::Children, "/a") && watches.has(Removal::Data, "/a"));
+        watches.fired(EventKind::NodeDeleted, "/a");
+        assert!(!watches.has(Removal::Data, "/a"), "neither of the node nor of its absence");
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub enum Defect {
     ResubmittedTooEarly,
     /// A watch event leaves after the reply to the change that it tells of.
     WatchAfterData,
+    /// The tree is replaced, and others' writes are judged, while proposals that came before have not been applied.
+    RestoreWithoutBarrier,
     /// A history that was cut back is built on before the cut is durable.
     CutNotDurable,
     /// A server that has given up a part of its history votes as if it had not.

@@ -11,6 +11,11 @@ use crate::tree::{Applied, Tree};
 use core::ops::Range;
 use std::sync::Arc;
 
+/// The opcode of a request that the tree be replaced by the snapshot that lies in the children of a node; its body is the
+/// node's path. Not one of ZooKeeper's: only connections that the server makes to itself may ask for it, anybody else
+/// is told that there is no such thing.
+pub const RESTORE: i32 = -13;
+
 /// What a frontend asks of the replica.
 #[derive(Clone, Debug)]
 pub enum Ask {

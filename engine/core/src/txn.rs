@@ -32,6 +32,8 @@ pub enum TxnType {
     CloseSession = -11,
     /// [`v1::MoveSession`]; not one of ZooKeeper's, where a session moves without a transaction.
     MoveSession = -12,
+    /// [`v1::Restore`]; not one of ZooKeeper's, whose servers are restored one by one.
+    Restore = -13,
 }
 
 impl TxnType {
@@ -47,6 +49,7 @@ impl TxnType {
             -10 => TxnType::CreateSession,
             -11 => TxnType::CloseSession,
             -12 => TxnType::MoveSession,
+            -13 => TxnType::Restore,
             _ => return None,
         })
     }
@@ -128,6 +131,16 @@ pub mod v1 {
         pub passwd: &'a [u8],
     }
 
+    /// The tree is replaced by that of the snapshot whose bytes lie, in pieces, in the children of a node, in the order
+    /// of their names.
+    #[derive(Archive, Serialize, Clone, Debug)]
+    pub struct Restore<'a> {
+        #[rkyv(with = InlineAsBox)]
+        pub path: &'a str,
+        /// Of the whole state after it, as the leader has found it.
+        pub digest: u64,
+    }
+
     /// One step of a multi. A check has been made when the transaction is written; it is kept because its place in
     /// the list is the place of its result. `create2` says which shape of result the client expects.
     #[derive(Archive, Serialize, Clone, Debug)]
@@ -177,6 +190,7 @@ bodies! {
     write_multi, read_multi, Multi, ArchivedMulti;
     write_create_session, read_create_session, CreateSession, ArchivedCreateSession;
     write_move_session, read_move_session, MoveSession, ArchivedMoveSession;
+    write_restore, read_restore, Restore, ArchivedRestore;
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ fn all() -> Vec<(&'static str, String)> {
     let empty = v1::SetData { path: "/a", data: Some(&[]), version: 1 };
     let set_acl = v1::SetAcl { path: "/a/b", acl: &acl, aversion: 6 };
     let moved = v1::MoveSession { timeout_ms: 20_000, reserved: &[] };
+    let restore = v1::Restore { path: "/zookeeper/restore/1", digest: 0x1122_3344_5566_7788 };
     let session = v1::CreateSession { timeout_ms: 30_000, passwd: &[7; 16] };
     let ops = [
         v1::Op::Check,
@@ -46,6 +47,7 @@ fn all() -> Vec<(&'static str, String)> {
         ("setACL", frame(TxnType::SetAcl, |b| txn::write_set_acl(b, &set_acl))),
         ("multi", frame(TxnType::Multi, |b| txn::write_multi(b, &v1::Multi { ops: &ops }))),
         ("moveSession", frame(TxnType::MoveSession, |b| txn::write_move_session(b, &moved))),
+        ("restore", frame(TxnType::Restore, |b| txn::write_restore(b, &restore))),
         ("createSession", frame(TxnType::CreateSession, |b| txn::write_create_session(b, &session))),
         ("closeSession", frame(TxnType::CloseSession, |_| {})),
     ]

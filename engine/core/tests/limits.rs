@@ -8,7 +8,7 @@ mod support;
 use core::time::Duration;
 use ringkeeper_core::error_code::ErrorCode;
 use ringkeeper_core::frontend::{ConnectRate, FrontendConfig, Limits};
-use ringkeeper_core::jute::{MultiOp, Request, SetData};
+use ringkeeper_core::jute::{MultiOp, PREFIX_LEN, Request, SetData, append_request};
 use ringkeeper_core::replica::{Input, ReplicaConfig};
 use support::{Server, create, delete, get, list, set};
 
@@ -16,6 +16,13 @@ const THROTTLED: i32 = ErrorCode::ThrottledOp.wire();
 
 fn limited(limits: Limits) -> Server {
     Server::start_with(ReplicaConfig::default(), FrontendConfig { limits, ..FrontendConfig::default() })
+}
+
+/// Bytes of a request as the server counts them.
+fn length(request: &Request<'_>) -> usize {
+    let mut bytes = Vec::new();
+    append_request(&mut bytes, 1, request);
+    bytes.len() - PREFIX_LEN
 }
 
 #[test]
@@ -47,6 +54,7 @@ fn a_frontend_that_is_short_of_memory_answers_in_turn() {
     let client = server.client();
     server.call(client, &create("/a", b"123", 0)).unwrap();
     server.frontend.set_memory_short(true);
+    server.call(client, &set("/a", b"xyz", -1)).expect("what is as long as before does not grow");
     server.send(client, 1, &set("/a", b"1", -1));
     server.send(client, 2, &create("/b", b"", 0));
     server.send(client, 3, &get("/a", false));
@@ -59,6 +67,93 @@ fn a_frontend_that_is_short_of_memory_answers_in_turn() {
     server.connect(stranger, 0, &[0; 16]);
     server.sync();
     assert_eq!(server.closed, [stranger]);
+}
+
+#[test]
+fn a_frontend_that_is_short_of_memory_looks_into_multis() {
+    let mut server = Server::start();
+    let client = server.client();
+    server.call(client, &create("/a", b"123", 0)).unwrap();
+    server.call(client, &create("/b", b"", 0)).unwrap();
+    server.frontend.set_memory_short(true);
+    let set_a = |data| MultiOp::SetData(SetData { path: "/a".into(), data: Some(data), version: -1 });
+    let Request::Create(new) = create("/new", b"", 0) else { unreachable!("it makes one") };
+    let check = MultiOp::Check { path: "/a".into(), version: 0 };
+    for growing in [[check.clone(), MultiOp::Create(new)], [set_a(b"1"), set_a(b"1234")]] {
+        assert_eq!(server.call(client, &Request::Multi(list(&growing))), Err(THROTTLED), "{growing:?}");
+    }
+    let ops = [check, set_a(b"xyz"), MultiOp::Delete { path: "/b".into(), version: -1 }];
+    server.call(client, &Request::Multi(list(&ops))).unwrap();
+    assert!(server.tree.get("/b").is_none(), "nothing of it makes the tree larger");
+    assert_eq!(server.frontend.limit_counts().writes_refused_for_memory, 2);
+}
+
+#[test]
+fn one_connection_may_let_so_many_requests_wait() {
+    let mut server = limited(Limits { connection_pending: 2, ..Limits::default() });
+    let (busy, other) = (server.client(), server.client());
+    server.send(busy, 1, &create("/1", b"", 0));
+    assert!(server.frontend.accepts_input(busy));
+    server.send(busy, 2, &create("/2", b"", 0));
+    assert!(!server.frontend.accepts_input(busy) && server.frontend.accepts_input(other));
+    server.sync();
+    assert!(server.frontend.accepts_input(busy));
+}
+
+#[test]
+fn all_connections_together_may_let_so_many_bytes_wait() {
+    let request = create("/1", &[7; 1000], 0);
+    let mut server = limited(Limits { pending_bytes: 2 * length(&request), ..Limits::default() });
+    let (busy, idle) = (server.client(), server.client());
+    let send = |server: &mut Server, conn| server.send(conn, 1, &request);
+    send(&mut server, busy);
+    send(&mut server, busy);
+    assert!(server.frontend.accepts_input(busy), "just full");
+    send(&mut server, busy);
+    assert!(!server.frontend.accepts_input(busy) && server.frontend.accepts_input(idle));
+    server.sync();
+    // What was answered, and what a lost connection had waiting, is there no more.
+    (0..3).for_each(|_| send(&mut server, busy));
+    server.frontend.gone(server.now, busy);
+    (0..2).for_each(|_| send(&mut server, idle));
+    assert!(server.frontend.accepts_input(idle));
+    send(&mut server, idle);
+    assert!(!server.frontend.accepts_input(idle));
+}
+
+#[test]
+fn a_client_that_takes_no_replies_is_not_read() {
+    let frontend = FrontendConfig { max_unsent: 2000, ..FrontendConfig::default() };
+    let mut server = Server::start_with(ReplicaConfig::default(), frontend);
+    let client = server.client();
+    server.call(client, &create("/a", &[7; 1500], 0)).unwrap();
+    server.send(client, 1, &get("/a", false));
+    assert!(server.frontend.accepts_input(client));
+    server.send(client, 2, &get("/a", false));
+    assert!(!server.frontend.accepts_input(client), "two replies wait for the end of the turn");
+    server.turn();
+    assert!(server.frontend.accepts_input(client));
+    server.frontend.unsent(client, 2001);
+    assert!(!server.frontend.accepts_input(client), "the socket did not take them");
+    server.frontend.unsent(client, 2000);
+    assert!(server.frontend.accepts_input(client));
+}
+
+#[test]
+fn connections_that_ask_for_no_session_are_closed_in_time() {
+    let mut server = limited(Limits { sessionless_timeout: Duration::from_secs(1), ..Limits::default() });
+    let client = server.client();
+    server.pass(Duration::from_millis(500));
+    let silent = server.open();
+    let asking = server.open();
+    server.connect(asking, 0, &[0; 16]);
+    server.pass(Duration::from_millis(500));
+    server.pass(Duration::from_millis(499));
+    assert_eq!(server.closed, []);
+    server.pass(Duration::from_millis(251));
+    assert_eq!(server.closed, [silent], "looked for four times in that time; {client:?} and {asking:?} have asked");
+    assert_eq!(server.frontend.limit_counts().sessionless_expired, 1);
+    assert_eq!(server.frontend.measures().sessionless_closed, 1);
 }
 
 #[test]
@@ -101,6 +196,26 @@ fn a_large_request_waits_for_room_nowhere() {
     for n in 4..9 {
         server.call(client, &create(&format!("/{n}"), &large, 0)).expect("one after the other they have room");
     }
+}
+
+#[test]
+fn large_is_what_is_longer_than_the_threshold() {
+    let request = create("/1", &[7; 400], 0);
+    let length = length(&request);
+    let with = |large_request, large_bytes| limited(Limits { large_request, large_bytes, ..Limits::default() });
+    let mut server = with(length, 0);
+    let client = server.client();
+    server.call(client, &request).expect("just not a large one");
+
+    let mut server = with(length - 1, 2 * length);
+    let client = server.client();
+    (1..=5).for_each(|xid| server.send(client, xid, &create(&format!("/small-{xid}"), &[7; 300], 0)));
+    (6..=7).for_each(|xid| server.send(client, xid, &request));
+    server.sync();
+    assert_eq!((server.closed.len(), server.xids(client).len()), (0, 7), "small ones do not count, two large ones fit");
+    (1..=3).for_each(|xid| server.send(client, xid, &request));
+    server.sync();
+    assert_eq!(server.closed, [client], "three do not");
 }
 
 #[test]

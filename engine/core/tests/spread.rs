@@ -212,3 +212,14 @@ fn watches_fire_on_every_frontend() {
         assert!(matches!(&reads[0], Read::Event { kind: WatcherEvent::CREATED, .. }), "{reads:?}");
     }
 }
+
+#[test]
+fn a_refusal_is_counted_where_it_was_asked_for() {
+    let mut spread = Spread::start();
+    let client = spread.client(1);
+    spread.inputs.push(Input::MemoryShort(true));
+    spread.send(client, 10, &create("/a", b"", 0));
+    spread.settle();
+    let counts = [0, 1].map(|at: usize| spread.frontends[at].limit_counts().writes_refused_for_memory);
+    assert_eq!(counts, [0, 1]);
+}

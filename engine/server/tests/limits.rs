@@ -146,6 +146,20 @@ fn large_requests_have_a_limit_in_all() {
     client.send(&create("/larger", &[7; 6000], 0)).unwrap();
     assert!(client.reply().is_err(), "the connection is closed");
     assert_eq!(place.metric("large_requests_rejected"), 1);
+    let mut stream = TcpStream::connect(place.server.addr).unwrap();
+    stream.write_all(&(1_i32 << 30).to_be_bytes()).unwrap();
+    assert_eq!(stream.read(&mut [0]).unwrap_or(0), 0, "nobody waits for a frame of that length");
+    assert_eq!(place.metric("impossible_requests_closed"), 1);
+}
+
+#[test]
+fn executors_take_over_their_share_of_a_limit() {
+    let mut place = Configured::start("client.cores=2\nwatches.max=2000\n");
+    let mut client = Client::new(&place.server);
+    let absent = Err(ErrorCode::NoNode.wire());
+    assert_eq!([watch(&mut client, "/1"), watch(&mut client, "/2")], [absent, absent]);
+    place.change("client.cores=2\nwatches.max=4\n", "watches.max is 4 now, instead of 2000");
+    place.until("the half of four is used up", |_| watch(&mut client, "/3") == Err(THROTTLED));
 }
 
 #[test]
@@ -166,6 +180,18 @@ fn connections_have_limits_that_change_on_sighup() {
     assert!(place.metric("connection_rejected") >= 2);
     let conf = place.server.word(b"conf");
     assert!(conf.contains("maxClientCnxns=5\n") && conf.contains("tickTime=2000\n"), "what is in force: {conf}");
+}
+
+#[test]
+fn messages_and_words_change_on_sighup() {
+    let mut place = Configured::start("snapCount=100\n");
+    let mut client = Client::new(&place.server);
+    place.change("snapCount=100\nlogging.level=debug\n", "logging.level is debug now");
+    (0..200).for_each(|n| drop(client.create(&format!("/n{n}"), b"", 0).unwrap()));
+    place.server.wait_for("snapshot begun");
+    place.change("4lw.commands.whitelist=srvr\n", "4lw.commands.whitelist is srvr now");
+    place.until("mntr refused", |place| place.server.word(b"mntr").contains("not in the whitelist"));
+    assert!(place.server.word(b"srvr").contains("Mode: standalone"));
 }
 
 #[test]

@@ -225,6 +225,8 @@ mod tests {
         );
         assert!(failure.hint.unwrap().starts_with("127.0.0.1:1: refused"));
         assert_eq!(Failure::from(Error::Closed).status, status::NO_CONNECTION);
+        assert_eq!(Failure::from(Error::SessionExpired).status, status::NO_CONNECTION);
+        assert_eq!(Failure::from(Error::AuthFailed).status, status::NO_AUTH);
     }
 
     #[test]

@@ -36,5 +36,6 @@ pub const BUGS: &[Bug] = &[
     bug("session moved without fencing", Defect::MovedWithoutFencing, Mode::Safety),
     bug("committed request submitted again", Defect::ResubmittedTooEarly, Mode::Safety),
     bug("watch event after the data", Defect::WatchAfterData, Mode::Safety),
+    bug("tree replaced before all is applied", Defect::RestoreWithoutBarrier, Mode::Safety),
     bug("built on a cut that is not durable", Defect::CutNotDurable, Mode::Safety),
 ];

@@ -28,6 +28,7 @@ pub const REQUIRED: &[&str] = &[
     "rot",
     "session expired",
     "session taken up",
+    "restores",
     "synchronised by DIFF",
     "synchronised by SNAP",
     "synchronised by TRUNC",

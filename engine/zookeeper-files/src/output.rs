@@ -18,6 +18,11 @@ impl<W: Write> Output<W> {
         Output { to, at: 0, adler: Adler32::new() }
     }
 
+    #[cfg(test)]
+    pub fn into_inner(self) -> W {
+        self.to
+    }
+
     /// Bytes so far.
     pub fn at(&self) -> u64 {
         self.at

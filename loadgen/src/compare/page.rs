@@ -95,7 +95,10 @@ fn phases(text: &mut String, cells: &[&Cell]) {
         return;
     }
     let heads = Phases::<()>::default().named().map(|(name, ())| name);
-    let _ = writeln!(text, "What the time without a write consists of: p50 / p90 / max of all rounds.\n");
+    let _ = writeln!(
+        text,
+        "What the time without a write around the change of leaders consists of: p50 / p90 / max of all rounds.\n"
+    );
     let _ = writeln!(text, "| | {} |\n|---|{}", heads.join(" | "), "---|".repeat(heads.len()));
     for (cell, parts) in cells.iter().zip(&parts) {
         let shown = parts.named().map(|(_, quantiles)| {
@@ -143,4 +146,31 @@ fn findings(text: &mut String, definition: &Definition, found: &Findings) {
 /// A text that must not end a cell, or begin markup of its own.
 fn cell_text(text: &str) -> String {
     text.replace('|', "\\|").replace('<', "&lt;").replace(['\n', '\r'], " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_failovers_consist_of_is_told_of_whoever_tells_it() {
+        let mut tells = Cell::new("a", "kill", "failover");
+        let round = |elect: f64| {
+            serde_json::json!({"phases_ms": {
+                "whole": 4.0, "before": 0.5, "detect": 1.0, "elect": elect, "synchronise": null, "first_commit": null, "answer": null, "unexplained": -2.0
+            }})
+        };
+        tells.add(serde_json::json!({"rounds": [round(1.0), round(2.0), {"phases_ms": null}]}));
+        tells.add(serde_json::json!({"rounds": [round(3.0)]}));
+        let silent = Cell::new("b", "kill", "failover");
+        let mut text = String::new();
+        phases(&mut text, &[&silent]);
+        assert_eq!(text, "");
+        phases(&mut text, &[&tells, &silent]);
+        assert!(
+            text.contains("| 2.00 ms / 3.00 ms / 3.00 ms | - | - | - | -2.00 ms / -2.00 ms / -2.00 ms |\n"),
+            "{text}"
+        );
+        assert!(text.contains("| b | - |"), "{text}");
+    }
 }

@@ -43,7 +43,7 @@ What is measured: 'without a write' is the time from the last acknowledgement of
 after it, over all clients. Each client's own gap is reported apart for clients of the surviving servers and for those of
 the server at fault; these have to find out first that it is gone, which takes two thirds of --session-timeout if it
 stands still. Both kinds of gap cannot be shorter than the distance of writes on the schedule ('before the fault').
-The time without a write is divided by what the server that leads afterwards tells in mntr, if 4lw.commands.whitelist allows
+The time without a write around the change of leaders (the longest, unless the machine is busy) is divided by what the server that leads afterwards tells in mntr, if 4lw.commands.whitelist allows
 it: when it noticed that the leader was gone, was elected, had its history with a quorum, and had something committed.
 Ringkeeper tells all of it, ZooKeeper how long elections took. What is not told is '-', and what is left is unexplained: a few
 microseconds if servers and loadgen share a clock, more if they are on machines whose clocks differ.

@@ -26,7 +26,7 @@ pub struct Findings {
     pub failures: Vec<String>,
     /// Time without any acknowledged write, of all clients, around the fault; one for each round.
     pub write_gap_ms: Quantiles,
-    /// What that consists of, of those rounds whose new leader tells it; one for each round.
+    /// What the part of that around the change of leaders consists of, in those rounds whose new leader tells it.
     pub phases_ms: Phases<Option<Quantiles>>,
     /// The same before the fault: what the schedule and an undisturbed ensemble make of it.
     pub steady_gap_ms: Quantiles,
@@ -73,7 +73,8 @@ pub struct RoundFindings {
     pub write_gap_ms: f64,
     /// No write was acknowledged any more.
     pub write_gap_open: bool,
-    /// What the time without any acknowledged write consists of; `None` if the leader stayed, or servers do not tell.
+    /// What the time without any acknowledged write around the change of leaders consists of; `None` if the leader stayed, or
+    /// servers do not tell.
     pub phases_ms: Option<Phases<Option<f64>>>,
     /// From the fault to the first acknowledgement after the gap.
     pub first_write_after_ms: f64,
@@ -220,7 +221,7 @@ impl RoundFindings {
             effect_ms: ms(record.effective.saturating_sub(record.fault)),
             write_gap_ms: gap.map_or(0.0, |gap| ms(gap.length())),
             write_gap_open: gap.is_some_and(|gap| gap.open),
-            phases_ms: gap.zip(record.change).map(|(gap, change)| Phases::of(&gap, record.fault, &change)),
+            phases_ms: record.phases(),
             first_write_after_ms: gap.map_or(0.0, |gap| ms(gap.to.saturating_sub(record.fault))),
             steady_gap_ms: steady.as_ref().map_or(0.0, |gap| ms(gap.length())),
             return_gap_ms: back.and_then(|_| longest(acks(None), &after, &after)).map(|gap: Gap| ms(gap.length())),
@@ -237,6 +238,16 @@ impl RoundFindings {
 }
 
 impl Record {
+    /// What the gap around the change of leaders consists of. Where it is, only the new leader can tell; else it is the longest.
+    fn phases(&self) -> Option<Phases<Option<f64>>> {
+        let change = self.change.as_ref()?;
+        let end = change.established(self.fault).map_or(self.undone, |established| established.max(self.fault + 1));
+        let writes = self.tape.samples.iter().filter(|sample| sample.kind == OpKind::Create);
+        let acks = writes.map(|sample| sample.answered);
+        let gap = longest(acks, &(self.began..self.ended), &(self.fault..end))?;
+        Some(Phases::of(&gap, self.fault, change))
+    }
+
     /// Whether a client was at another server than the one that the fault befell.
     fn survives(&self, client: usize) -> bool {
         self.placed[client] != self.target

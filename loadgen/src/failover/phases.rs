@@ -1,4 +1,5 @@
-//! What a failover is made of: the time without a write, divided by the moments that the new leader tells.
+//! What a failover is made of: the time without a write around the change of leaders, divided by the moments that the new leader
+//! tells. (On a busy machine the longest time without a write may be another one, when the new leader has long been there.)
 //!
 //! ```text
 //!   last write   fault    noticed   elected   established   first commit   first write
@@ -19,6 +20,8 @@ use serde_json::Value;
 /// The parts of a gap, or what is known of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Phases<T> {
+    /// The gap that is divided.
+    pub whole: T,
     /// From the last acknowledged write to the fault: writes come at distances.
     pub before: T,
     /// From the fault until the server that leads now had noticed that it had no leader.
@@ -32,12 +35,13 @@ pub struct Phases<T> {
     pub first_commit: T,
     /// Until a client had heard of a write.
     pub answer: T,
-    /// What is left of the gap.
+    /// What is left of the whole.
     pub unexplained: T,
 }
 
 /// How the phases are called, in their order.
-const NAMES: [&str; 7] = [
+const NAMES: [&str; 8] = [
+    "around the change of leaders",
     "last write to fault",
     "fault to noticed",
     "noticed to elected",
@@ -49,8 +53,9 @@ const NAMES: [&str; 7] = [
 
 impl<T> Phases<T> {
     /// Each with its name.
-    pub fn named(&self) -> [(&'static str, &T); 7] {
+    pub fn named(&self) -> [(&'static str, &T); 8] {
         let each = [
+            &self.whole,
             &self.before,
             &self.detect,
             &self.elect,
@@ -70,6 +75,7 @@ impl Phases<Option<Quantiles>> {
             Some(Quantiles::of(rounds.iter().filter_map(part))).filter(|quantiles| quantiles.count > 0)
         };
         Phases {
+            whole: over(|round| round.whole),
             before: over(|round| round.before),
             detect: over(|round| round.detect),
             elect: over(|round| round.elect),
@@ -88,12 +94,13 @@ pub fn of_result(result: &Value) -> Vec<Phases<Option<f64>>> {
 }
 
 impl Phases<Option<f64>> {
-    /// Divides a gap, in milliseconds. `fault` is loadgen's clock, and so are the ends of the gap.
+    /// Divides a gap, in milliseconds: the one around the change. `fault` is loadgen's clock, and so are the ends of the gap.
     pub fn of(gap: &Gap, fault: Nanos, change: &Change) -> Phases<Option<f64>> {
         // Milliseconds from the fault.
         let from_fault = |at: Nanos| (at as f64 - fault as f64) / 1e6;
         let (from, to) = (from_fault(gap.from), from_fault(gap.to));
-        let mut phases = Phases { before: Some((-from).max(0.0)), elect: Some(change.elect), ..Phases::default() };
+        let (before, elect) = (Some((-from).max(0.0)), Some(change.elect));
+        let mut phases = Phases { before, elect, ..Phases::default() };
         if let Some(told) = &change.moments {
             // Answers that were on their way at the fault may come a little later.
             phases.detect = Some((told.noticed - from.max(0.0)).max(0.0));
@@ -105,7 +112,9 @@ impl Phases<Option<f64>> {
             phases.answer = told.first_commit.map(|_| end - committed);
         }
         let explained: f64 = phases.named().into_iter().filter_map(|(_, part)| *part).sum();
-        phases.unexplained = Some(to - from - explained);
+        phases.whole = Some(to - from);
+        // In whole nanoseconds; nothing is nothing, and not less.
+        phases.unexplained = Some(((to - from - explained) * 1e6).round() / 1e6 + 0.0);
         phases
     }
 }
@@ -126,7 +135,8 @@ mod tests {
     }
 
     fn parts(phases: &Phases<Option<f64>>) -> [Option<f64>; 7] {
-        phases.named().map(|(_, part)| *part)
+        let named = phases.named();
+        std::array::from_fn(|at| *named[at + 1].1)
     }
 
     #[test]

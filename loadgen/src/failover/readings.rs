@@ -1,6 +1,7 @@
 //! What servers tell of their elections in `mntr`, read before and after each round. Ringkeeper tells the moments of its last
 //! change of leaders, ZooKeeper how long its elections took.
 
+use crate::engine::Nanos;
 use crate::faults::{self, Server};
 use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -46,6 +47,15 @@ pub struct Moments {
     pub synchronise: f64,
     /// From then on until something was committed; `None` if nothing was.
     pub first_commit: Option<f64>,
+}
+
+impl Change {
+    /// When the new leader was established, by the clock that showed `fault` at the fault; never before that.
+    pub fn established(&self, fault: Nanos) -> Option<Nanos> {
+        let moments = self.moments.as_ref()?;
+        let after = (moments.noticed + self.elect + moments.synchronise).max(0.0);
+        Some(fault + (after * 1e6) as Nanos)
+    }
 }
 
 /// Asks all servers. One that does not answer, or must not, has told nothing.

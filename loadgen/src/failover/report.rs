@@ -114,7 +114,8 @@ fn phases(text: &mut String, found: &Findings) {
             Some(q) => self::quantiles(q),
             None => std::array::from_fn(|_| "-".to_owned()),
         };
-        row(text, &format!("    {name}"), cells);
+        let indent = if name == found.phases_ms.named()[0].0 { "  " } else { "    " };
+        row(text, &format!("{indent}{name}"), cells);
     }
 }
 

@@ -114,7 +114,12 @@ pub fn phases(section: &Section) -> Table {
         }
     }
     let head = ["", "part", "p50", "p90", "max"].map(str::to_owned).into();
-    Table { caption: "What the time without a write consists of, as the new leader tells it".into(), head, rows }
+    Table {
+        caption: "What the time without a write around the change of leaders consists of, as the new leader tells it"
+            .into(),
+        head,
+        rows,
+    }
 }
 
 /// What all have in common, and what differs, of settings or environments.

@@ -144,6 +144,10 @@ impl Service for Echo {
         self.reply(conn, certificate.unwrap_or_default(), false);
     }
 
+    fn opened_own(&self) -> ConnId {
+        ConnId { frontend: 0, slot: self.next.replace(self.next.get() + 1), generation: 0 }
+    }
+
     fn receive(&self, conn: ConnId, frames: &mut Frames<'_>) {
         while let Some(frame) = frames.next() {
             match frame {

@@ -118,5 +118,12 @@ impl FileHead {
     }
 }
 
+/// Of which transaction a snapshot is, by the first bytes of its file, of which only the first eight are checked. `None`:
+/// it is no snapshot.
+#[must_use]
+pub fn zxid_of_file(begin: &[u8]) -> Option<Zxid> {
+    (begin.len() >= BLOCK && begin[0..8] == *MAGIC).then(|| Zxid(u64_at(begin, 16)))
+}
+
 #[cfg(test)]
 mod tests;

@@ -67,6 +67,8 @@ pub(super) struct Conn {
     pub(super) secure: bool,
     /// Who the client has proved to be. Its address is always among it.
     pub(super) auth: Arc<[Id]>,
+    /// The server has made the connection to itself, on behalf of an operator.
+    pub(super) own: bool,
     pub(super) pending: VecDeque<Pending>,
     pub(super) out: Vec<u8>,
     /// Where in `out` the last reply or event begins.
@@ -91,6 +93,7 @@ impl Conn {
             knows_read_only: false,
             secure: false,
             auth,
+            own: false,
             pending: VecDeque::new(),
             out: Vec::new(),
             reply_start: 0,

@@ -237,15 +237,40 @@ mod tests {
     fn frontends_share_what_is_for_all() {
         let limits = Limits {
             pending: 10,
-            watches: usize::MAX,
+            pending_bytes: 100,
+            large_bytes: 200,
+            watches: 11,
+            connection_watches: 10,
             sessions: 10,
             connects: ConnectRate { tokens: 3, fill_time: Duration::from_millis(1), fill_count: 1 },
             ..Limits::default()
         };
         let one = limits.share(3);
-        assert_eq!((one.pending, one.watches, one.sessions), (4, usize::MAX, 10));
+        assert_eq!((one.pending, one.pending_bytes, one.large_bytes, one.watches), (4, 34, 67, 4));
+        assert_eq!((one.connection_watches, one.sessions), (10, 10), "of one connection, and of the ensemble");
         assert_eq!(one.connects, ConnectRate { tokens: 1, fill_time: Duration::from_millis(3), fill_count: 1 });
         assert_eq!(limits.share(1), limits);
         assert_eq!(limits.share(0), limits);
+        assert_eq!(Limits::default().share(3).watches, usize::MAX, "no limit is none for each");
+    }
+
+    #[test]
+    fn counts_of_all_frontends_are_added() {
+        let one = LimitCounts {
+            connects_throttled: 1,
+            sessions_refused: 2,
+            sessions_refused_for_memory: 3,
+            sessionless_expired: 4,
+            large_requests_rejected: 5,
+            watches_refused: 6,
+            writes_refused_for_memory: 7,
+        };
+        let mut all = LimitCounts::default();
+        all.merge(&one);
+        assert_eq!(all, one);
+        all.merge(&one);
+        assert_eq!((all.connects_throttled, all.sessions_refused, all.sessions_refused_for_memory), (2, 4, 6));
+        assert_eq!((all.sessionless_expired, all.large_requests_rejected), (8, 10));
+        assert_eq!((all.watches_refused, all.writes_refused_for_memory), (12, 14));
     }
 }

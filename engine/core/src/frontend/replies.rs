@@ -40,7 +40,7 @@ impl Audience for Frontend {
         let zxid = zxid.wire();
         match answer {
             Answer::Refused { conn, cxid, error } => {
-                self.count_refusal(error);
+                self.count_refusal(conn, error);
                 self.reply(tree, conn, cxid, zxid, None, |out, decided| {
                     ReplyFrame::bare(out, decided.xid, zxid, error);
                 });
@@ -49,7 +49,7 @@ impl Audience for Frontend {
                 self.reply(tree, conn, cxid, zxid, None, |out, decided| refuse(out, decided.xid, zxid, refusal));
             }
             Answer::MultiRefused { conn, cxid, steps, failed, error } => {
-                self.count_refusal(error);
+                self.count_refusal(conn, error);
                 self.reply(tree, conn, cxid, zxid, None, |out, decided| {
                     let mut reply = ReplyFrame::begin(out, decided.xid);
                     reply.multi_failed(steps as usize, failed as usize, error);
@@ -115,9 +115,10 @@ impl Frontend {
         }
     }
 
-    /// The leader throttles writes for one reason.
-    fn count_refusal(&mut self, error: ErrorCode) {
-        self.limit_counts.writes_refused_for_memory += u64::from(error == ErrorCode::ThrottledOp);
+    /// The leader throttles writes for one reason. Every frontend hears of it, and the one that was asked counts.
+    fn count_refusal(&mut self, asked: ConnId, error: ErrorCode) {
+        let is_ours = asked.frontend == self.config.index;
+        self.limit_counts.writes_refused_for_memory += u64::from(is_ours && error == ErrorCode::ThrottledOp);
     }
 
     /// What waited only for the request just answered. A replica elsewhere tells of a whole batch while the tree is
@@ -208,6 +209,7 @@ fn write_success(out: &mut Vec<u8>, decided: &Decided, zxid: i64, applied: &Appl
                 }
             }
             Some(OpResult::SetData(stat) | OpResult::SetAcl(stat)) => reply.stat(stat),
+            Some(OpResult::Restored(restored)) => reply.string(&restored.to_string()),
             _ => {}
         },
         Operation::CloseSession | Operation::Sync(_) => {}
@@ -224,8 +226,9 @@ fn multi_result<'a>(result: &OpResult, applied: &'a Applied) -> MultiResult<'a> 
         OpResult::Deleted => MultiResult::Deleted,
         OpResult::SetData(stat) | OpResult::SetAcl(stat) => MultiResult::SetData(*stat),
         OpResult::Checked => MultiResult::Checked,
-        OpResult::SessionCreated { .. } | OpResult::SessionMoved { .. } | OpResult::SessionClosed => {
-            unreachable!("sessions are not opened or closed within a multi")
-        }
+        OpResult::SessionCreated { .. }
+        | OpResult::SessionMoved { .. }
+        | OpResult::SessionClosed
+        | OpResult::Restored(_) => unreachable!("only nodes are changed within a multi"),
     }
 }

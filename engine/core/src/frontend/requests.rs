@@ -5,7 +5,7 @@ use super::connection::{Operation, Pending, Phase};
 use super::limits::grows;
 use crate::acl::authenticate;
 use crate::error_code::ErrorCode;
-use crate::exchange::{Ask, Request};
+use crate::exchange::{Ask, RESTORE, Request};
 use crate::ids::{ConnId, Instant, SessionId};
 use crate::jute::{self, ConnectRequest, OpCode, ReplyFrame, RequestHeader};
 use crate::tree::Tree;
@@ -22,8 +22,9 @@ impl Frontend {
             self.close(id);
             return;
         };
+        let own = self.peek(id).is_some_and(|conn| conn.own);
         let (now, rate) = (self.now, self.config.limits.connects);
-        if !self.connects.take(now, &rate) {
+        if !own && !self.connects.take(now, &rate) {
             self.limit_counts.connects_throttled += 1;
             self.close(id);
             return;
@@ -34,7 +35,7 @@ impl Frontend {
             return;
         }
         // Who has a session already comes back to it: it may be about to free what it holds.
-        if request.session_id == SessionId::NONE.0 && !self.admits_session(tree) {
+        if request.session_id == SessionId::NONE.0 && !own && !self.admits_session(tree) {
             self.close(id);
             return;
         }
@@ -56,11 +57,16 @@ impl Frontend {
             return;
         };
         let Some(conn) = self.conn(id) else { return };
+        let own = conn.own;
         if !core::mem::replace(&mut conn.heard, true) {
             self.heard.push(id.slot);
         }
         let Some(op) = OpCode::from_wire(header.op) else {
-            self.refuse_unknown(id, header.xid);
+            if own && header.op == RESTORE {
+                self.submit(id, header, frame, Operation::Write(RESTORE), since);
+            } else {
+                self.refuse_unknown(id, header.xid);
+            }
             return;
         };
         self.measures.requests.count(op);
@@ -143,7 +149,7 @@ impl Frontend {
         let body = &frame[8..];
         let Some(conn) = self.conn(id) else { return };
         let (session, attached, auth) = (conn.session, conn.attached, Arc::clone(&conn.auth));
-        self.push_pending(id, Pending::Submitted { xid: header.xid, operation, since, bytes: body.len() });
+        self.push_pending(id, Pending::Submitted { xid: header.xid, operation, since, bytes: frame.len() });
         let (cxid, op) = (header.xid, header.op);
         self.asks.push_request(Request { conn: id, session, attached, cxid, op, auth, since, body: 0..0 }, body);
     }
@@ -180,9 +186,9 @@ impl Frontend {
     fn is_authorised(&self, id: ConnId) -> bool {
         let required = &self.config.required_schemes;
         required.is_empty()
-            || self
-                .peek(id)
-                .is_some_and(|conn| conn.auth.iter().any(|who| required.iter().any(|scheme| **scheme == *who.scheme)))
+            || self.peek(id).is_some_and(|conn| {
+                conn.own || conn.auth.iter().any(|who| required.iter().any(|scheme| **scheme == *who.scheme))
+            })
     }
 
     /// A reply that needs nobody's decision: sent now, or when those before it have been.

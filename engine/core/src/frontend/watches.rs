@@ -15,15 +15,19 @@ impl Frontend {
     /// A client has reconnected and tells what it watched, and up to where it has seen: what has happened since it is
     /// told now, the rest is watched again.
     ///
+    /// If the whole tree was replaced meanwhile, nodes may be older than what the client has seen of them, and no zxid of
+    /// theirs tells: whatever is there counts as changed then.
+    ///
     /// Source: `DataTree.setWatches`.
     pub(super) fn set_watches(&mut self, id: ConnId, watches: &SetWatches<'_>, tree: &Tree, out: &mut Vec<u8>) {
         let seen = watches.relative_zxid;
+        let replaced = seen < tree.restored_at().wire();
         let mut later = |event: EventType, path: &str| append_notification(out, REPLAYED, event as i32, path);
         let slot = id.slot;
         for path in watches.data.iter() {
             match tree.get(&path) {
                 None => later(EventType::NodeDeleted, &path),
-                Some(node) if node.stat().mzxid > seen => later(EventType::NodeDataChanged, &path),
+                Some(node) if replaced || node.stat().mzxid > seen => later(EventType::NodeDataChanged, &path),
                 Some(_) => self.watches.add(slot, &path, WatchKind::Data),
             }
         }
@@ -36,7 +40,7 @@ impl Frontend {
         for path in watches.child.iter() {
             match tree.get(&path) {
                 None => later(EventType::NodeDeleted, &path),
-                Some(node) if node.stat().pzxid > seen => later(EventType::NodeChildrenChanged, &path),
+                Some(node) if replaced || node.stat().pzxid > seen => later(EventType::NodeChildrenChanged, &path),
                 Some(_) => self.watches.add(slot, &path, WatchKind::Child),
             }
         }
@@ -64,9 +68,10 @@ impl Frontend {
             ChangeKind::Created => EventType::NodeCreated,
             ChangeKind::Deleted => EventType::NodeDeleted,
             ChangeKind::DataChanged => EventType::NodeDataChanged,
+            ChangeKind::ChildrenChanged => EventType::NodeChildrenChanged,
         };
         self.fire_event(zxid, event, node, &change.acl);
-        if change.kind != ChangeKind::DataChanged {
+        if matches!(change.kind, ChangeKind::Created | ChangeKind::Deleted) {
             self.fire_event(zxid, EventType::NodeChildrenChanged, path::parent(node), &change.parent_acl);
         }
     }

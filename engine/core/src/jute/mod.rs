@@ -25,7 +25,7 @@ mod request;
 mod response;
 mod utf8;
 
-pub use client::{append_connect_request, append_request};
+pub use client::{append_connect_request, append_request, append_restore_request};
 pub use connect::{AuthPacket, ConnectRequest, ConnectResponse, ReplyHeader, RequestHeader, WatcherEvent};
 pub use list::{AclItem, AclList, ClientInfo, Item, List, OPEN_ACL, StrList};
 pub use multi::{MultiOp, MultiRead, MultiResult};

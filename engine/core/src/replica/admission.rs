@@ -2,6 +2,7 @@
 //! proposes. What is refused takes its place in the same queue as what is proposed, so that answers leave in the order
 //! in which requests came.
 
+use super::barrier::{Barrier, Wanted};
 use super::leadership::Leadership;
 use super::letter::{Letter, WishKind, WishLetter};
 use super::submitted::{Entry, Judged, Submitted, Verdict, Wish};
@@ -9,7 +10,7 @@ use super::{Attached, Context, Replica, config};
 use crate::acl::Id;
 use crate::defect::Defect;
 use crate::error_code::ErrorCode;
-use crate::exchange::{Ask, Inbox};
+use crate::exchange::{Ask, Inbox, RESTORE};
 use crate::frame::FrameHeader;
 use crate::ids::{ConnId, ServerId, SessionId, Tag, Zxid};
 use crate::jute::{self, OpCode};
@@ -122,22 +123,33 @@ impl Replica {
     pub(super) fn judge_letters(&mut self, cx: &Context, tree: &Tree) {
         while self.can_propose() {
             let Some((from, letter)) = self.letters.pop_front() else { break };
-            let identities: Vec<Arc<[Id]>> = letter
-                .identities
-                .iter()
-                .map(|ids| ids.iter().map(|(scheme, id)| Id::new(scheme, id)).collect())
-                .collect();
-            let mut bodies = &letter.bodies[..];
-            for wish in &letter.wishes {
-                let len = match wish.kind {
-                    WishKind::Open { .. } => 0,
-                    WishKind::TakeUp { passwd: len, .. } | WishKind::Request { body: len, .. } => len as usize,
-                };
-                let Some((body, rest)) = bodies.split_at_checked(len) else { break };
-                bodies = rest;
-                self.judge_wish(cx, tree, from, wish, body, &identities);
+            if let Some(rest) = self.judge_letter(cx, tree, from, letter) {
+                self.letters.push_front((from, rest));
             }
         }
+    }
+
+    /// What is left of the letter if nothing more can be proposed: the epoch ran out (then all of it will be submitted
+    /// again), or the tree is to be replaced first.
+    fn judge_letter(&mut self, cx: &Context, tree: &Tree, from: ServerId, mut letter: Letter) -> Option<Letter> {
+        let identities: Vec<Arc<[Id]>> =
+            letter.identities.iter().map(|ids| ids.iter().map(|(scheme, id)| Id::new(scheme, id)).collect()).collect();
+        let (mut judged, mut begin) = (0, 0);
+        for wish in &letter.wishes {
+            if !self.can_propose() {
+                letter.wishes.drain(..judged);
+                letter.bodies.drain(..begin);
+                return Some(letter);
+            }
+            let len = match wish.kind {
+                WishKind::Open { .. } => 0,
+                WishKind::TakeUp { passwd: len, .. } | WishKind::Request { body: len, .. } => len as usize,
+            };
+            let body = letter.bodies[begin..].get(..len)?;
+            self.judge_wish(cx, tree, from, wish, body, &identities);
+            (judged, begin) = (judged + 1, begin + len);
+        }
+        None
     }
 
     fn judge_wish(
@@ -162,12 +174,7 @@ impl Replica {
         if tag.server() != from {
             return;
         }
-        let refused = if self.can_propose() {
-            self.judge(cx, tree, &Demand { tag, session, kind })
-        } else {
-            // The epoch ran out in the middle of a letter. It is renewed, and the request is submitted again.
-            None
-        };
+        let refused = self.judge(cx, tree, &Demand { tag, session, kind });
         if let (Some(judged), Some(leadership)) = (refused, &mut self.leadership) {
             leadership.write_verdict(from, tag, &judged);
         }
@@ -255,6 +262,13 @@ impl Replica {
         if !cx.log_room {
             return Err(Verdict::Refused(ErrorCode::SystemError));
         }
+        if op == RESTORE {
+            let path = jute::Reader::new(body).required_string();
+            let path = path.map_err(|_| Verdict::Refused(ErrorCode::MarshallingError))?;
+            let wanted = Wanted { tag: demand.tag, session, cxid, path: (*path).into() };
+            self.leadership().barrier = Barrier::Wanted(wanted);
+            return Ok(());
+        }
         if op == OpCode::CloseSession.wire() {
             let closing = self.leadership().sessions.begin_close(session);
             assert!(closing, "a session that passed the check is not closing");
@@ -310,7 +324,8 @@ impl Replica {
     }
 
     pub(super) fn can_propose(&self) -> bool {
-        self.leadership.is_some() && self.zab.next_zxid().is_some()
+        let free = |leadership: &Leadership| matches!(leadership.barrier, Barrier::None);
+        self.leadership.as_ref().is_some_and(free) && self.zab.next_zxid().is_some()
     }
 
     /// A follower sends what its clients ask to the leader, in order, and which of them were heard from.

@@ -7,7 +7,7 @@ use crate::exchange::{Answer, Audience, Committed, Origin};
 use crate::frame::Frame;
 use crate::ids::{SessionId, Tag, Zxid};
 use crate::jute::OpCode;
-use crate::tree::{OpResult, Tree};
+use crate::tree::{OpResult, Restored, Tree};
 
 impl Replica {
     /// Applies everything through the committed watermark.
@@ -52,11 +52,12 @@ impl Replica {
         let mut applied = core::mem::take(&mut self.applied);
         tree.apply(frame, &mut applied)
             .map_err(|error| format!("transaction {} cannot be applied: {error}", frame.zxid()))?;
-        self.applied_since_snapshot += 1;
+        self.applied_since_snapshot = self.applied_since_snapshot.saturating_add(1);
         self.measures.applied += 1;
         self.bytes_since_snapshot += frame.as_bytes().len() as u64;
         if let Some(leadership) = &mut self.leadership {
             leadership.overlay.applied(frame.zxid());
+            leadership.barrier.applied(frame.zxid());
             self.measures.proposal_size.record(frame.as_bytes().len());
         }
         let asker = self.submitted.get(tag).map(|entry| (entry.conn, entry.cxid(), wants_session(entry)));
@@ -82,6 +83,7 @@ impl Replica {
                 self.measures.sessions_closed += 1;
                 self.session_closed(frame.session(), origin, tree, audience);
             }
+            Some(OpResult::Restored(restored)) => self.tree_replaced(cx, restored, tree, audience),
             _ => {}
         }
         self.submitted.done(tag);
@@ -112,6 +114,22 @@ impl Replica {
             let connected = Answer::Connected { conn, session, timeout_ms, passwd, attached: tag };
             audience.answer(tree, tree.last_zxid(), connected);
         }
+    }
+
+    /// Sessions are others now, and so is everything that was noted about nodes.
+    fn tree_replaced(&mut self, cx: &Context, restored: &Restored, tree: &Tree, audience: &mut impl Audience) {
+        for session in &restored.ended {
+            self.measures.sessions_closed += 1;
+            self.session_closed(*session, None, tree, audience);
+        }
+        if let Some(leadership) = &mut self.leadership {
+            for (session, timeout_ms) in &restored.back {
+                leadership.sessions.track(cx.now, *session, config::millis(*timeout_ms), Tag::NONE);
+            }
+            leadership.reap.clear();
+        }
+        // After a restart nobody should have to do all this again.
+        self.applied_since_snapshot = self.config.snap_count;
     }
 
     /// Whoever speaks for the session here is cut off, unless it asked for the end itself and is answered.

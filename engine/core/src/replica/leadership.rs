@@ -1,6 +1,7 @@
 //! What only the leader has: which sessions are alive, what is proposed and not yet applied, who waits for the
 //! confirmation that it still leads.
 
+use super::barrier::Barrier;
 use super::letter::{Letter, VerdictLetter};
 use super::submitted::{Judged, Verdict};
 use super::{Context, Replica, config};
@@ -16,6 +17,7 @@ use std::collections::{BTreeMap, VecDeque};
 pub(super) struct Leadership {
     pub(super) sessions: SessionTable,
     pub(super) overlay: Overlay,
+    pub(super) barrier: Barrier,
     /// Frames proposed in this turn.
     pub(super) batch: FrameBuf,
     /// Verdicts on their way to other servers.
@@ -36,6 +38,7 @@ impl Leadership {
         Leadership {
             sessions,
             overlay: Overlay::default(),
+            barrier: Barrier::None,
             batch: FrameBuf::new(),
             letters: BTreeMap::new(),
             next_reap: cx.now.plus(config.reap_interval),

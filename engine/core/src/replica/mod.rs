@@ -4,6 +4,7 @@
 //! Pure: the driver carries the effects out, and tells what came of them in a later step.
 
 mod admission;
+mod barrier;
 mod config;
 mod delivery;
 mod housekeeping;
@@ -265,8 +266,10 @@ impl Replica {
         cx.log_room = self.log_room;
         self.take_asks(&cx, tree, inbox);
         self.agree(&cx, tree, audience, effects);
+        self.pass_barrier(&cx, tree);
         self.judge_letters(&cx, tree);
         self.judge_own(&cx, tree);
+        self.pass_barrier(&cx, tree);
         if cx.ticked {
             self.tick(&cx, tree, audience);
         }
@@ -293,6 +296,7 @@ impl Replica {
             Input::LinkDown(peer) => {
                 // It will ask again for what it has not seen executed.
                 self.letters.retain(|(from, _)| *from != peer);
+                self.forget_wanted(peer);
                 self.zab.link_down(peer);
             }
             Input::Message(from, message) => self.zab.message(from, message),

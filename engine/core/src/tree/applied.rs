@@ -83,6 +83,26 @@ pub enum OpResult {
     },
     /// A session and its ephemeral nodes are gone.
     SessionClosed,
+    /// The tree is another one.
+    Restored(Box<Restored>),
+}
+
+/// What has become of the whole state, when the tree was replaced.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Restored {
+    /// Of the whole state.
+    pub digest: u64,
+    /// Sessions that are no more.
+    pub ended: Vec<SessionId>,
+    /// Sessions that are again, with their time-outs in milliseconds. Nobody speaks for them yet.
+    pub back: Vec<(SessionId, i32)>,
+}
+
+/// As its numbers, for whoever has asked for it: digest, sessions that ended, sessions that are back.
+impl core::fmt::Display for Restored {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{:016x} {} {}", self.digest, self.ended.len(), self.back.len())
+    }
 }
 
 /// How a node changed.
@@ -94,6 +114,9 @@ pub enum ChangeKind {
     Deleted,
     /// It has other data.
     DataChanged,
+    /// It has other children, of which nothing else tells: the same names, but not the same nodes. Only of a tree that
+    /// was replaced.
+    ChildrenChanged,
 }
 
 /// A change that watches may wait for.
@@ -105,8 +128,8 @@ pub struct Change {
     pub path: Range<usize>,
     /// Its list, before removal if it was deleted: who may not read it is not told.
     pub acl: AclRef,
-    /// The parent's list, for those who watch its children. For [`ChangeKind::DataChanged`], which is none of the
-    /// parent's business, the open one.
+    /// The parent's list, for those who watch its children. For [`ChangeKind::DataChanged`] and
+    /// [`ChangeKind::ChildrenChanged`], which are none of the parent's business, the open one.
     pub parent_acl: AclRef,
 }
 
@@ -172,6 +195,17 @@ pub enum ApplyError {
     /// Create of a session that is there, or of no session.
     #[error("session {0} exists")]
     SessionExists(SessionId),
+    /// The tree is to be replaced by what is none.
+    #[error("the tree cannot be replaced: {0}")]
+    Restore(#[from] super::RestoreError),
+    /// The tree has been replaced, but not by the one that the leader has found.
+    #[error("the tree was replaced by one with digest {found:016x}, not {stated:016x}")]
+    RestoredDigest {
+        /// According to the leader.
+        stated: u64,
+        /// Here.
+        found: u64,
+    },
     /// A session password that does not have 16 bytes.
     #[error("session password of {0} bytes")]
     Password(usize),

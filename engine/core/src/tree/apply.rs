@@ -41,6 +41,7 @@ impl Tree {
             TxnType::CreateSession => self.create_session(frame, out)?,
             TxnType::CloseSession => self.close_session(stamp, frame.session(), out),
             TxnType::MoveSession => self.move_session(frame, out)?,
+            TxnType::Restore => self.restore(zxid, txn::read_restore(frame.body())?, out)?,
         }
         self.last_zxid = zxid;
         out.zxid = Zxid(stamp.zxid);

@@ -8,12 +8,13 @@ use super::acl_table::AclTable;
 use super::node::{Kind, NodeRecord};
 use super::path::{PathHash, fold};
 use super::session_table::SessionEntry;
-use crate::ids::SessionId;
+use crate::ids::{SessionId, Zxid};
 
 const DATA: u64 = 0x8CB9_2BA7_2F3D_8DD7;
 const CHILDREN: u64 = 0xA076_1D64_78BD_642F;
 const BIRTH: u64 = 0xE703_7ED1_A0B4_28DB;
 const SESSION: u64 = 0x589A_6E5C_1F3B_7C11;
+const RESTORE: u64 = 0x1D8E_4E27_C47D_124F;
 
 /// What setting the data changes.
 pub(super) fn of_data(path: PathHash, node: &NodeRecord) -> u64 {
@@ -46,6 +47,11 @@ pub(super) fn of_session(id: SessionId, entry: &SessionEntry) -> u64 {
     let passwd = u128::from_le_bytes(entry.passwd);
     let timeout = u64::from(entry.timeout_ms as u32);
     chain(SESSION, [id.0 as u64, timeout, passwd as u64, (passwd >> 64) as u64, entry.owner.0])
+}
+
+/// What the last replacement of the tree adds to the sum; nothing if there was none.
+pub(super) fn of_restore(at: Zxid) -> u64 {
+    if at == Zxid::ZERO { 0 } else { chain(RESTORE, [at.0]) }
 }
 
 /// Hash of a string of bytes.

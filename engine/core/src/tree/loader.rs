@@ -178,7 +178,9 @@ impl Loader {
             return Err(self.wrong("behind the end"));
         }
         match record {
-            Record::Head { format: record::FORMAT, head } if self.records == 0 => self.head = Some(head),
+            Record::Head { format: record::FORMAT | record::FORMAT_RESTORED, head } if self.records == 0 => {
+                self.head = Some(head);
+            }
             Record::Head { format, .. } if self.records == 0 => return Err(LoadError::Format(format)),
             Record::Head { .. } => return Err(self.wrong("a second head")),
             _ if self.records == 0 => return Err(self.wrong("no head")),
@@ -190,6 +192,11 @@ impl Loader {
             }
             Record::Node(fields) => self.take_node(&fields)?,
             Record::Session { id, entry } => self.take_session(id, entry)?,
+            Record::Restored { zxid } if self.records == 1 && zxid != Zxid::ZERO => {
+                self.tree.restored_at = zxid;
+                self.tree.digest = self.tree.digest.wrapping_add(digest::of_restore(zxid));
+            }
+            Record::Restored { .. } => return Err(self.wrong("a restore out of turn")),
             Record::End { records, crc } => {
                 check("number of records", records, self.records)?;
                 check("checksum", crc.into(), self.crc.into())?;

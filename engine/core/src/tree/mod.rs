@@ -9,6 +9,7 @@
 //! | `path`, `index` | the rules of paths; from a path to a node |
 //! | `acl_table`, `session_table` | lists stored once; the sessions |
 //! | `apply`, `applied` | one transaction, and what it leaves to tell |
+//! | `restore`, `difference` | the tree of a snapshot takes the place of this one; what is different then |
 //! | `quota`, `reap` | usage of subtrees; containers and TTL nodes that may go |
 //! | `digest` | one number for the whole state |
 //! | `snapshot`, `record`, `loader` | the state of one zxid as bytes, and back |
@@ -18,6 +19,7 @@ mod acl_table;
 mod applied;
 mod apply;
 mod builder;
+mod difference;
 mod digest;
 mod index;
 mod loader;
@@ -26,6 +28,7 @@ pub mod path;
 mod quota;
 mod reap;
 mod record;
+mod restore;
 mod session_table;
 mod slab;
 mod snapshot;
@@ -33,11 +36,12 @@ mod snapshot;
 mod tests;
 
 pub use crate::stat::Stat;
-pub use applied::{Applied, ApplyError, Change, ChangeKind, OpResult};
+pub use applied::{Applied, ApplyError, Change, ChangeKind, OpResult, Restored};
 pub use builder::{Builder, NodeState};
 pub use loader::{LoadError, Loader};
 pub use node::Kind;
 pub use quota::QuotaUse;
+pub use restore::RestoreError;
 pub use session_table::SessionEntry;
 pub use snapshot::SnapshotHead;
 
@@ -71,6 +75,11 @@ pub struct Tree {
     size: u64,
     /// The snapshot that is being taken.
     walk: Option<Walk>,
+    /// The tree that this one has taken the place of, until the snapshot that was being taken of it is complete.
+    replaced: Option<Box<Tree>>,
+    /// By which transaction this tree took the place of another; zero if it never did. A client that has seen an older
+    /// state may have seen nodes that were newer than they are now.
+    restored_at: Zxid,
     snapshots_begun: u64,
 }
 
@@ -129,6 +138,8 @@ impl Tree {
             // ZooKeeper counts the root under its second name.
             size: 1,
             walk: None,
+            replaced: None,
+            restored_at: Zxid::ZERO,
             snapshots_begun: 0,
         }
     }
@@ -179,6 +190,20 @@ impl Tree {
     #[must_use]
     pub fn digest(&self) -> u64 {
         self.digest
+    }
+
+    /// One number for the nodes alone.
+    #[must_use]
+    pub fn nodes_digest(&self) -> u64 {
+        let sessions = self.sessions.iter().map(|(id, entry)| digest::of_session(id, entry));
+        let rest = sessions.fold(digest::of_restore(self.restored_at), u64::wrapping_add);
+        self.digest.wrapping_sub(rest)
+    }
+
+    /// By which transaction the whole tree was last replaced; zero if it never was.
+    #[must_use]
+    pub fn restored_at(&self) -> Zxid {
+        self.restored_at
     }
 
     /// Paths of a session's ephemeral nodes, the oldest first.
@@ -332,7 +357,7 @@ impl Tree {
     /// The digest from the nodes and sessions themselves.
     fn recomputed_digest(&self) -> u64 {
         let sessions = self.sessions.iter().map(|(id, entry)| digest::of_session(id, entry));
-        let mut sum = sessions.fold(0_u64, u64::wrapping_add);
+        let mut sum = sessions.fold(digest::of_restore(self.restored_at), u64::wrapping_add);
         let mut open = vec![(ROOT, ROOT_HASH)];
         while let Some((slot, hash)) = open.pop() {
             let node = &self.slab[slot];

@@ -11,7 +11,7 @@
 //!    4   1  tag
 //!
 //! tag 1, head: first, once
-//!    5   4  format       1
+//!    5   4  format       1; 2 if a record of tag 6 follows
 //!    9   8  zxid         of the last transaction in it
 //!   17   8  digest       of nodes and sessions
 //!   25   8  nodes        number of node records
@@ -47,6 +47,9 @@
 //!   17  16  passwd
 //!   33   8  owner        tag of the request by which a connection became its owner
 //!
+//! tag 6, restored: behind the head, once, if the tree was ever replaced by that of a snapshot
+//!    5   8  zxid         of the transaction that did it
+//!
 //! tag 5, end: last, once
 //!    5   8  records      number of records before it
 //!   13   4  crc          CRC-32C of all bytes before this record
@@ -58,8 +61,10 @@ use super::snapshot::SnapshotHead;
 use crate::acl::Acl;
 use crate::ids::{SessionId, Tag, Zxid};
 
-/// What this program writes, and all that it reads.
+/// Of a tree that was never replaced.
 pub(super) const FORMAT: u32 = 1;
+/// Of one that was: programs that know nothing of this must not read it as if it had not been.
+pub(super) const FORMAT_RESTORED: u32 = 2;
 /// The longest record: a node whose name and data fill a frame.
 pub(super) const LEN_MAX: usize = crate::frame::MAX_LEN + 1024;
 /// Bytes of the length field.
@@ -70,6 +75,7 @@ const LIST: u8 = 2;
 const NODE: u8 = 3;
 const SESSION: u8 = 4;
 const END: u8 = 5;
+const RESTORED: u8 = 6;
 const NULL_DATA: u32 = u32::MAX;
 
 /// A record that was read, borrowing from the bytes.
@@ -78,6 +84,7 @@ pub(super) enum Record<'a> {
     List { number: u32, acl: Vec<(i32, &'a str, &'a str)> },
     Node(NodeFields<'a>),
     Session { id: SessionId, entry: SessionEntry },
+    Restored { zxid: Zxid },
     End { records: u64, crc: u32 },
 }
 
@@ -99,9 +106,9 @@ pub(super) struct NodeFields<'a> {
     pub data: Option<&'a [u8]>,
 }
 
-pub(super) fn write_head(out: &mut Vec<u8>, head: &SnapshotHead) {
+pub(super) fn write_head(out: &mut Vec<u8>, format: u32, head: &SnapshotHead) {
     write(out, HEAD, |out| {
-        out.extend_from_slice(&FORMAT.to_le_bytes());
+        out.extend_from_slice(&format.to_le_bytes());
         for field in [head.zxid.0, head.digest, head.node_count, head.session_count] {
             out.extend_from_slice(&field.to_le_bytes());
         }
@@ -154,6 +161,10 @@ pub(super) fn write_session(out: &mut Vec<u8>, id: SessionId, entry: &SessionEnt
     });
 }
 
+pub(super) fn write_restored(out: &mut Vec<u8>, zxid: Zxid) {
+    write(out, RESTORED, |out| out.extend_from_slice(&zxid.0.to_le_bytes()));
+}
+
 pub(super) fn write_end(out: &mut Vec<u8>, records: u64, crc: u32) {
     write(out, END, |out| {
         out.extend_from_slice(&records.to_le_bytes());
@@ -190,6 +201,7 @@ pub(super) fn read(bytes: &[u8]) -> Option<Record<'_>> {
             let (id, timeout_ms) = (SessionId(from.i64()?), from.i32()?);
             Record::Session { id, entry: SessionEntry { timeout_ms, passwd: from.array()?, owner: Tag(from.u64()?) } }
         }
+        RESTORED => Record::Restored { zxid: Zxid(from.u64()?) },
         END => Record::End { records: from.u64()?, crc: from.u32()? },
         _ => return None,
     };

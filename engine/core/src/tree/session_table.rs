@@ -61,6 +61,15 @@ impl SessionTable {
         Some((before, digest::of_session(id, entry)))
     }
 
+    /// Replaces what is known of a session that there is. Returns what is to be taken from the digest and what is to be
+    /// added.
+    pub fn replace(&mut self, id: SessionId, entry: SessionEntry) -> Option<(u64, u64)> {
+        let old = self.entries.get_mut(&id)?;
+        let before = digest::of_session(id, old);
+        *old = entry;
+        Some((before, digest::of_session(id, old)))
+    }
+
     /// Returns what is to be taken from the digest; `None` if there is no such session.
     pub fn remove(&mut self, id: SessionId) -> Option<u64> {
         self.entries.remove(&id).map(|entry| digest::of_session(id, &entry))

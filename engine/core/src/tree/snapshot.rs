@@ -4,7 +4,7 @@
 //! come by is written first, as it is (its pre-image), and marked so that the walk passes over it; a node that came into
 //! being since the beginning is marked at birth. Every mark below the limit is cleared as the walk passes. Sessions are
 //! treated likewise, in the order of their ids. So beginning costs nothing, and a transaction at most one copy of each
-//! node that it changes.
+//! node that it changes. A tree that is replaced as a whole stays until its snapshot has been taken.
 
 use super::acl_table::{AclTable, OPEN};
 use super::node::{Kind, NodeRecord, Slot};
@@ -84,7 +84,7 @@ impl Tree {
     /// # Panics
     /// If a snapshot is being taken: there is one at a time.
     pub fn snapshot_begin(&mut self) -> SnapshotHead {
-        assert!(self.walk.is_none(), "one snapshot at a time");
+        assert!(self.snapshot_running().is_none(), "one snapshot at a time");
         self.snapshots_begun += 1;
         let head = SnapshotHead {
             zxid: self.last_zxid,
@@ -92,13 +92,19 @@ impl Tree {
             node_count: self.node_count() as u64,
             session_count: self.sessions.len() as u64,
         };
-        let mut pending = Vec::new();
-        record::write_head(&mut pending, &head);
+        let (mut pending, mut records) = (Vec::new(), 1);
+        if self.restored_at == Zxid::ZERO {
+            record::write_head(&mut pending, record::FORMAT, &head);
+        } else {
+            record::write_head(&mut pending, record::FORMAT_RESTORED, &head);
+            record::write_restored(&mut pending, self.restored_at);
+            records += 1;
+        }
         self.walk = Some(Walk {
             head,
             serial: self.snapshots_begun,
             pending,
-            records: 1,
+            records,
             crc: 0,
             cursor: 0,
             limit: self.slab.limit(),
@@ -113,7 +119,10 @@ impl Tree {
     /// Whether a snapshot is being taken, and of what.
     #[must_use]
     pub fn snapshot_running(&self) -> Option<SnapshotHead> {
-        self.walk.as_ref().map(|walk| walk.head)
+        match &self.replaced {
+            Some(replaced) => replaced.snapshot_running(),
+            None => self.walk.as_ref().map(|walk| walk.head),
+        }
     }
 
     /// Appends the next part of the snapshot to `out`: the pre-images that wait, then nodes and sessions from at most
@@ -122,6 +131,13 @@ impl Tree {
     /// # Panics
     /// If no snapshot has been begun.
     pub fn snapshot_slice(&mut self, max_nodes: usize, out: &mut Vec<u8>) -> bool {
+        if let Some(replaced) = &mut self.replaced {
+            let last = replaced.snapshot_slice(max_nodes, out);
+            if last {
+                self.replaced = None;
+            }
+            return last;
+        }
         let mut walk = self.walk.take().expect("a slice is taken of a snapshot that was begun");
         let start = out.len();
         let full = start.saturating_add(SLICE_BYTES);
@@ -145,6 +161,7 @@ impl Tree {
 
     /// Forgets the snapshot that is being taken, if any.
     pub fn snapshot_abort(&mut self) {
+        self.replaced = None;
         let Some(walk) = self.walk.take() else { return };
         for slot in walk.marked {
             self.slab[slot].set_skipped(false);

@@ -2,7 +2,8 @@
 
 use super::desk::Desk;
 use super::http::{Method, Request, Response, Status};
-use super::{json, snapshot};
+use super::upload::Upload;
+use super::{json, restore, snapshot};
 use crate::four_letter::{Needs, Reset, Snapshot};
 use crate::spread::Errand;
 use crate::turn::Words;
@@ -103,12 +104,18 @@ pub(super) fn list(url: &str) -> Response {
 }
 
 /// Answers the command of this name.
-pub(super) fn answer(name: &str, request: &Request, peer: SocketAddr, desk: &Desk) -> Response {
+pub(super) fn answer(
+    name: &str,
+    request: &Request,
+    upload: &mut Upload<'_>,
+    peer: SocketAddr,
+    desk: &Desk,
+) -> Response {
     if SNAPSHOT.contains(&name) {
         return snapshot::answer(SNAPSHOT[0], request, peer, desk);
     }
     if RESTORE.contains(&name) {
-        return no_restore();
+        return restore::answer(RESTORE[0], request, upload, peer, desk);
     }
     if request.method == Method::Post {
         return Response::text(Status::MethodNotAllowed, "ask for this with GET\n");
@@ -138,11 +145,4 @@ pub(super) fn json(name: &str, status: Status, error: Option<String>, mut fields
     let mut text = serde_json::to_vec_pretty(&fields).unwrap_or_default();
     text.push(b'\n');
     Response::new(status, "application/json; charset=utf-8", text)
-}
-
-fn no_restore() -> Response {
-    let error = "a running server is not restored: stop the servers, make a data directory of the snapshot with \
-                 `ringkeeper restore`, and start one of them on it (in an ensemble once with --bootstrap true, beside \
-                 others with empty directories)";
-    json(RESTORE[0], Status::NotImplemented, Some(error.to_owned()), Map::new())
 }

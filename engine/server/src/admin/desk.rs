@@ -1,12 +1,12 @@
 //! Who asks the executors, and what is known without asking.
 
-use super::snapshot::Rate;
+use super::rate::Rate;
 use crate::config::{Admin, Data};
 use crate::four_letter::{Needs, Snapshot};
 use crate::spread::{Errand, Exchange};
 use crate::turn::Words;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use ringkeeper_net::Handover;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use thiserror::Error;
 
@@ -15,16 +15,21 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How far the start has come.
 #[derive(Debug, Default)]
-pub(crate) struct Progress(AtomicBool);
+pub(crate) struct Progress(OnceLock<Arc<Handover>>);
 
 impl Progress {
-    /// What is stored was taken up: the executors turn, and answer.
-    pub(crate) fn started(&self) {
-        self.0.store(true, Ordering::Release);
+    /// What is stored was taken up: the executors turn, and answer. Here connections are given to one of them.
+    pub(crate) fn started(&self, door: Arc<Handover>) {
+        assert!(self.0.set(door).is_ok(), "a server starts once");
     }
 
     pub(crate) fn is_started(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.0.get().is_some()
+    }
+
+    /// Where connections are given to an executor that serves clients.
+    pub(crate) fn door(&self) -> Option<&Arc<Handover>> {
+        self.0.get()
     }
 }
 
@@ -53,6 +58,9 @@ pub(crate) struct Desk {
     pub(crate) settings: Admin,
     pub(crate) access: Access,
     pub(crate) snapshots: Rate,
+    pub(crate) restores: Rate,
+    /// One restore at a time.
+    pub(crate) restoring: Mutex<()>,
 }
 
 impl Desk {
@@ -63,8 +71,8 @@ impl Desk {
         settings: Admin,
         access: Access,
     ) -> Desk {
-        let snapshots = Rate::new(settings.snapshot_interval);
-        Desk { exchange, progress, words, settings, access, snapshots }
+        let (snapshots, restores) = (Rate::new(settings.interval), Rate::new(settings.interval));
+        Desk { exchange, progress, words, settings, access, snapshots, restores, restoring: Mutex::new(()) }
     }
 
     /// Collects facts from all executors, after they have done the errand.

@@ -31,6 +31,12 @@ pub struct Request {
     pub query: Vec<(String, String)>,
     /// Who asks, by their own account.
     pub authorization: Option<String>,
+    /// Bytes of the head, behind which the body begins.
+    pub head: usize,
+    /// Bytes of the body, if that is told.
+    pub length: Option<u64>,
+    /// The body is sent when it has been asked for.
+    pub expects_continue: bool,
 }
 
 impl Request {
@@ -73,13 +79,13 @@ impl BadRequest {
 pub fn parse(bytes: &[u8]) -> Result<Option<Request>, BadRequest> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut head = httparse::Request::new(&mut headers);
-    match head.parse(bytes) {
-        Ok(httparse::Status::Complete(_)) => {}
+    let length_of_head = match head.parse(bytes) {
+        Ok(httparse::Status::Complete(length)) => length,
         Ok(httparse::Status::Partial) if bytes.len() >= MAX_HEAD => return Err(BadRequest::TooLong),
         Ok(httparse::Status::Partial) => return Ok(None),
         Err(httparse::Error::TooManyHeaders) => return Err(BadRequest::TooLong),
         Err(_) => return Err(BadRequest::Malformed),
-    }
+    };
     let method = match head.method {
         Some("GET") => Method::Get,
         Some("HEAD") => Method::Head,
@@ -88,9 +94,19 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Request>, BadRequest> {
     };
     let target = head.path.unwrap_or("/");
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let authorization = head.headers.iter().find(|header| header.name.eq_ignore_ascii_case("authorization"));
-    let authorization = authorization.map(|header| String::from_utf8_lossy(header.value).trim().to_owned());
-    Ok(Some(Request { method, path: decoded(path), query: arguments(query), authorization }))
+    let value = |name: &str| {
+        let header = head.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
+        header.map(|header| String::from_utf8_lossy(header.value).trim().to_owned())
+    };
+    Ok(Some(Request {
+        method,
+        path: decoded(path),
+        query: arguments(query),
+        authorization: value("authorization"),
+        head: length_of_head,
+        length: value("content-length").and_then(|text| text.parse().ok()),
+        expects_continue: value("expect").is_some_and(|text| text.eq_ignore_ascii_case("100-continue")),
+    }))
 }
 
 fn arguments(query: &str) -> Vec<(String, String)> {
@@ -131,10 +147,12 @@ pub enum Status {
     Forbidden,
     NotFound,
     MethodNotAllowed,
+    Conflict,
+    LengthRequired,
+    ContentTooLarge,
     TooManyRequests,
     HeadTooLong,
     InternalServerError,
-    NotImplemented,
     ServiceUnavailable,
 }
 
@@ -148,10 +166,12 @@ impl Status {
             Status::Forbidden => "403 Forbidden",
             Status::NotFound => "404 Not Found",
             Status::MethodNotAllowed => "405 Method Not Allowed",
+            Status::Conflict => "409 Conflict",
+            Status::LengthRequired => "411 Length Required",
+            Status::ContentTooLarge => "413 Content Too Large",
             Status::TooManyRequests => "429 Too Many Requests",
             Status::HeadTooLong => "431 Request Header Fields Too Large",
             Status::InternalServerError => "500 Internal Server Error",
-            Status::NotImplemented => "501 Not Implemented",
             Status::ServiceUnavailable => "503 Service Unavailable",
         }
     }

@@ -4,6 +4,7 @@
 use super::desk::Desk;
 use super::http::{self, MAX_HEAD, Method, Response, Status};
 use super::routes::{self, Site};
+use super::upload::Upload;
 use crate::config::HttpAddress;
 use std::io::{self, Read};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -77,12 +78,18 @@ fn admit(stream: TcpStream, peer: SocketAddr, site: Site, desk: &Arc<Desk>, open
     }
 }
 
+/// A request, and the beginning of its body.
+type Begun = (http::Request, Vec<u8>);
+
 /// Reads one request, answers it, closes.
 fn answer(stream: &TcpStream, peer: SocketAddr, site: Site, desk: &Desk) -> io::Result<()> {
     stream.set_nodelay(true)?;
     stream.set_write_timeout(Some(desk.idle()))?;
     let (method, response) = match request(stream, desk.idle())? {
-        Some(Ok(request)) => (request.method, routes::answer(site, &request, peer, desk)),
+        Some(Ok((request, begun))) => {
+            let mut upload = Upload::new(stream, &request, begun, desk.idle());
+            (request.method, routes::answer(site, &request, &mut upload, peer, desk))
+        }
         Some(Err(bad)) => (Method::Get, bad.response()),
         None => return Ok(()),
     };
@@ -91,8 +98,8 @@ fn answer(stream: &TcpStream, peer: SocketAddr, site: Site, desk: &Desk) -> io::
     swallow(stream)
 }
 
-/// A request's head; `None` if the connection was closed before it said anything.
-fn request(mut stream: &TcpStream, idle: Duration) -> io::Result<Option<Result<http::Request, http::BadRequest>>> {
+/// A request's head, with what has come of its body; `None` if the connection was closed before it said anything.
+fn request(mut stream: &TcpStream, idle: Duration) -> io::Result<Option<Result<Begun, http::BadRequest>>> {
     let deadline = Instant::now() + HEAD_TIME;
     let mut head = Vec::new();
     let mut piece = [0; 4096];
@@ -110,7 +117,10 @@ fn request(mut stream: &TcpStream, idle: Duration) -> io::Result<Option<Result<h
         match http::parse(&head) {
             Ok(None) if head.len() >= MAX_HEAD => return Ok(Some(Err(http::BadRequest::TooLong))),
             Ok(None) => {}
-            Ok(Some(request)) => return Ok(Some(Ok(request))),
+            Ok(Some(request)) => {
+                let body = head.split_off(request.head);
+                return Ok(Some(Ok((request, body))));
+            }
             Err(bad) => return Ok(Some(Err(bad))),
         }
     }

@@ -10,8 +10,11 @@ mod health;
 mod http;
 mod json;
 mod listener;
+mod rate;
+mod restore;
 mod routes;
 mod snapshot;
+mod upload;
 
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@ use super::commands;
 use super::desk::Desk;
 use super::health;
 use super::http::{Method, Request, Response, Status};
+use super::upload::Upload;
 use crate::four_letter::Needs;
 use crate::metrics::{self, prometheus};
 use std::net::SocketAddr;
@@ -18,7 +19,13 @@ pub(crate) enum Site {
 }
 
 /// Answers a request.
-pub(super) fn answer(site: Site, request: &Request, peer: SocketAddr, desk: &Desk) -> Response {
+pub(super) fn answer(
+    site: Site,
+    request: &Request,
+    upload: &mut Upload<'_>,
+    peer: SocketAddr,
+    desk: &Desk,
+) -> Response {
     let path = request.path.trim_end_matches('/');
     let url = desk.settings.command_url.as_str();
     if path == "/metrics" {
@@ -33,7 +40,7 @@ pub(super) fn answer(site: Site, request: &Request, peer: SocketAddr, desk: &Des
         "" => only_told(request, || home(url)),
         _ if path == url => only_told(request, || commands::list(url)),
         _ => match path.strip_prefix(url).and_then(|rest| rest.strip_prefix('/')) {
-            Some(name) => commands::answer(name, request, peer, desk),
+            Some(name) => commands::answer(name, request, upload, peer, desk),
             None => Response::text(Status::NotFound, format!("nothing is here; the commands are at {url}\n")),
         },
     }

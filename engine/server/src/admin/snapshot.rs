@@ -10,7 +10,6 @@ use ringkeeper_core::ids::Zxid;
 use ringkeeper_txnlog::snapshot::snapshot_name;
 use std::fs::File;
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use thiserror::Error;
 
@@ -18,28 +17,6 @@ use thiserror::Error;
 const PAUSE: Duration = Duration::from_millis(50);
 /// A snapshot that takes longer is not waited for.
 const PATIENCE: Duration = Duration::from_secs(3600);
-
-/// At least so long is between two snapshots.
-pub(crate) struct Rate {
-    interval: Duration,
-    last: Mutex<Option<Instant>>,
-}
-
-impl Rate {
-    pub(super) fn new(interval: Duration) -> Rate {
-        Rate { interval, last: Mutex::new(None) }
-    }
-
-    /// Takes the place if it is free.
-    fn take(&self, now: Instant) -> bool {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let free = last.is_none_or(|last| now.duration_since(last) >= self.interval);
-        if free {
-            *last = Some(now);
-        }
-        free
-    }
-}
 
 /// Why there is no snapshot.
 #[derive(Debug, Error)]
@@ -107,7 +84,7 @@ fn take(request: &Request, peer: SocketAddr, desk: &Desk) -> Result<(Zxid, File,
     let super_digest = desk.access.super_digest.as_deref();
     authorisation::check(request.authorization.as_deref(), peer.ip(), &server.root_acl, super_digest)?;
     if !desk.snapshots.take(Instant::now()) {
-        return Err(NoSnapshot::TooOften(desk.settings.snapshot_interval));
+        return Err(NoSnapshot::TooOften(desk.settings.interval));
     }
     let zxid = wait(desk)?;
     // Once it is open it can be read to its end, even if a newer snapshot makes it superfluous.
@@ -141,15 +118,6 @@ fn there(asked: &Snapshot, now: &Snapshot) -> Option<Zxid> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn snapshots_are_taken_at_a_bounded_rate() {
-        let rate = Rate::new(Duration::from_secs(10));
-        let start = Instant::now();
-        assert!(rate.take(start));
-        assert!(!rate.take(start + Duration::from_secs(9)));
-        assert!(rate.take(start + Duration::from_secs(10)));
-    }
 
     #[test]
     fn an_older_snapshot_will_not_do() {

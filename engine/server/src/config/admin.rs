@@ -31,8 +31,10 @@ pub struct Admin {
     pub idle: Duration,
     /// Snapshots may be asked for.
     pub snapshots: bool,
-    /// At least so long is between two of them.
-    pub snapshot_interval: Duration,
+    /// The state may be replaced by that of a snapshot.
+    pub restores: bool,
+    /// At least so long is between two of either.
+    pub interval: Duration,
 }
 
 /// Where to listen.
@@ -76,7 +78,8 @@ pub(super) fn build(settings: &mut Settings, problems: &mut Problems) -> Admin {
         command_url: settings.text(&keys::ADMIN_COMMAND_URL).unwrap_or_default().trim_end_matches('/').to_owned(),
         idle: millis(&keys::ADMIN_IDLE),
         snapshots: settings.is_on(&keys::ADMIN_SNAPSHOT),
-        snapshot_interval: millis(&keys::ADMIN_RATE),
+        restores: settings.is_on(&keys::ADMIN_RESTORE),
+        interval: millis(&keys::ADMIN_RATE),
     };
     refuse_same_port(&admin, settings, problems);
     admin
@@ -161,6 +164,8 @@ mod tests {
         assert!(errors[0].contains("is no path such as /commands"), "{errors:?}");
         let errors = load(&format!("admin.serverPort=7000\nmetricsProvider.className={PROMETHEUS}")).unwrap_err();
         assert!(errors[0].contains("is the port of the admin server"), "{errors:?}");
+        let chosen = format!("admin.serverPort=0\nmetricsProvider.className={PROMETHEUS}\nmetricsProvider.httpPort=0");
+        assert!(load(&chosen).is_ok(), "the system chooses two");
         let (admin, warnings) = load("metricsProvider.className=com.example.Provider").unwrap();
         assert!(admin.metrics.is_none() && warnings[0].contains(PROMETHEUS), "{warnings:?}");
     }

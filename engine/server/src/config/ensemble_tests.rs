@@ -211,6 +211,18 @@ fn a_role_is_given_once_or_twice_the_same() {
           say the role at the end of that line, on every server, and remove peerType"]
     );
     assert!(wrong(&format!("{LINES}peerType=participant\n"), "4")[0].contains("makes this server an observer"));
+    let one_of_two = format!("{LINES}server.5=zk5:2888:3888:observer|zk5b:2888:3888:participant\n");
+    let votes = ensemble(&one_of_two, "1").0.ensemble.unwrap().ids(true).collect::<Vec<_>>();
+    assert_eq!(votes, [1, 2, 10], "an observer by one of its addresses is one");
+}
+
+#[test]
+fn addresses_of_one_machine_may_have_the_same_port() {
+    let same = format!("{LINES}clientPort=2888\n");
+    assert!(wrong(&same, "1")[0].contains("is the port for other servers"));
+    ensemble(&format!("{same}clientPortAddress=10.0.0.1\n"), "1");
+    let everywhere = format!("{same}clientPortAddress=10.0.0.1\nquorumListenOnAllIPs=true\n");
+    assert!(wrong(&everywhere, "1")[0].contains("is the port for other servers"));
 }
 
 #[test]

@@ -369,7 +369,7 @@ mod tests {
     #[test]
     fn values_are_judged_by_kind() {
         let port = Key::int("clientPort", Group::Clients, 0, 65535, "2181");
-        assert_eq!(port.check("2181"), Ok(()));
+        assert_eq!(["2181", "0", "65535"].map(|text| port.check(text)), [Ok(()), Ok(()), Ok(())]);
         assert_eq!(port.check("65536"), Err("is more than 65535".to_owned()));
         assert_eq!(port.check("-1"), Err("is less than 0".to_owned()));
         assert_eq!(port.check("x"), Err("is not a whole number".to_owned()));

@@ -198,8 +198,10 @@ keys! {
         .means("A connection to the admin server or to the metrics on which nothing happens for so long is closed.");
     ADMIN_SNAPSHOT = Key::bool("admin.snapshot.enabled", Group::Operations, "true")
         .means("Lets the admin command snapshot take snapshots and send them. Who asks must be the super user, or be named in the access list of / with all permissions.");
+    ADMIN_RESTORE = Key::bool("admin.restore.enabled", Group::Operations, "true")
+        .means("Lets the admin command restore replace the state of the whole ensemble by that of a snapshot. Who asks must be the super user, or be named in the access list of / with all permissions.");
     ADMIN_RATE = Key::int("admin.rateLimiterIntervalInMS", Group::Operations, 0, I32_MAX, "300000").unit("ms")
-        .means("Least time between two snapshots that the admin command takes.");
+        .means("Least time between two snapshots that the admin server takes, and between two restores.");
     METRICS_PROVIDER = Key::text("metricsProvider.className", Group::Operations)
         .means("With `org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider`, ZooKeeper's name of it, /metrics is served for Prometheus on a port of its own. The admin server serves it too.");
     METRICS_PORT = Key::int("metricsProvider.httpPort", Group::Operations, 0, 65_535, "7000")

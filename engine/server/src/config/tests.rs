@@ -181,7 +181,8 @@ fn settings_that_contradict_each_other() {
 fn limits_are_numbers_or_none() {
     let (config, warnings) = valid(
         "dataDir=/d\nglobalOutstandingLimit=500\nrequest_throttle_max_requests=300\nconnection_throttle_tokens=9\n\
-         connection_throttle_fill_time=7\nlargeRequestThreshold=100\nsessions.max=4\nmemory.refuse.percent=80\n",
+         connection_throttle_fill_time=7\nlargeRequestThreshold=100\nsessions.max=4\nmemory.refuse.percent=80\n\
+         nio.sessionlessCnxnTimeout=1234\nconnection_throttle_fill_count=3\n",
     );
     assert_eq!(warnings, Vec::<String>::new());
     let clients = &config.limits.clients;
@@ -189,7 +190,16 @@ fn limits_are_numbers_or_none() {
     assert_eq!((clients.large_request, clients.large_bytes), (100, 104_857_600));
     assert_eq!((clients.sessions, clients.watches), (4, usize::MAX));
     assert_eq!((clients.connects.tokens, clients.connects.fill_time), (9, Duration::from_millis(7)));
+    assert_eq!((clients.connects.fill_count, clients.sessionless_timeout), (3, Duration::from_millis(1234)));
     assert_eq!(config.limits.memory, Memory { bytes: None, percent: 80 });
+    let (config, _) = valid(
+        "dataDir=/d\noutstanding.bytes=70000000\nlargeRequestMaxBytes=5000\nlargeRequestThreshold=100\n\
+         connection.outstanding.requests=7\nwatches.max=8\nconnection.watches.max=5\nmemory.limit.bytes=1000000\n",
+    );
+    let clients = &config.limits.clients;
+    assert_eq!((clients.pending_bytes, clients.large_bytes), (70_000_000, 5000));
+    assert_eq!((clients.connection_pending, clients.watches, clients.connection_watches), (7, 8, 5));
+    assert_eq!(config.limits.memory.bytes, Some(1_000_000));
     let none = valid("dataDir=/d").0.limits;
     assert_eq!((none.clients.pending, none.clients.large_request, none.clients.sessions), {
         (usize::MAX, usize::MAX, usize::MAX)
@@ -261,6 +271,14 @@ fn enforced_authentication_needs_schemes() {
     assert_eq!(config.access.required_schemes, Some(vec!["digest".to_owned(), "ip".to_owned()]));
     let (config, _) = valid("dataDir=/d\nenforce.auth.schemes=digest");
     assert_eq!(config.access.required_schemes, None);
+    let (config, warnings) = valid("dataDir=/d\nskipACL=yes");
+    assert!(config.access.skip_acl && warnings[0].contains("lets every client do everything"), "{warnings:?}");
+}
+
+#[test]
+fn segments_are_whole_blocks() {
+    let bytes = |text: &str| valid(&format!("dataDir=/d\nlog.segment.bytes={text}")).0.log.segment_bytes;
+    assert_eq!([bytes("67108864"), bytes("67108865")], [67_108_864, 67_112_960]);
 }
 
 #[test]

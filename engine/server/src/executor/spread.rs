@@ -2,6 +2,7 @@
 
 use super::signals::StopRequest;
 use super::{First, Plan, ServerFailed, established, halt, notify, spawn, until_first, until_stopped};
+use crate::admin::Progress;
 use crate::executor::clock::Clock;
 use crate::spread::{Hub, Outpost, Posting};
 use crate::turn::Peers;
@@ -38,8 +39,8 @@ pub(super) async fn serve(
         if !established(&stop, in_ensemble, || hub.is_serving(), || hub.tick()).await {
             return Ok(Vec::new());
         }
-        let executors = start_clients(hub.postings(), &plan.frontend, &plan.sockets, plan.listeners, &stop, clock)?;
-        plan.admin.started();
+        let first = (plan.listeners, plan.admin);
+        let executors = start_clients(hub.postings(), &plan.frontend, &plan.sockets, first, &stop, clock)?;
         tracing::info!(client_executors = executors.len(), "serving");
         notify::serving();
         until_stopped(stop, || hub.tick(), || hub.begin_stop(), || hub.has_stopped()).await;
@@ -64,12 +65,13 @@ pub(super) async fn serve(
     Ok(())
 }
 
-/// Starts the client executors. The first accepts connections, and deals them out to the others too.
+/// Starts the client executors. The first accepts connections, and deals them out to the others too; to it goes what the
+/// admin server asks for.
 fn start_clients(
     postings: Vec<Posting>,
     frontend: &FrontendConfig,
     sockets: &SocketsConfig,
-    listeners: Vec<Listening>,
+    (listeners, admin): (Vec<Listening>, Arc<Progress>),
     stop: &StopRequest,
     clock: Clock,
 ) -> Result<Vec<ExecutorJoinHandle<()>>, ServerFailed> {
@@ -92,14 +94,14 @@ fn start_clients(
     postings.try_for_each(|posting| start(posting, Source::HandedOver(tell.clone())))?;
     drop(tell);
     let others = told.iter().collect();
-    start(first, Source::Accepted(listeners, others))?;
+    start(first, Source::Accepted(listeners, others, admin))?;
     Ok(executors)
 }
 
 /// Where a client executor's connections come from.
 enum Source {
     /// It accepts them, and deals them out to these others and itself.
-    Accepted(Vec<Listening>, Vec<Arc<Handover>>),
+    Accepted(Vec<Listening>, Vec<Arc<Handover>>, Arc<Progress>),
     /// Another one accepts them, and is told where to hand them over.
     HandedOver(Sender<Arc<Handover>>),
 }
@@ -120,8 +122,9 @@ async fn serve_clients(
     let post = glommio::spawn_local(Rc::clone(&outpost).watch_post());
     let reading = glommio::spawn_local(Rc::clone(&sockets).run());
     match source {
-        Source::Accepted(listeners, others) => {
+        Source::Accepted(listeners, others, admin) => {
             sockets.accept_from(listeners, others).map_err(start("the listening sockets"))?;
+            admin.started(sockets.handover());
         }
         Source::HandedOver(tell) => {
             let handover = sockets.handover();

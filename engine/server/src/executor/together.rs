@@ -37,7 +37,7 @@ pub(super) async fn serve(
             return Ok(());
         }
         sockets.accept_from(plan.listeners, Vec::new()).map_err(start("the listening sockets"))?;
-        plan.admin.started();
+        plan.admin.started(sockets.handover());
         tracing::info!("serving");
         notify::serving();
         until_stopped(stop, || turn.tick(&sockets), || turn.begin_stop(&sockets), || turn.has_stopped(&sockets)).await;

@@ -18,12 +18,16 @@ pub(crate) struct Complaints {
 impl Complaints {
     /// To be called with every tick: logs what limits have done since the last lines, if those are old enough.
     pub(crate) fn tell(&self, now: Instant, counts: LimitCounts) {
+        self.due(now, counts).iter().for_each(|line| tracing::warn!("{line}"));
+    }
+
+    fn due(&self, now: Instant, counts: LimitCounts) -> Vec<String> {
         if counts == self.said.get() || self.last.get().is_some_and(|last| now.duration_since(last) < INTERVAL) {
-            return;
+            return Vec::new();
         }
         self.last.set(Some(now));
         let before = self.said.replace(counts);
-        lines(&before, &counts).iter().for_each(|line| tracing::warn!("{line}"));
+        lines(&before, &counts)
     }
 }
 
@@ -83,10 +87,10 @@ mod tests {
     fn what_follows_at_once_is_told_later() {
         let (complaints, start) = (Complaints::default(), Instant::now());
         let counts = |n| LimitCounts { watches_refused: n, ..LimitCounts::default() };
-        complaints.tell(start, counts(1));
-        complaints.tell(start + Duration::from_secs(1), counts(2));
-        assert_eq!(complaints.said.get(), counts(1));
-        complaints.tell(start + INTERVAL, counts(3));
-        assert_eq!(complaints.said.get(), counts(3));
+        let due = |after, n| complaints.due(start + after, counts(n)).first().map(|line| line[..1].to_owned());
+        assert_eq!(due(Duration::ZERO, 1).as_deref(), Some("1"));
+        assert_eq!(due(Duration::from_secs(1), 2), None);
+        assert_eq!(due(INTERVAL, 4).as_deref(), Some("3"), "all that were not told of");
+        assert_eq!(due(INTERVAL * 3, 4), None, "nothing new");
     }
 }

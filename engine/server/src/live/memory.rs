@@ -16,9 +16,12 @@ pub(super) fn limit() -> Option<u64> {
     let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| kib(&text, "MemTotal:"));
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let files = limit_files(&groups, Path::new(CGROUPS));
-    let allowed = files.iter().filter_map(|file| fs::read_to_string(file).ok()?.trim().parse().ok());
-    // A group without a limit says "max", or in the older form a number that no machine has.
-    allowed.chain(machine).min()
+    least(files.iter().filter_map(|file| fs::read_to_string(file).ok()), machine)
+}
+
+/// A group without a limit says "max", or in the older form a number that no machine has.
+fn least(of_groups: impl Iterator<Item = String>, of_machine: Option<u64>) -> Option<u64> {
+    of_groups.filter_map(|text| text.trim().parse().ok()).chain(of_machine).min()
 }
 
 /// The files with the limits of the groups, from `/proc/self/cgroup`. A limit of an enclosing group holds too. In a
@@ -79,6 +82,13 @@ mod tests {
             ["/c/memory/x/memory.limit_in_bytes", "/c/memory/memory.limit_in_bytes"]
         );
         assert_eq!(files("nonsense\n\n"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_smallest_limit_holds() {
+        let least = |groups: &[&str]| super::least(groups.iter().map(|text| (*text).to_owned()), Some(4000));
+        assert_eq!(least(&["max\n", "3000\n", "2000\n"]), Some(2000));
+        assert_eq!((least(&["max\n"]), least(&["9223372036854771712\n"])), (Some(4000), Some(4000)));
     }
 
     #[test]

@@ -166,3 +166,38 @@ impl MemoryWatch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Inputs;
+
+    fn configured(lines: &str) -> Config {
+        let file = Some(("f".into(), format!("dataDir=/d\n{lines}").into_bytes()));
+        Config::load(&Inputs { file, ..Inputs::default() }, 1).unwrap().0
+    }
+
+    #[test]
+    fn nobody_is_let_in_without_a_descriptor() {
+        let total = |lines, descriptors| connection_limits(&configured(lines).limits, descriptors).total;
+        assert_eq!((total("", 100), total("maxCnxns=7", 100), total("maxCnxns=700", 100)), (100, 7, 100));
+        assert_eq!(connection_limits(&configured("maxClientCnxns=0").limits, 100).per_address, 0, "no limit");
+    }
+
+    #[test]
+    fn memory_that_was_short_is_so_until_well_below_the_bound() {
+        // Of this process, at 97.5 % of what it may use: below the bound, and not well below it. With so much in use what the
+        // test itself needs hardly counts.
+        let held = vec![1_u8; 64 << 20];
+        let limit = memory::used().unwrap() / 975 * 1000;
+        let config = configured(&format!("memory.limit.bytes={limit}\nmemory.refuse.percent=99\n"));
+        let live = Live::new(Current::of(&config));
+        let mut watch = MemoryWatch::default();
+        for short in [false, true, false] {
+            live.set_memory(MemoryUse { short, ..MemoryUse::default() });
+            watch.look(&live, Instant::now());
+            assert_eq!((live.memory().limit, live.memory().short), (limit, short), "{:?}", live.memory());
+        }
+        drop(held);
+    }
+}

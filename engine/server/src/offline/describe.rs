@@ -152,6 +152,11 @@ fn body(frame: &Frame<'_>) -> Option<Object> {
             let timeout = txn::read_create_session(body).ok()?.timeout_ms.to_native();
             object([("type", "createSession".into()), ("timeout_ms", timeout.into())])
         }
+        TxnType::Restore => {
+            let txn = txn::read_restore(body).ok()?;
+            let digest = format!("{:016x}", txn.digest.to_native());
+            object([("type", "restore".into()), ("path", (&*txn.path).into()), ("digest", digest.into())])
+        }
         TxnType::CloseSession => object([("type", "closeSession".into())]),
         TxnType::MoveSession => {
             let timeout = txn::read_move_session(body).ok()?.timeout_ms.to_native();

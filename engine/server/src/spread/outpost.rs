@@ -240,6 +240,10 @@ impl Service for Outpost {
         self.state.borrow_mut().frontend.secured(conn, identities);
     }
 
+    fn opened_own(&self) -> ConnId {
+        self.state.borrow_mut().frontend.open_own(self.clock.now())
+    }
+
     fn receive(&self, conn: ConnId, frames: &mut Frames<'_>) {
         let state = &mut *self.state.borrow_mut();
         let now = self.clock.now();

@@ -24,6 +24,10 @@ impl Service for Turn {
         self.node.borrow_mut().frontend.secured(conn, identities);
     }
 
+    fn opened_own(&self) -> ConnId {
+        self.node.borrow_mut().frontend.open_own(self.clock.now())
+    }
+
     fn receive(&self, conn: ConnId, frames: &mut Frames<'_>) {
         let node = &mut *self.node.borrow_mut();
         let now = self.clock.now();

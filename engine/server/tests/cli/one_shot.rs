@@ -42,7 +42,7 @@ fn one_command_at_a_time() {
 
 #[test]
 fn many_commands_from_a_pipe_or_a_file() {
-    let script = "# comment\n\ncreate /a\nget /nope\n  create /a/b 'x y'\nget -w /a/b\nset /a/b z\ndelete /a\nls /a\n";
+    let script = "# comment\n\n  # another\ncreate /a\nget /nope\n  create /a/b 'x y'\nget -w /a/b\nset /a/b z\ndelete /a\nls /a\n";
     for server in servers("many_commands_from_a_pipe_or_a_file") {
         let address = server.addr().to_string();
         let said = ringkeeper(&["cli", "-server", &address, "-timeout", "5000", "-waitforconnection"], script);
@@ -56,6 +56,12 @@ fn many_commands_from_a_pipe_or_a_file() {
         let path = file.path().to_str().unwrap();
         let said = ringkeeper(&["cli", "-s", &address, "--stop", "-f", path], "");
         assert_eq!((said.out.as_str(), said.status), ("Created /f\n", 4), "{}", said.err);
+
+        for (text, status) in [(&b"create /u\n\xff\xfe\nls /\n"[..], 1), (&b"get /nope\n\xff\n"[..], 4)] {
+            std::fs::write(file.path(), text).unwrap();
+            let said = ringkeeper(&["cli", "-s", &address, "-f", path], "");
+            assert!(said.status == status && said.err.contains("cannot read the commands"), "{}", said.err);
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod support;
 
 mod crashes;
 mod load;
+mod memory;
 mod observers;
 mod partitions;
 mod pauses;

@@ -1,7 +1,7 @@
 //! Everything that a client can see of a tree.
 
 use crate::support::client::Client;
-use crate::support::wire::{Acl, Stat};
+use crate::support::wire::{Acl, Dec, Enc, Stat, op};
 use std::collections::BTreeMap;
 
 /// What a client is told of a node.
@@ -12,21 +12,42 @@ pub struct Seen {
     acl: Vec<Acl>,
 }
 
+/// Nodes that are asked for before the first answer is read.
+const TOGETHER: usize = 100;
+
 /// All nodes by path, but for those below `without`.
 pub fn contents(client: &mut Client, without: &str) -> BTreeMap<String, Seen> {
     let mut seen = BTreeMap::new();
     let mut open = vec!["/".to_owned()];
-    while let Some(path) = open.pop() {
-        let (data, stat) = client.get(&path, false).unwrap_or_else(|fault| panic!("{path}: {fault:?}"));
-        let (acl, _) = client.acl(&path).unwrap();
-        if stat.num_children > 0 {
-            let base = if path == "/" { "" } else { &path };
-            let children = client.children(&path, false).unwrap();
-            open.extend(children.into_iter().map(|name| format!("{base}/{name}")).filter(|path| path != without));
+    while !open.is_empty() {
+        let paths = open.split_off(open.len().saturating_sub(TOGETHER));
+        for path in &paths {
+            client.send(op::GET_DATA, &Enc::new().str(path).bool(false).0);
+            client.send(op::GET_ACL, &Enc::new().str(path).0);
+            client.send(op::GET_CHILDREN, &Enc::new().str(path).bool(false).0);
         }
-        seen.insert(path, Seen { data, stat, acl });
+        for path in paths {
+            let (node, children) = answers(client, &path);
+            assert_eq!(children.len(), node.stat.num_children as usize, "{path}");
+            let base = if path == "/" { "" } else { &path };
+            open.extend(children.into_iter().map(|name| format!("{base}/{name}")).filter(|path| path != without));
+            seen.insert(path, node);
+        }
     }
     seen
+}
+
+/// What comes back for one node: itself, and the names of its children.
+fn answers(client: &mut Client, path: &str) -> (Seen, Vec<String>) {
+    let mut answer = || match client.reply().unwrap() {
+        (header, body) if header.err == 0 => body,
+        (header, _) => panic!("{path}: {header:?}"),
+    };
+    let (data, acl, children) = (answer(), answer(), answer());
+    let mut dec = Dec(&data);
+    let (data, stat) = (dec.buf().unwrap().map(<[u8]>::to_vec), dec.stat().unwrap());
+    let acl = Dec(&acl).acl().unwrap().unwrap();
+    (Seen { data, stat, acl }, Dec(&children).strs().unwrap().unwrap())
 }
 
 /// # Panics

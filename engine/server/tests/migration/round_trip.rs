@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 /// What the tests make that may go while they look.
 const PASSING: &str = "/passing";
-const SETTINGS: Settings<'_> = &[("snapCount", "400"), ("minSessionTimeout", "2000"), ("maxSessionTimeout", "600000")];
 /// Sessions that are to outlive everything here.
 const LONG: i32 = 600_000;
 
@@ -21,7 +20,11 @@ fn there_and_back() {
     }
     let (nodes, seed) = (env_number("RINGKEEPER_MIGRATION_NODES", 1500), seed(11));
     eprintln!("RINGKEEPER_MIGRATION_NODES={nodes} RINGKEEPER_SEED={seed}");
-    let mut zookeeper = Server::start_with(Target::ZooKeeper, SETTINGS);
+    // A few snapshots while the tree is filled, and a log after the last.
+    let snap_count = (nodes / 4).to_string();
+    let settings: Settings<'_> =
+        &[("snapCount", &snap_count), ("minSessionTimeout", "2000"), ("maxSessionTimeout", "600000")];
+    let mut zookeeper = Server::start_with(Target::ZooKeeper, settings);
     let session = |timeout_ms| ConnectRequest { timeout_ms, ..ConnectRequest::default() };
     let mut client = Client::connect_with(zookeeper.addr(), &session(LONG)).unwrap();
     workload::fill(&mut client, nodes, seed);
@@ -36,7 +39,7 @@ fn there_and_back() {
     passing.create(&format!("{PASSING}/e"), b"", 1).unwrap();
     zookeeper.kill();
 
-    let mut ringkeeper = Server::prepare(Target::Ringkeeper, SETTINGS);
+    let mut ringkeeper = Server::prepare(Target::Ringkeeper, settings);
     let (from, to) = (zookeeper.data_dir(), ringkeeper.data_dir());
     let facts = tools::facts(&["import", from.to_str().unwrap(), to.to_str().unwrap(), "--json"]);
     eprintln!("{facts:#}");
@@ -57,9 +60,10 @@ fn there_and_back() {
     let changed = contents(&mut client, "");
     assert!(ringkeeper.stop().success());
 
-    let mut zookeeper = Server::prepare(Target::ZooKeeper, SETTINGS);
+    let mut zookeeper = Server::prepare(Target::ZooKeeper, settings);
     let (from, to) = (ringkeeper.data_dir(), zookeeper.data_dir());
     let exported = tools::facts(&["export", from.to_str().unwrap(), to.to_str().unwrap(), "--json"]);
+    eprintln!("{exported:#}");
     zookeeper.restart();
     let mut client = Client::reattach(zookeeper.addr(), id, &passwd).expect("the session is alive");
     client.auth("digest", workload::USER).unwrap();
@@ -71,7 +75,7 @@ fn there_and_back() {
     zookeeper.kill();
 
     // And once more, to see that what ZooKeeper made of it is still the same.
-    let mut ringkeeper = Server::prepare(Target::Ringkeeper, SETTINGS);
+    let mut ringkeeper = Server::prepare(Target::Ringkeeper, settings);
     let (from, to) = (zookeeper.data_dir(), ringkeeper.data_dir());
     let facts = tools::facts(&["import", from.to_str().unwrap(), to.to_str().unwrap(), "--json"]);
     assert_eq!((&facts["agrees_with_zookeepers_digest"], &facts["nodes"]), (&true.into(), &exported["nodes"]));

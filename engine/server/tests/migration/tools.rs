@@ -2,14 +2,17 @@
 
 use crate::support::server::ringkeeper_binary;
 use std::process::{Command, Output};
+use std::time::Instant;
 
 /// Runs a command and returns the JSON object that it prints.
 ///
 /// # Panics
 /// If it fails.
 pub fn facts(arguments: &[&str]) -> serde_json::Value {
+    let started = Instant::now();
     let output = run(arguments);
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    eprintln!("{} in {:.1?}", arguments[..2].join(" "), started.elapsed());
     serde_json::from_slice(&output.stdout).unwrap()
 }
 

@@ -69,8 +69,8 @@ struct Made {
 
 fn step(pipe: &mut Pipe<'_>, rng: &mut Rng, made: &mut Made, n: u64) {
     let Made { parents, leaves } = made;
-    let recent = parents.len().saturating_sub(50);
-    let parent = parents[recent + rng.below((parents.len() - recent) as u64) as usize].clone();
+    // Of all, not of the last ones: the depth grows with the logarithm of the number, and so do the paths.
+    let parent = parents[rng.below(parents.len() as u64) as usize].clone();
     let known = parents[rng.below(parents.len() as u64) as usize].clone();
     let known = if known.is_empty() { "/app".to_owned() } else { known };
     let path = format!("{parent}/n{n}");

@@ -46,7 +46,7 @@ fn odd_questions_are_answered_and_hold_nobody_up() {
     assert_eq!(ask(addr, "ruok\r\n\r\n").status, 400);
     assert_eq!(ask(addr, "POST /commands/ruok HTTP/1.1\r\nContent-Length: 0\r\n\r\n").status, 405);
     assert_eq!(ask(addr, &format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(20_000))).status, 431);
-    assert_eq!(ask(addr, "POST /commands/restore HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc").status, 501);
+    assert_eq!(ask(addr, "POST /commands/restore HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc").status, 401);
     // Connections that say nothing take the places; clients are served meanwhile, and the places come back.
     let silent: Vec<TcpStream> = (0..40).map(|_| TcpStream::connect(addr).unwrap()).collect();
     Client::connect(ensemble.addr(0)).create("/served", b"", 0).unwrap();

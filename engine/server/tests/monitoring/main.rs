@@ -11,5 +11,6 @@ mod fields;
 mod health;
 mod http;
 mod metrics;
+mod restore;
 mod slow;
 mod snapshot;

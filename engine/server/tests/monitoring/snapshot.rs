@@ -15,7 +15,7 @@ fn ask_for(addr: SocketAddr, authorization: &str, query: &str) -> Answer {
     ask(addr, &format!("GET /commands/snapshot{query} HTTP/1.1\r\nHost: x\r\n{authorization}\r\n"))
 }
 
-fn start(more: &[(&str, &str)]) -> (Server, SocketAddr) {
+pub fn start(more: &[(&str, &str)]) -> (Server, SocketAddr) {
     let port = free_port();
     let text = port.to_string();
     let mut settings = vec![("admin.enableServer", "true"), ("admin.serverPort", text.as_str())];

@@ -13,7 +13,11 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+/// A server that has not said in this time what is waited for never will.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running `ringkeeper serve`; killed when dropped.
 pub struct Server {
@@ -65,14 +69,17 @@ impl Server {
 
     /// The next log line that contains `text`.
     pub fn wait_for(&mut self, text: &str) -> String {
-        let mut seen = Vec::new();
-        while let Ok(line) = self.lines.recv() {
-            if line.contains(text) {
-                return line;
+        let (deadline, mut seen) = (Instant::now() + PATIENCE, Vec::new());
+        loop {
+            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(line) if line.contains(text) => return line,
+                Ok(line) => seen.push(line),
+                Err(RecvTimeoutError::Timeout) => panic!("the server has not said {text:?} in {PATIENCE:?}: {seen:#?}"),
+                Err(RecvTimeoutError::Disconnected) => {
+                    panic!("the server ended without saying {text:?}: {seen:#?}")
+                }
             }
-            seen.push(line);
         }
-        panic!("the server ended without saying {text:?}: {seen:#?}");
     }
 
     pub fn signal(&self, signal: i32) {

@@ -134,7 +134,7 @@ impl Ensemble {
         self.dir.path().join(format!("{at}.cfg"))
     }
 
-    fn data_dir(&self, at: usize) -> PathBuf {
+    pub fn data_dir(&self, at: usize) -> PathBuf {
         self.dir.path().join(format!("{at}"))
     }
 
@@ -248,6 +248,14 @@ impl Ensemble {
     /// SIGCONT.
     pub fn resume(&self, at: usize) {
         process::signal(self.child(at), libc::SIGCONT);
+    }
+
+    /// Adds lines to a server's configuration and has it read that again.
+    pub fn reconfigure(&self, at: usize, lines: Settings<'_>) {
+        let path = self.config_path(at);
+        let text = std::fs::read_to_string(&path).unwrap() + &configuration(lines);
+        std::fs::write(path, text).unwrap();
+        process::signal(self.child(at), libc::SIGHUP);
     }
 
     /// SIGKILL, and waits until the process is gone.

@@ -11,7 +11,8 @@
 //! | Equal histories make equal states | [`Check::shows`] |
 //! | What is shown never goes back in one life of a server | [`Check::shows`] |
 //! | A request is executed once, and those of a session in the order in which they were asked | `order` |
-//! | A session that has ended does nothing more | `order` |
+//! | A session that has ended does nothing more, unless a snapshot brings it back | `order` |
+//! | Who watches is told of all that is different when the tree was replaced | `states` |
 //! | An acknowledged write is what the history says; it is later than all that was acknowledged when it was asked for | [`Check::acknowledged`] |
 //! | A read shows the state at its zxid | [`Check::view`] |
 //! | A watch fires once, before anything newer is seen, and for a reason | [`Check::changed`], in the client |
@@ -71,8 +72,11 @@ impl Check {
         if let Some(before) = self.shown.insert(at, last) {
             assert!(last > before, "server {at} has shown {before}, and shows {last} after it");
         }
-        for proposal in self.order.shown(now, at, last) {
-            self.states.apply(&proposal);
+        for proposal in self.order.shown(at, last) {
+            self.order.next(now, &proposal);
+            if let Some(restored) = self.states.apply(&proposal) {
+                self.order.restored(now, proposal.zxid, &restored);
+            }
         }
         let expected = self.states.digest(last);
         assert_eq!(tree.digest(), expected, "server {at} has another state at {last} than its history makes");
@@ -118,7 +122,19 @@ impl Check {
         self.states.changed(path, after, through)
     }
 
-    /// By which transaction a session was closed, if it was, and when somebody was first shown that.
+    /// Whether the whole tree was replaced after the first transaction, through the second.
+    #[must_use]
+    pub fn was_replaced(&self, after: Zxid, through: Zxid) -> bool {
+        self.states.was_replaced(after, through)
+    }
+
+    /// Whether a session was ended because it was younger than a snapshot that the tree was replaced by.
+    #[must_use]
+    pub fn was_ended_by_restore(&self, session: SessionId) -> bool {
+        self.order.was_ended_by_restore(session)
+    }
+
+    /// By which transaction a session was last closed, if it was, and when somebody was first shown that.
     #[must_use]
     pub fn closed(&self, session: SessionId) -> Option<(Zxid, Time)> {
         self.order.closed(session)

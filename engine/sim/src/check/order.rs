@@ -3,6 +3,7 @@
 use crate::time::Time;
 use ringkeeper_core::frame::{Frame, FrameBatch};
 use ringkeeper_core::ids::{SessionId, Tag, Zxid};
+use ringkeeper_core::tree::Restored;
 use ringkeeper_core::txn::TxnType;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -39,7 +40,17 @@ impl Proposal {
 #[derive(Default)]
 struct Story {
     last_cxid: i32,
+    /// It is no more.
+    is_closed: bool,
+    /// When it last ended.
     closed: Option<(Zxid, Time)>,
+    ended_by_restore: bool,
+}
+
+impl Story {
+    fn end(&mut self, zxid: Zxid, now: Time) {
+        (self.is_closed, self.closed) = (true, Some((zxid, now)));
+    }
 }
 
 /// See the module.
@@ -78,8 +89,8 @@ impl Order {
         self.shown.len() as u64
     }
 
-    /// A server shows everything through `last`. What nobody had been shown before, in order.
-    pub fn shown(&mut self, now: Time, at: usize, last: Zxid) -> Vec<Proposal> {
+    /// A server shows everything through `last`. What nobody had been shown before, in order: each is [`Order::next`].
+    pub fn shown(&self, at: usize, last: Zxid) -> Vec<Proposal> {
         let known = self.last();
         if last <= known {
             let shown = last == Zxid::ZERO || self.shown.contains_key(&last);
@@ -96,14 +107,11 @@ impl Order {
         }
         assert_eq!(next, known, "server {at} shows {last}, whose history leaves what others were shown at {next}");
         new.reverse();
-        for proposal in &new {
-            self.next(now, proposal);
-        }
         new
     }
 
     /// The rules of a single transaction.
-    fn next(&mut self, now: Time, proposal: &Proposal) {
+    pub fn next(&mut self, now: Time, proposal: &Proposal) {
         let mut buf = ringkeeper_core::frame::FrameBuf::new();
         let frame = proposal.frame(&mut buf);
         let (zxid, session, cxid, tag) = (frame.zxid(), frame.session(), frame.cxid(), frame.tag());
@@ -113,9 +121,9 @@ impl Order {
             return;
         }
         let story = self.sessions.entry(session).or_default();
-        assert_eq!(story.closed, None, "{zxid} is of session {session}, which has ended");
+        assert!(!story.is_closed, "{zxid} is of session {session}, which has ended: {:?}", story.closed);
         if frame.txn_type() == TxnType::CloseSession as i32 {
-            story.closed = Some((zxid, now));
+            story.end(zxid, now);
         }
         if cxid != 0 {
             let last = std::mem::replace(&mut story.last_cxid, cxid);
@@ -127,6 +135,22 @@ impl Order {
     pub fn is(&self, zxid: Zxid, session: SessionId, cxid: i32) {
         let found = self.shown.get(&zxid);
         assert_eq!(found, Some(&(session, cxid)), "request {cxid} of session {session} was answered with {zxid}");
+    }
+
+    /// The whole tree was replaced, and sessions with it.
+    pub fn restored(&mut self, now: Time, zxid: Zxid, restored: &Restored) {
+        for session in &restored.ended {
+            let story = self.sessions.entry(*session).or_default();
+            story.end(zxid, now);
+            story.ended_by_restore = true;
+        }
+        for (session, _) in &restored.back {
+            self.sessions.entry(*session).or_default().is_closed = false;
+        }
+    }
+
+    pub fn was_ended_by_restore(&self, session: SessionId) -> bool {
+        self.sessions.get(&session).is_some_and(|story| story.ended_by_restore)
     }
 
     pub fn closed(&self, session: SessionId) -> Option<(Zxid, Time)> {

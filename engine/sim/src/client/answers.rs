@@ -64,7 +64,7 @@ impl Client {
         // Clocks that are wrong by so much are asked for.
         let least = self.vouched + self.timeout() * 9 / 10;
         assert!(
-            self.closing || at >= least,
+            self.closing || at >= least || world.check.was_ended_by_restore(session.id),
             "client {}: {} was closed at {} ms, although it was heard from at {} ms",
             self.name,
             session.id,
@@ -136,7 +136,9 @@ impl Client {
         if err != 0 {
             assert!(zxid >= asked.floor, "{who}: judged on a state older than {}", asked.floor);
             let allowed = [ErrorCode::NoNode, ErrorCode::NodeExists, ErrorCode::SystemError, ErrorCode::SessionExpired];
-            assert!(allowed.iter().any(|code| *code as i32 == err), "{who}");
+            let incomplete = matches!(asked.what, What::Restore(_)) && err == ErrorCode::BadArguments as i32;
+            assert!(incomplete || allowed.iter().any(|code| *code as i32 == err), "{who}");
+            world.seen.add("restore refused", u64::from(matches!(asked.what, What::Restore(_))));
             return;
         }
         let session = self.session.as_ref().expect("an open connection has a session").id;
@@ -161,6 +163,12 @@ impl Client {
             What::Sequential => {
                 let Ok(Response::Path(Some(path))) = Response::decode(OpCode::Create, body) else { panic!("{who}") };
                 assert!(made(view(&path), zxid), "{who}");
+            }
+            What::Stage(path, _) => assert!(made(view(path), zxid), "{who}"),
+            What::Restore(path) => {
+                assert!(world.check.was_replaced(asked.floor, zxid), "{who}");
+                assert_eq!(view(path), None, "{who}: what was put there for the restore goes with it");
+                world.seen.note("restores");
             }
             What::Close => self.closed(),
             _ => unreachable!("{who} is no write"),

@@ -5,7 +5,9 @@ use super::{Client, PREFIX};
 use crate::time::Time;
 use crate::world::World;
 use ringkeeper_core::ids::Zxid;
-use ringkeeper_core::jute::{Create, List, MultiOp, OPEN_ACL, OpCode, Request, SetData, SetWatches, append_request};
+use ringkeeper_core::jute::{
+    Create, List, MultiOp, OPEN_ACL, OpCode, Request, SetData, SetWatches, append_request, append_restore_request,
+};
 use std::borrow::Cow;
 
 /// Requests of one client that are under way.
@@ -30,6 +32,10 @@ pub(super) enum What {
     SetWatches,
     Ping,
     Close,
+    /// A piece of a snapshot is put into the tree.
+    Stage(String, Vec<u8>),
+    /// The tree is replaced by what was put there.
+    Restore(String),
 }
 
 /// A request that is under way.
@@ -44,8 +50,8 @@ pub(super) struct Asked {
 
 impl Asked {
     pub(super) fn is_write(&self) -> bool {
-        use What::{Close, Create, Delete, Pair, Sequential, Set};
-        matches!(self.what, Create(_) | Sequential | Set(_) | Delete(_) | Pair | Close)
+        use What::{Close, Create, Delete, Pair, Restore, Sequential, Set, Stage};
+        matches!(self.what, Create(_) | Sequential | Set(_) | Delete(_) | Pair | Close | Stage(..) | Restore(_))
     }
 }
 
@@ -53,7 +59,7 @@ impl Client {
     pub(super) fn ask(&mut self, world: &mut World, wire: usize) {
         let full = self.waiting.len() >= WINDOW;
         if !self.stopped && !full {
-            let what = self.choose();
+            let what = self.next_of_restore(world).unwrap_or_else(|| self.choose());
             return self.submit(world, wire, what);
         }
         if world.now - self.sent > self.timeout() / 3 && self.waiting.is_empty() {
@@ -112,7 +118,13 @@ impl Client {
         let lists = [Kind::Data, Kind::Exists, Kind::Child].map(|kind| self.watching.paths(kind));
         let [data_list, exist, child] = lists.each_ref().map(|list| List::new(list));
         let (nothing, relative_zxid) = (List::new(&[]), self.last_zxid.wire());
+        let stage = |path, data| {
+            let (path, acl) = (Some(Cow::Borrowed(path)), Some(OPEN_ACL));
+            Request::Create(Create { op: OpCode::Create, path, data: Some(data), acl, flags: 0, ttl: None })
+        };
         let request = match what {
+            What::Stage(path, piece) => stage(path, piece),
+            What::Restore(path) => return append_restore_request(bytes, xid, path),
             What::Create(path) => create(path, i32::from(path.starts_with("/key") && self.rng.percent(40))),
             What::Sequential => create("/queue/n-", 3),
             What::Set(path) => Request::SetData(set(path)),

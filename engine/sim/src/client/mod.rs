@@ -3,6 +3,7 @@
 
 mod answers;
 mod ask;
+mod restore;
 mod watches;
 
 use crate::plan::Plan;
@@ -10,6 +11,7 @@ use crate::time::{MS, Time};
 use crate::world::ToClient;
 use crate::world::World;
 use ask::Asked;
+use restore::Restoring;
 use ringkeeper_core::ids::{SessionId, Zxid};
 use ringkeeper_core::jute::{ConnectRequest, append_connect_request};
 use ringkeeper_txnlog::sim::Rng;
@@ -61,6 +63,7 @@ pub struct Client {
     vouched: Time,
     /// It has asked for the end of its session.
     closing: bool,
+    restoring: Restoring,
 }
 
 impl Client {
@@ -88,6 +91,7 @@ impl Client {
             answered: false,
             vouched: 0,
             closing: false,
+            restoring: Restoring::default(),
         }
     }
 
@@ -144,6 +148,7 @@ impl Client {
         }
         world.seen.add("unknown outcomes", self.waiting.iter().filter(|asked| asked.is_write()).count() as u64);
         self.waiting.clear();
+        self.restoring.give_up();
         (self.wire, self.phase) = (None, Phase::Down);
         self.at = self.rng.below(world.servers() as u64) as usize;
     }

@@ -108,10 +108,12 @@ impl Watching {
         let Some(seen) = self.replaying.take() else { return };
         for ((path, kind), since) in &mut self.armed {
             let view = check.view(path, at);
+            // Then the numbers of a node say nothing of whether it is another.
+            let replaced = check.was_replaced(seen, at);
             let quiet = match kind {
-                Kind::Data => view.is_some_and(|view| view.stat.mzxid <= seen.wire()),
+                Kind::Data => !replaced && view.is_some_and(|view| view.stat.mzxid <= seen.wire()),
                 Kind::Exists => view.is_none(),
-                Kind::Child => path == "/" || view.is_some_and(|view| view.stat.pzxid <= seen.wire()),
+                Kind::Child => !replaced && (path == "/" || view.is_some_and(|view| view.stat.pzxid <= seen.wire())),
             };
             assert!(quiet, "{path} is watched ({kind:?}) and has changed between {seen} and {at}; nobody has told");
             *since = at;

@@ -6,7 +6,6 @@ use super::wires::{ToClient, ToServer};
 use crate::client::Client;
 use crate::time::{MS, Time, US};
 use ringkeeper_node::Clock as _;
-use std::net::{Ipv4Addr, SocketAddr};
 
 /// A message between a client and its server takes about this.
 const DELAY: Time = 60 * US;
@@ -23,8 +22,19 @@ impl World {
         if process.stopping {
             return None;
         }
-        let conn = process.node.frontend.open(now, SocketAddr::from((Ipv4Addr::LOCALHOST, 1)));
+        // Any of them may have the tree replaced.
+        let conn = process.node.frontend.open_own(now);
         Some(self.wires.add(client, at, life, conn))
+    }
+
+    /// The state that a server shows, as the bytes of a snapshot; `None` if it does not run.
+    pub fn snapshot_at(&mut self, at: usize) -> Option<Vec<u8>> {
+        let mut tree = self.servers[at].process.as_ref()?.node.tree.clone();
+        tree.snapshot_abort();
+        tree.snapshot_begin();
+        let mut bytes = Vec::new();
+        while !tree.snapshot_slice(usize::MAX, &mut bytes) {}
+        Some(bytes)
     }
 
     /// A client sends a frame.

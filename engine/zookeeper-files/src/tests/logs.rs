@@ -1,9 +1,10 @@
 //! The rules of logs: which files count, where they end, and what transactions do.
 
 use super::making::{
-    Memory, create, create_of_3_3, entry, first_snapshot, imported, log, open_acl, payload, set_data, string,
+    Memory, create, create_of_3_3, entry, first_snapshot, imported, log, open_acl, payload, set_data, snapshot, string,
+    with_last_zxid,
 };
-use crate::{FileError, LogReader, Txn};
+use crate::{DigestCheck, FileError, LogReader, Txn, write_snapshot};
 use ringkeeper_core::ids::SessionId;
 use ringkeeper_core::tree::{Kind, Tree};
 
@@ -46,6 +47,19 @@ fn a_torn_end_is_left_out_and_damage_in_the_middle_is_not() {
     let gap = [&whole[..last], &[0; 5000][..], &whole[last..]].concat();
     let refusal = refusal(&files(&[("log.1", gap)]));
     assert!(refusal.contains("log.1 at offset") && refusal.contains("zeros, but transaction 0x3"), "{refusal}");
+    let stale = [&whole[..last], &[0; 100][..], &entry(&nodes(1..2)[0])].concat();
+    assert_eq!(files(&[("log.1", stale)]).load().unwrap().tree.last_zxid(), 2, "an older one is no loss");
+}
+
+#[test]
+fn a_transaction_behind_zeros_is_found_wherever_it_begins() {
+    let whole = log(&nodes(1..3));
+    let last = whole.len() - entry(&nodes(2..3)[0]).len();
+    // What is read at once ends within the zeros that its checksum begins with.
+    for zeros in (1 << 20) + 4..(1 << 20) + 14 {
+        let gap = [&whole[..last], &vec![0; zeros], &whole[last..]].concat();
+        assert!(refusal(&files(&[("log.1", gap)])).contains("transaction 0x2 stands behind"), "{zeros}");
+    }
 }
 
 #[test]
@@ -102,6 +116,73 @@ fn reading_can_stop_at_a_transaction() {
     let all = files(&[("log.1", log(&nodes(1..9)))]);
     let loaded = crate::load(&all, Some(5), &mut || ()).unwrap();
     assert_eq!((loaded.tree.last_zxid(), loaded.report.transactions), (5, 5));
+}
+
+#[test]
+fn a_snapshot_that_has_seen_too_much_is_not_begun_with() {
+    let mut all = files(&[("log.1", log(&nodes(1..9)))]);
+    let through = |all: &Memory, zxid| {
+        let loaded = crate::load(all, Some(zxid), &mut || ()).unwrap();
+        (loaded.tree.last_zxid(), loaded.report.snapshot)
+    };
+    all.0.insert("snapshot.5".to_owned(), snapshot(&tree(&nodes(1..6))));
+    assert_eq!([3, 5].map(|zxid| through(&all, zxid).1), ["snapshot.0", "snapshot.5"]);
+    assert_eq!((through(&all, 4).0, through(&all, 5).0), (4, 5));
+    // It was begun at 2, and written while 3 and 4 were applied.
+    all.0.insert("snapshot.2".to_owned(), snapshot(&tree(&nodes(1..5))));
+    assert_eq!([2, 3, 4].map(|zxid| through(&all, zxid).1), ["snapshot.0", "snapshot.0", "snapshot.2"]);
+}
+
+#[test]
+fn a_log_that_ends_before_what_the_snapshot_has_seen_is_told() {
+    let mut plain = Vec::new();
+    write_snapshot(&tree(&nodes(1..5)), false, &mut plain).unwrap();
+    let beyond = |snapshot: Vec<u8>, log_to: i64| {
+        let mut all = files(&[("log.1", log(&nodes(1..log_to + 1)))]);
+        all.0.insert("snapshot.2".to_owned(), snapshot);
+        all.load().unwrap().report.beyond_the_log
+    };
+    let with_digest = snapshot(&tree(&nodes(1..5)));
+    assert_eq!([3, 4, 6].map(|log_to| beyond(with_digest.clone(), log_to)), [Some(4), None, None]);
+    let of_3_9 = with_last_zxid(plain, 4);
+    assert_eq!([3, 4].map(|log_to| beyond(of_3_9.clone(), log_to)), [Some(4), None]);
+}
+
+#[test]
+fn the_digest_is_that_of_the_last_transaction_that_has_changed_something() {
+    let first = nodes(1..2).remove(0);
+    let value = files(&[("log.1", log(std::slice::from_ref(&first)))]).load().unwrap().tree.digest().value;
+    let refused = payload(2, -1, &(-101_i32).to_be_bytes());
+    let check = |value: u64| {
+        let stated = [&first[..], &2_i32.to_be_bytes(), &value.to_be_bytes()].concat();
+        files(&[("log.1", log(&[stated, refused.clone()]))]).load().unwrap().report.digest
+    };
+    assert!(matches!(check(value), DigestCheck::Agrees(_)));
+    assert!(matches!(check(value + 1), DigestCheck::Differs { .. }));
+}
+
+#[test]
+fn transactions_that_no_zookeeper_writes_are_refused() {
+    let says = |kind: i32, body: &[u8]| refusal(&files(&[("log.1", log(&[payload(1, kind, body)]))]));
+    for kind in [14, -10, -11, 7, 16_i32] {
+        let step = [&1_i32.to_be_bytes()[..], &kind.to_be_bytes(), &string("\0\0\0\0")].concat();
+        assert!(says(14, &step).contains("within a multi"), "{kind}");
+    }
+    // Only 3.3's create, and no later kind of it, leaves the count of the parent out.
+    assert!(says(15, &create_of_3_3("/a", false)).contains("ends in the middle"));
+    for ttl in [-1_i64, 0, 1 << 40] {
+        let body = [string("/t"), string(""), open_acl(), vec![0; 4], ttl.to_be_bytes().to_vec()].concat();
+        assert!(says(21, &body).contains("a TTL of"), "{ttl}");
+    }
+}
+
+#[test]
+fn the_paths_of_a_closed_session_are_no_digest_even_if_they_are_as_long() {
+    let body = [&1_i32.to_be_bytes()[..], &string("/abc")].concat();
+    assert_eq!(body.len(), 12);
+    let bytes = log(&[payload(1, -11, &body)]);
+    let txn = LogReader::open("log.1", &bytes[..]).unwrap().next_entry().unwrap().unwrap().txn;
+    assert_eq!(txn, Txn::CloseSession { paths: Some(vec!["/abc".to_owned()]) });
 }
 
 #[test]
@@ -170,6 +251,19 @@ fn a_closed_session_takes_its_nodes_with_it() {
 }
 
 #[test]
+fn a_closed_session_leaves_what_is_no_longer_its_own() {
+    let tree = tree(&[
+        payload(1, -10, &30_000_i32.to_be_bytes()),
+        payload(2, 1, &create("/e", true, 1)),
+        payload(3, 1, &create("/f", true, 2)),
+        payload(4, 2, &string("/e")),
+        payload(5, 1, &create("/e", false, 3)),
+        payload(6, -11, &[]),
+    ]);
+    assert!(tree.get("/e").is_some() && tree.get("/f").is_none());
+}
+
+#[test]
 fn nodes_of_sessions_that_are_gone_go() {
     let tree = tree(&[payload(1, 1, &create("/e", true, 1))]);
     assert!(tree.get("/e").is_none());
@@ -190,6 +284,7 @@ fn what_the_snapshot_has_seen_is_done_again_without_harm() {
     while let Some(entry) = reader.next_entry().unwrap() {
         assert!(!matches!(entry.txn, Txn::Error(_)));
         tree.apply(&entry.header, &entry.txn);
+        assert_eq!(tree.last_zxid(), 3, "it goes back nowhere");
     }
     assert_eq!(tree.digest(), digest);
 }

@@ -1,6 +1,7 @@
 //! Makes files of ZooKeeper's, and trees.
 
 use crate::load::Files;
+use crate::output::Output;
 use crate::txn::TxnHeader;
 use crate::{DataTree, Loaded, into_tree, load, write_snapshot};
 use ringkeeper_core::acl::Acl;
@@ -192,4 +193,42 @@ pub fn set_data(path: &str, data: &str, version: i32) -> Vec<u8> {
 /// A snapshot with nothing in it but what every server has, of zxid 0.
 pub fn first_snapshot() -> Vec<u8> {
     snapshot(&Tree::new())
+}
+
+/// A snapshot as 3.9 ends it: with the newest transaction that was applied when it was complete.
+pub fn with_last_zxid(mut snapshot: Vec<u8>, zxid: i64) -> Vec<u8> {
+    snapshot.extend(zxid.to_be_bytes());
+    let sum = i64::from(simd_adler32::adler32(&&snapshot[..]));
+    snapshot.extend(sum.to_be_bytes());
+    snapshot.extend(string("/"));
+    snapshot
+}
+
+/// A snapshot of a root and these nodes (path, number of the list, data), with one list of number 1, which none of them need
+/// have. Nothing is checked.
+pub fn raw_snapshot(list: &[Acl], nodes: &[(&str, i64, &[u8])]) -> Vec<u8> {
+    let mut out = Output::new(Vec::new());
+    let mut write = || -> io::Result<()> {
+        out.int(i32::from_be_bytes(*b"ZKSN"))?;
+        out.int(2)?;
+        out.long(-1)?;
+        out.int(0)?;
+        out.int(1)?;
+        out.long(1)?;
+        out.acl(list)?;
+        for (path, acl, data) in [("", -1, &b""[..])].iter().chain(nodes) {
+            out.string(path)?;
+            out.buffer(Some(data))?;
+            out.long(*acl)?;
+            // Its stat.
+            (0..4).try_for_each(|_| out.long(0))?;
+            (0..3).try_for_each(|_| out.int(0))?;
+            (0..2).try_for_each(|_| out.long(0))?;
+        }
+        out.string("/")?;
+        out.long(out.checksum().into())?;
+        out.string("/")
+    };
+    write().unwrap();
+    out.into_inner()
 }

@@ -3,4 +3,5 @@
 mod damage;
 mod logs;
 mod making;
+mod odd_snapshots;
 mod round_trip;

@@ -1,3 +1,4 @@
+use super::super::readings::{Change, Moments};
 use super::super::tape::{Loss, Refusal, Tape};
 use super::*;
 
@@ -62,6 +63,23 @@ fn a_round_tells_the_gap_of_all_from_that_of_each_client() {
     assert_eq!(found.displaced_gap_ms, [209.0]);
     assert_eq!((found.steady_gap_ms, found.return_gap_ms, found.back_ms), (10.0, Some(10.0), Some(150.0)));
     assert_eq!((found.effect_ms, found.lead_ms, found.late_ms), (2.0, 1_000.0, 0.4));
+}
+
+#[test]
+fn the_gap_around_the_change_is_divided_even_if_another_one_is_longer() {
+    let moments = Moments { noticed: 4.0, synchronise: 10.0, first_commit: Some(3.0) };
+    let mut record = Record { change: Some(Change { elect: 2.0, moments: Some(moments) }), ..record() };
+    let divided = |record: &Record| {
+        let phases = RoundFindings::of(record, &servers()).phases_ms.unwrap();
+        phases.named().map(|(_, part)| part.unwrap())
+    };
+    // From 991 ms to 1,030 ms: established at 1,016, something committed at 1,019.
+    let parts = [39.0, 9.0, 4.0, 2.0, 10.0, 3.0, 11.0, 0.0];
+    assert_eq!(divided(&record), parts);
+    // Nobody hears of anything for a while when all is long over.
+    record.tape.samples.retain(|sample| !(1_500 * MS..1_900 * MS).contains(&sample.answered));
+    assert!(RoundFindings::of(&record, &servers()).write_gap_ms > 400.0);
+    assert_eq!(divided(&record), parts);
 }
 
 #[test]

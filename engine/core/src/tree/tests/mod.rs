@@ -3,6 +3,7 @@
 mod model;
 mod quotas;
 mod reference;
+mod restores;
 mod rules;
 mod snapshots;
 mod writer;

@@ -302,6 +302,7 @@ impl Story {
                 ChangeKind::Created => "Created",
                 ChangeKind::Deleted => "Deleted",
                 ChangeKind::DataChanged => "DataChanged",
+                ChangeKind::ChildrenChanged => unreachable!("the tree is not replaced"),
             },
             path: out.path(&change.path).into(),
             acl: plain(&change.acl),

@@ -233,7 +233,7 @@ fn nodes_that_are_no_tree_are_named() {
     let load = |nodes: &[Vec<u8>]| {
         let head = SnapshotHead { zxid: Zxid(5), digest: 0, node_count: nodes.len() as u64, session_count: 0 };
         let mut bytes = Vec::new();
-        record::write_head(&mut bytes, &head);
+        record::write_head(&mut bytes, record::FORMAT, &head);
         bytes.extend(nodes.concat());
         let crc = crc32c::crc32c(&bytes);
         record::write_end(&mut bytes, nodes.len() as u64 + 1, crc);
@@ -274,8 +274,8 @@ fn nodes_that_are_no_tree_are_named() {
 fn a_snapshot_that_is_not_begun_with_a_head_of_this_format_is_refused() {
     let bytes = take(&mut Tree::new(), 100);
     let mut other = bytes.clone();
-    other[5] = 2;
-    assert_eq!(load(&other, 100).unwrap_err(), LoadError::Format(2));
+    other[5] = 3;
+    assert_eq!(load(&other, 100).unwrap_err(), LoadError::Format(3));
     let behind_head = borders(&bytes)[1];
     let wrong = |at, what| LoadError::Record { at, what };
     assert_eq!(load(&bytes[behind_head..], 100).unwrap_err(), wrong(0, "no head"));

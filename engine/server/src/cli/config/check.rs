@@ -126,5 +126,7 @@ mod tests {
         assert!(other.warnings[0].starts_with("zoo.cfg:3: server.2=nowhere.invalid:1:2: the name"), "{other:?}");
         let own = load("nowhere.invalid", "127.0.0.1");
         assert_eq!(own.error.unwrap().0, Status::Name);
+        let anywhere = load("nowhere.invalid", "127.0.0.1:1:2\nquorumListenOnAllIPs=true\nserver.3=127.0.0.3");
+        assert_eq!((anywhere.error, anywhere.warnings.len()), (None, 1), "only the others need that name");
     }
 }

@@ -8,6 +8,7 @@ use ringkeeper_core::ids::{WallMs, Zxid};
 
 use super::facts::Facts;
 use super::progress::Progress;
+use super::remote;
 use crate::offline::backup::{self, BackupDir, Target};
 use crate::offline::describe::moment;
 
@@ -15,6 +16,8 @@ const BACKUP_EXAMPLES: &str = "\
 Examples:
   Begin a backup of a server, which may be running; the same command again adds what is new:
     ringkeeper backup /var/lib/ringkeeper /backup/ringkeeper
+  The present state of a server on another machine, as one file, by its admin server (admin.enableServer):
+    ringkeeper backup --server http://zk1:8080 --auth digest:super:secret --to /backup/today.snap
   Every minute, from cron:
     * * * * *  ringkeeper  ringkeeper backup /var/lib/ringkeeper /backup/ringkeeper --json >> /var/log/ringkeeper-backup.log
 
@@ -22,6 +25,8 @@ The first time the newest snapshot and the log after it are copied, later the tr
 is taken. Run it on one server of an ensemble: each has everything. Run it often enough for the log to reach back to the last
 time (autopurge.snapRetainCount snapshots): if it does not, a new snapshot is taken, and states in between cannot be restored.
 Copy the backup's directory elsewhere as you like: its files never change, only new ones come.
+A server that is asked over the network sends its state and no transactions: such a file is not added to, and has no states
+in between. --auth can be given as RINGKEEPER_AUTH, too, where it is not seen in the list of processes.
 Exit status: 0 done, 1 failed, 2 wrong command line.";
 
 const RESTORE_EXAMPLES: &str = "\
@@ -34,8 +39,13 @@ Examples:
     ringkeeper restore /backup/ringkeeper /var/lib/ringkeeper --to-zxid 0x300000a17
   As it was at noon (UTC), by the clock of the server that led:
     ringkeeper restore /backup/ringkeeper /var/lib/ringkeeper --to-time 2026-11-26T12:00:00Z
+  Replace the state of a running ensemble, on all its servers, by that of a snapshot, or of a backup:
+    ringkeeper restore --server http://zk1:8080 --auth digest:super:secret --from /backup/today.snap
+    ringkeeper restore --server http://zk1:8080 --from /backup/ringkeeper --to-time 2026-11-26T12:00:00Z
 
-What is restored is a new ensemble: start one server on it, alone, or once with --bootstrap true beside servers with empty
+A running ensemble can only be taken back: the snapshot must be of one of its past transactions (or of no later zxid).
+Sessions that are younger than it end; clients are told of what is different by their watches.
+What is restored into a directory is a new ensemble: start one server on it, alone, or once with --bootstrap true beside servers with empty
 directories. Servers of the old ensemble take it for a stranger.
 Exit status: 0 restored, 1 failed, 2 wrong command line.";
 
@@ -43,15 +53,24 @@ Exit status: 0 restored, 1 failed, 2 wrong command line.";
 pub(super) fn command() -> Command {
     Command::new("backup")
         .about("Back up a server's state and its transactions, by and by")
-        .arg(super::dir("data-dir", "DATA_DIR", "dataDir of the server, which may be running"))
-        .arg(super::dir("backup", "BACKUP_DIR", "Where the backup is, or is to be"))
-        .arg(super::other_dir("log-dir", "dataLogDir of the server [default: its dataDir]"))
+        .arg(unless_server(super::dir("data-dir", "DATA_DIR", "dataDir of the server, which may be running")))
+        .arg(unless_server(super::dir("backup", "BACKUP_DIR", "Where the backup is, or is to be")))
+        .arg(super::other_dir("log-dir", "dataLogDir of the server [default: its dataDir]").conflicts_with("server"))
+        .args(remote::arguments())
+        .arg(
+            super::other_dir("to", "The file to write; in a directory it is named like a snapshot there")
+                .value_name("FILE")
+                .requires("server"),
+        )
         .arg(super::json())
         .after_help(BACKUP_EXAMPLES)
 }
 
 /// Runs it.
 pub(super) fn run(arguments: &ArgMatches) -> anyhow::Result<ExitCode> {
+    if let Some(server) = remote::server(arguments) {
+        return remote::backup(&server?, arguments);
+    }
     let (from, to) = (super::directories(arguments), super::path(arguments, "backup"));
     let mut progress = Progress::new("transactions:");
     let taken = backup::take(&from, to, &mut || progress.step())?;
@@ -88,15 +107,30 @@ pub(super) fn restore_command() -> Command {
         .help("The state at this time in UTC, for example 2026-11-26T12:00:00Z");
     Command::new("restore")
         .about("Make a data directory from a backup, as it was at some time")
-        .arg(super::dir("backup", "BACKUP_DIR", "Where the backup is"))
+        .arg(unless_server(super::dir("backup", "BACKUP_DIR", "Where the backup is")))
         .arg(
             super::dir("data-dir", "DATA_DIR", "Where to write; must be empty, or not exist")
                 .required(false)
-                .required_unless_present("list"),
+                .conflicts_with("server")
+                .required_unless_present_any(["list", "server"]),
         )
-        .arg(super::other_dir("log-dir", "Where to write the log [default: the data directory]"))
+        .arg(
+            super::other_dir("log-dir", "Where to write the log [default: the data directory]")
+                .conflicts_with("server"),
+        )
+        .args(remote::arguments())
+        .arg(
+            super::other_dir("from", "What the state of that ensemble becomes: a snapshot, or a backup's directory")
+                .value_name("SNAPSHOT|BACKUP_DIR")
+                .requires("server"),
+        )
         .args([zxid, time, list, super::json()])
         .after_help(RESTORE_EXAMPLES)
+}
+
+/// Stored state is named by its place, unless a server is asked.
+fn unless_server(argument: Arg) -> Arg {
+    argument.required(false).required_unless_present("server").conflicts_with("server")
 }
 
 fn time(text: &str) -> Result<WallMs, String> {
@@ -107,6 +141,9 @@ fn time(text: &str) -> Result<WallMs, String> {
 
 /// Runs it.
 pub(super) fn run_restore(arguments: &ArgMatches) -> anyhow::Result<ExitCode> {
+    if let Some(server) = remote::server(arguments) {
+        return remote::restore(&server?, arguments, target(arguments));
+    }
     let from = BackupDir::open(super::path(arguments, "backup"))?;
     let json = arguments.get_flag("json");
     if arguments.get_flag("list") {
@@ -114,11 +151,8 @@ pub(super) fn run_restore(arguments: &ArgMatches) -> anyhow::Result<ExitCode> {
     }
     let to = super::directories(arguments);
     to.must_be_empty()?;
-    let zxid = arguments.get_one::<u64>("to-zxid").map(|zxid| Target::Zxid(Zxid(*zxid)));
-    let time = arguments.get_one::<WallMs>("to-time").map(|at| Target::Time(*at));
-    let target = zxid.or(time).unwrap_or(Target::Newest);
     let mut progress = Progress::new("reading:");
-    let restored = backup::restore(&from, target, &to, &mut || progress.step())?;
+    let restored = backup::restore(&from, target(arguments), &to, &mut || progress.step())?;
     drop(progress);
     let mut facts = Facts::default();
     facts.add("restored", from.path.display().to_string());
@@ -128,6 +162,12 @@ pub(super) fn run_restore(arguments: &ArgMatches) -> anyhow::Result<ExitCode> {
     facts.add_tree(&restored.tree);
     facts.print(json)?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn target(arguments: &ArgMatches) -> Target {
+    let zxid = arguments.get_one::<u64>("to-zxid").map(|zxid| Target::Zxid(Zxid(*zxid)));
+    let time = arguments.get_one::<WallMs>("to-time").map(|at| Target::Time(*at));
+    zxid.or(time).unwrap_or(Target::Newest)
 }
 
 fn list(from: &BackupDir, json: bool) -> anyhow::Result<ExitCode> {

@@ -1,4 +1,4 @@
-//! Commands for stored state: none of them talks to a server.
+//! Commands for stored state. None of them talks to a server, but `backup` and `restore` if they are given one.
 
 mod backup;
 mod export;
@@ -6,6 +6,7 @@ mod facts;
 mod import;
 mod log;
 mod progress;
+mod remote;
 mod snapshot;
 mod survey;
 

@@ -119,4 +119,17 @@ mod tests {
         assert_eq!((unit.limit("LimitCPU"), unit.limit("Nice")), (Err(()), Err(())));
         assert_eq!(Unit::read(&files, "other.service"), None);
     }
+
+    #[test]
+    fn limits_as_systemd_writes_them() {
+        let unit = |limits: &str| {
+            let text = format!("@ /etc/systemd/system/r.service\n[Service]\n{limits}\n[Install]\nLimitNOFILE=3\n");
+            Unit::read(&Recorded::parse(&text), "r.service").unwrap()
+        };
+        let limit = |value: &str| unit(&format!("LimitNOFILE={value}")).limit("LimitNOFILE");
+        assert_eq!(["1024:65536", "1024:infinity", "64K", "2G"].map(limit), {
+            [Ok(Some(65_536)), Ok(None), Ok(Some(64 << 10)), Ok(Some(2 << 30))]
+        });
+        assert_eq!(limit("7 files"), Err(()));
+    }
 }

@@ -118,7 +118,8 @@ fn kernels_by_age() {
         let files = Recorded::parse(VIRTUAL_MACHINE).with("/proc/sys/kernel/osrelease", release);
         says(&of(&files, Wanted::default()), "version").0
     };
-    assert_eq!(["5.4.0-100-generic", "5.10.0", "5.12.1", "6.1.0"].map(with), [Error, Note, Ok, Ok]);
+    assert_eq!(["5.4.0-100-generic", "5.7.9", "5.8.0", "5.11.0"].map(with), [Error, Error, Note, Note]);
+    assert_eq!(["5.12.1", "6.1.0"].map(with), [Ok, Ok]);
 }
 
 #[test]
@@ -211,6 +212,7 @@ fn log_writes() {
     assert_eq!(with(210.0, 40_000.0, 50_000.0, 0).0, Warning, "a long tail");
     let (severity, text) = with(210.0, 900.0, 300_000.0, 2);
     assert!(severity == Warning && text.contains("ensemble.silence.min.ms=250"), "{text}");
+    assert_eq!(with(210.0, 900.0, 300_000.0, 0).0, Ok, "nobody waits for this server");
     let (severity, text) = with(12.0, 30.0, 90.0, 0);
     assert!(severity == Warning && text.contains("volatile cache"), "{text}");
 }
@@ -274,4 +276,64 @@ fn a_configuration_that_is_refused_is_a_finding() {
     facts.wanted.warned = vec!["zoo.cfg:4: foo is not a known setting".into()];
     let (severity, text) = says(&facts, "configuration");
     assert!(severity == Error && text.contains("zoo.cfg:3") && text.contains("zoo.cfg:4"), "{text}");
+}
+
+#[test]
+fn limits_of_the_process_or_of_the_unit() {
+    let mut facts = machine(VIRTUAL_MACHINE);
+    facts.limits.unit = None;
+    facts.wanted.client_cores = 0;
+    let mut locked = |kernel, cores, bytes| {
+        (facts.kernel.version, facts.wanted.client_cores) = (Some(kernel), cores);
+        facts.limits.locked_memory = Some(bytes);
+        says(&facts, "locked memory").0
+    };
+    let one = crate::executor::MEMLOCK_BYTES;
+    assert_eq!([locked((6, 1), 0, one), locked((6, 1), 0, one - 1)], [Ok, Error]);
+    assert_eq!([locked((6, 1), 2, 3 * one), locked((6, 1), 2, 3 * one - 1)], [Ok, Error], "for each executor");
+    assert_eq!([locked((5, 11), 0, 2 * one), locked((5, 11), 0, 2 * one - 1)], [Ok, Error], "rings count, too");
+    let mut files = |own: Option<u64>, most: Option<u64>, connections: Option<u32>| {
+        (facts.limits.open_files, facts.limits.most_open_files) = (own, most);
+        facts.wanted.connections = connections;
+        says(&facts, "open files").0
+    };
+    assert_eq!([files(Some(8192), None, None), files(Some(8191), None, None)], [Ok, Warning]);
+    assert_eq!([files(Some(228), None, Some(100)), files(Some(227), None, Some(100))], [Ok, Warning]);
+    assert_eq!([files(None, Some(1 << 20), None), files(None, Some(1000), None)], [Ok, Warning], "nobody has more");
+}
+
+#[test]
+fn units_by_their_settings() {
+    let with = |lines: &str| {
+        let unit = format!("[Service]\nRestart=on-failure\n{lines}\n");
+        let files = Recorded::parse(VIRTUAL_MACHINE).with("/etc/systemd/system/ringkeeper.service", &unit);
+        says(&of(&files, Wanted::default()), "systemd unit")
+    };
+    assert_eq!(with("").0, Ok);
+    assert_eq!(with("SystemCallFilter=@system-service").0, Error);
+    assert_eq!(with("SystemCallFilter=@system-service io_uring_setup io_uring_enter io_uring_register").0, Ok);
+    assert_eq!(with("SystemCallFilter=~@mount").0, Ok, "what is not named is allowed");
+    assert_eq!([with("Restart=no").0, with("Restart=always").0], [Warning, Ok]);
+    assert_eq!([with("CPUQuota=200%").0, with("CPUQuota=").0], [Warning, Ok]);
+}
+
+#[test]
+fn quotas_and_interrupts() {
+    let mut facts = machine(VIRTUAL_MACHINE);
+    let mut quota = |quota, throttled| {
+        (facts.processors.quota, facts.processors.throttled) = (Some(quota), throttled);
+        says(&facts, "quota").0
+    };
+    assert_eq!([quota(1.0, None), quota(0.9, None), quota(4.0, Some(0)), quota(4.0, Some(1))], {
+        [Note, Warning, Note, Warning]
+    });
+    let mut interrupts = |counts: &[u64], irqbalance| {
+        (facts.processors.interrupts, facts.processors.irqbalance) = (counts.to_vec(), irqbalance);
+        says(&facts, "interrupts").0
+    };
+    let million = 1_000_000;
+    assert_eq!(interrupts(&[9 * million, 0, million, 0], false), Note);
+    assert_eq!(interrupts(&[9 * million, 0, million, 0], true), Ok, "somebody sees to it");
+    assert_eq!(interrupts(&[8 * million, 0, 2 * million, 0], false), Ok);
+    assert_eq!(interrupts(&[9 * million, million, 0], false), Ok, "there is hardly another one");
 }

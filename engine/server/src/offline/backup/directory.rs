@@ -26,6 +26,11 @@ pub(crate) struct BackupDir {
 }
 
 impl BackupDir {
+    /// Whether there is one.
+    pub(crate) fn is_one(path: &Path) -> bool {
+        path.join(IDENTITY).exists()
+    }
+
     /// Opens a backup.
     pub(crate) fn open(path: &Path) -> anyhow::Result<BackupDir> {
         let file = path.join(IDENTITY);
