@@ -200,6 +200,9 @@ impl Replica {
         if !cx.log_room || tree.session(id).is_some() || leadership.sessions.knows(id) {
             return Err(Verdict::Moved);
         }
+        // From now on: a server that has written it to its log may know that it is committed, and tell its client, before
+        // this one does; and the client may come back to it elsewhere at once.
+        leadership.sessions.track(cx.now, id, config::millis(timeout_ms), demand.tag);
         let txn = v1::CreateSession { timeout_ms, passwd: &password(id) };
         let header = FrameHeader { txn_type: TxnType::CreateSession as i32, ..header };
         crate::frame::encode(&mut leadership.batch, &header, |buf| txn::write_create_session(buf, &txn));
@@ -218,10 +221,11 @@ impl Replica {
         timeout_ms: i32,
     ) -> Result<(), Verdict> {
         let (id, owner) = (demand.session, demand.tag);
-        let known = tree.session(id).is_some_and(|entry| entry.passwd[..] == *passwd);
+        // One that is only proposed yet is in no tree.
+        let stored = tree.session(id).map_or_else(|| password(id), |entry| entry.passwd);
         let header = self.header(cx, id, 0, owner);
         let leadership = self.leadership();
-        if !known {
+        if stored[..] != *passwd {
             return Err(Verdict::ConnectRefused);
         }
         if !cx.log_room {

@@ -70,9 +70,6 @@ impl Replica {
         match applied.results.first() {
             Some(OpResult::SessionCreated { timeout_ms }) => {
                 self.measures.sessions_opened += 1;
-                if let Some(leadership) = &mut self.leadership {
-                    leadership.sessions.track(cx.now, frame.session(), config::millis(*timeout_ms), tag);
-                }
                 self.session_is_mine(frame, *timeout_ms, conn, tree, audience);
             }
             Some(OpResult::SessionMoved { timeout_ms }) => {
