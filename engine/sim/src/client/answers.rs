@@ -31,10 +31,12 @@ impl Client {
 
     fn greeted(&mut self, world: &mut World, payload: &[u8]) {
         let response = ConnectResponse::decode(payload).expect("servers speak the protocol");
+        let (name, at, ms) = (self.name, self.at, response.timeout_ms);
+        let id = SessionId(response.session_id);
+        world.trace.say(world.now, || format!("client {name}: server {at} grants {id} {ms} ms"));
         if response.timeout_ms == 0 {
             return self.expired(world);
         }
-        let id = SessionId(response.session_id);
         match &self.session {
             Some(session) => {
                 assert_eq!(session.id, id, "client {}: a session that is taken up is the same", self.name);

@@ -137,6 +137,8 @@ impl Client {
             read_only: Some(false),
         };
         append_connect_request(&mut bytes, &request);
+        let asks_for = session.map(|session| session.id);
+        world.trace.say(world.now, || format!("client {} connects to server {} for {asks_for:?}", self.name, self.at));
         world.send_frame(wire, bytes[PREFIX..].to_vec());
         (self.wire, self.phase, self.heard, self.sent) = (Some(wire), Phase::Greeting, world.now, world.now);
     }
@@ -161,7 +163,10 @@ impl Client {
         }
         match what {
             ToClient::Closed => {
-                if self.phase == Phase::Open && self.session.is_some() && world.is_running(self.at) {
+                let session = self.session.as_ref().filter(|_| self.phase == Phase::Open);
+                // One that the restore of an older state has ended cannot keep its connection.
+                let goes_on = session.is_some_and(|session| !world.check.was_ended_by_restore(session.id));
+                if goes_on && world.is_running(self.at) {
                     world.seen.note("connection closed by a server that lives");
                     let waiting = &self.waiting;
                     world
