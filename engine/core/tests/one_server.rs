@@ -6,9 +6,10 @@ mod support;
 
 use ringkeeper_core::error_code::ErrorCode;
 use ringkeeper_core::frontend::FrontendConfig;
-use ringkeeper_core::ids::Epoch;
+use ringkeeper_core::ids::{Epoch, SessionId};
 use ringkeeper_core::jute::{Create, MultiOp, OpCode, Request, Response, SetData, WatcherEvent};
 use ringkeeper_core::replica::{Input, ReplicaConfig};
+use ringkeeper_core::session::password;
 use ringkeeper_core::zab::Epochs;
 use std::borrow::Cow;
 use std::time::Duration;
@@ -206,6 +207,29 @@ fn a_session_is_taken_up_again_only_with_its_password() {
     assert_eq!(server.connected(second).0, session);
     assert_eq!(server.closed, [thief, first]);
     server.call(second, &create("/e", b"", 1)).unwrap();
+}
+
+/// In an ensemble another server may know first that a session is committed, and its client may come here at once.
+#[test]
+fn a_session_is_taken_up_while_it_is_only_proposed() {
+    let mut server = Server::start();
+    let earlier = server.open();
+    server.connect(earlier, 0, &[]);
+    server.sync();
+    let next = server.connected(earlier).0 + 1;
+    let first = server.open();
+    server.connect(first, 0, &[]);
+    server.turn();
+    assert!(server.tree.session(SessionId(next)).is_none(), "it is not durable yet");
+
+    let (second, thief) = (server.open(), server.open());
+    server.connect(thief, next, &[9; 16]);
+    server.connect(second, next, &password(SessionId(next)));
+    server.send(second, 1, &create("/e", b"", 1));
+    server.sync();
+    assert_eq!((server.connected(first).0, server.connected(thief).0, server.connected(second).0), (next, 0, next));
+    assert_eq!(server.xids(second), [1]);
+    assert!(server.closed.contains(&first) && !server.closed.contains(&second), "the second one speaks for it now");
 }
 
 #[test]
