@@ -112,7 +112,7 @@ fn variants_take_turns_and_every_repetition_is_kept() {
     let page = place.page();
     assert!(page.starts_with("# Two &lt;drivers>") && page.contains("| r log.durability=os | "), "{page}");
     assert!(ran.stdout.contains(&page));
-    assert_eq!(fs::read_dir(place.path("out/runs")).unwrap().count(), 24, "a JSON and a text of each run");
+    assert_eq!(fs::read_dir(place.path("out/runs")).unwrap().count(), 36, "a JSON, a log and a text of each");
     assert_eq!(fs::read_dir(place.path("out/logs")).unwrap().count(), 6);
     assert!(fs::read_to_string(place.path("out/report.html")).unwrap().contains("Two &lt;drivers"));
     assert!(fs::read_dir(place.path("out/pictures")).unwrap().count() > 0);
