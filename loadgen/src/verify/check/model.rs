@@ -28,6 +28,13 @@ pub struct Change {
     pub after: Option<Node>,
 }
 
+impl Change {
+    /// Whether the node came or went by it. What was there before may not be known; that a create or a delete was done is.
+    pub fn is_of_existence(&self) -> bool {
+        self.after.is_none_or(|node| node.czxid == Some(self.zxid))
+    }
+}
+
 /// A change that nobody knows of whether it happened.
 #[derive(Clone, Copy, Debug)]
 pub struct Maybe {
@@ -47,6 +54,19 @@ pub struct Path {
 }
 
 impl Path {
+    /// A set whose answer nobody got does not tell of what it was a change: of what was there before it.
+    fn inherit(&mut self) {
+        let mut before: Option<Node> = None;
+        for change in &mut self.changes {
+            if let (Some(before), Some(after)) = (before, &mut change.after)
+                && after.czxid.is_none()
+            {
+                (after.czxid, after.owner) = (before.czxid, before.owner);
+            }
+            before = change.after;
+        }
+    }
+
     /// The number of changes up to a zxid.
     pub fn until(&self, zxid: i64) -> usize {
         self.changes.partition_point(|change| change.zxid <= zxid)
@@ -106,6 +126,7 @@ impl<'h> Model<'h> {
         model.unknown(case, &found);
         for path in model.paths.values_mut() {
             path.changes.sort_by_key(|change| (change.zxid, change.part));
+            path.inherit();
         }
         model.endings(case);
         let parents: Vec<(&str, &str)> = model.paths.keys().filter_map(|&path| Some((parent(path)?, path))).collect();
@@ -248,14 +269,18 @@ impl<'h> Model<'h> {
             newest.insert(op.session, case.seen[at].max(op.zxid));
         }
         for path in self.paths.values_mut() {
-            let mut endings = Vec::new();
+            let (mut endings, lost) = (Vec::new(), path.maybes.clone());
             for (at, change) in path.changes.iter().enumerate() {
                 let Some(Node { owner, .. }) = change.after.filter(|node| node.owner != 0) else { continue };
                 let next = path.changes.get(at + 1).map_or(i64::MAX, |next| next.zxid);
-                match closed.get(&owner) {
+                let may_be_gone = |by: i64| lost.iter().any(|maybe| maybe.low < by && maybe.high > change.zxid);
+                match closed.get(&owner).map(|&op| (op, case.ops[op].zxid)) {
+                    Some((_, end)) if end < next && may_be_gone(end) => {
+                        path.maybes.push(Maybe { low: change.zxid, high: end.saturating_add(1) });
+                    }
                     // The part that no multi reaches: closing is the last that happens at its zxid.
-                    Some(&op) if case.ops[op].zxid < next => {
-                        endings.push(Change { zxid: case.ops[op].zxid, part: usize::MAX, op, after: None });
+                    Some((op, end)) if end < next => {
+                        endings.push(Change { zxid: end, part: usize::MAX, op, after: None });
                     }
                     Some(_) => {}
                     None => path

@@ -232,6 +232,35 @@ fn ephemeral_nodes_go_with_their_session_and_not_before() {
 }
 
 #[test]
+fn a_set_that_was_lost_and_seen_leaves_an_ephemeral_node_ephemeral() {
+    let lock = |data: &str| Ask::Create { path: "/e".into(), data: data.into(), ephemeral: true, sequential: false };
+    let owned = |owner, czxid, mzxid, version| Stat { owner, ..stat(czxid, mzxid, version) };
+    let mut story = Story::new();
+    story.done(1, lock("e1"), 2, Answer::Created("/e".into(), Some(owned(1, 2, 2, 0))));
+    story.lost(3, set("/e", "e2"));
+    story.done(2, get("/e", false), 3, Answer::Data("e2".into(), owned(1, 2, 3, 1)));
+    story.done(1, Ask::Close, 4, Answer::Nothing);
+    story.done(2, set("/a", "a2"), 5, Answer::Stat(stat(1, 5, 1)));
+    story.refused(2, set("/e", "e3"), 5, -101);
+    story.done(2, lock("e4"), 6, Answer::Created("/e".into(), Some(owned(2, 6, 6, 0))));
+    story.fine();
+}
+
+#[test]
+fn the_end_of_a_session_is_no_news_of_a_node_that_may_be_gone() {
+    let lock = Ask::Create { path: "/e".into(), data: "e1".into(), ephemeral: true, sequential: false };
+    let mut story = Story::new();
+    story.done(1, lock, 2, Answer::Created("/e".into(), Some(Stat { owner: 1, ..stat(2, 2, 0) })));
+    // Done at 3: before the next write of its session.
+    story.lost(3, Ask::Delete { path: "/e".into(), version: -1 });
+    story.done(3, set("/a", "a2"), 4, Answer::Stat(stat(1, 4, 1)));
+    story.refused(2, Ask::Exists { path: "/e".into(), watch: true }, 4, -101);
+    story.done(1, Ask::Close, 5, Answer::Nothing);
+    story.done(2, set("/a", "a3"), 6, Answer::Stat(stat(1, 6, 2)));
+    story.fine();
+}
+
+#[test]
 fn a_session_that_is_heard_does_not_expire() {
     let mut story = Story::new();
     story.entries.push(Entry::Session { client: 1, session: 1, at: 0, timeout_ms: 1_000, server: "s".into() });
@@ -264,6 +293,20 @@ fn a_watch_fires_before_what_follows_and_once() {
     idle.done(2, get("/a", true), 1, Answer::Data("a1".into(), stat(1, 1, 0)));
     idle.event(2, -1, WatcherEvent::DATA_CHANGED, "/a");
     idle.breaks("a watch fires once, and for a reason", "nothing had happened");
+}
+
+#[test]
+fn a_node_that_is_made_changes_its_parents_children_though_nobody_knows_when_it_had_gone() {
+    let mut story = Story::new();
+    story.done(1, node("/a/x", "x1"), 2, made("/a/x", 2));
+    // Done at 3: before the next write of its session.
+    story.lost(2, Ask::Delete { path: "/a/x".into(), version: -1 });
+    story.done(2, node("/b", "b1"), 4, made("/b", 4));
+    let children = Ask::Children { path: "/a".into(), watch: true };
+    story.done(3, children, 4, Answer::Children(Vec::new(), Stat { cversion: 2, pzxid: 3, ..stat(1, 1, 0) }));
+    story.done(1, node("/a/x", "x2"), 5, made("/a/x", 5));
+    story.event(3, 5, WatcherEvent::CHILDREN_CHANGED, "/a");
+    story.fine();
 }
 
 fn good() -> Vec<Entry> {

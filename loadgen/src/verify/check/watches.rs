@@ -84,10 +84,8 @@ impl<'h> ChildChanges<'h> {
         for (&parent, children) in &model.children {
             let zxids = zxids.entry(parent).or_default();
             for child in children {
-                let changes = &model.path(child).changes;
-                let was = |at: usize| at > 0 && changes[at - 1].after.is_some();
-                let changed = (0..changes.len()).filter(|&at| changes[at].after.is_some() != was(at));
-                zxids.extend(changed.map(|at| changes[at].zxid));
+                let changes = model.path(child).changes.iter();
+                zxids.extend(changes.filter(|change| change.is_of_existence()).map(|change| change.zxid));
             }
             zxids.sort_unstable();
         }
@@ -124,7 +122,7 @@ impl<'h> Waiting<'h> {
     fn answered(&mut self, case: &Case<'h>, at: usize, verdict: &mut Verdict) {
         let op = case.ops[at];
         // A session does not hear of what its own end does.
-        let through = if op.ask == Ask::Close { op.zxid - 1 } else { op.zxid };
+        let through = if op.ask == Ask::Close { op.zxid.saturating_sub(1) } else { op.zxid };
         if let Ask::SetWatches { .. } = op.ask {
             for watch in self.watches.values_mut().filter(|watch| !watch.existed) {
                 watch.since = watch.since.max(op.zxid);
