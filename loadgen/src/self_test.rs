@@ -10,10 +10,12 @@ use crate::hdr;
 use crate::keyspace::KeySpace;
 use crate::live::LiveLine;
 use crate::null_server::{Conduct, NullServer};
+use crate::probe;
 use crate::random::Random;
 use crate::results::{Document, Measured, Status};
 use crate::run::{Exit, options};
 use crate::threshold::{self, Figures, Threshold, Unit, texts};
+use crate::times::Times;
 use crate::totals::Totals;
 use crate::units::{count, duration, parse_duration};
 use crate::workload::{Distribution, Mix, Nodes, Sizes, Workload};
@@ -40,6 +42,9 @@ each, as fast as it goes: the maximum rate, and loadgen's processor time per ope
 rate: what loadgen adds to the latencies that it reports. Counted from the intended time, that includes its lateness; once
 sent, only the way to the server and back.
 
+Beside these stand what two threads need that do nothing else: to wake at a set time, and for a round trip over loopback. That
+part of the error is the machine's; what is above it, loadgen's and the null server's.
+
 A machine that does something else at the same time gives larger figures: measure when it is idle. Loadgen and the null
 server take a core each.
 
@@ -47,6 +52,10 @@ Figures for --fail-if: rate (the maximum), cpu (microseconds per operation at th
 it, from the intended time), service.p50, service.p99, service.p99.9 and service.max (once sent).";
 
 const KEYS: u64 = 10_000;
+/// Wake-ups by a timer, at most: a second of them, if that is less.
+const FLOOR: u64 = 20_000;
+/// Round trips over loopback.
+const TRIPS: u32 = 5_000;
 
 /// Measures loadgen itself
 #[derive(Clone, Debug, Args, Serialize)]
@@ -98,6 +107,17 @@ pub struct Findings {
     pub maximum: Measured,
     /// Half as fast; `None` if it did not come to that.
     pub half: Option<Measured>,
+    /// What of its latencies is the machine's; `None` if there was nothing to compare it with.
+    pub floor: Option<Floor>,
+}
+
+/// The machine's share, measured without loadgen's event loop and without load.
+#[derive(Debug, Serialize)]
+pub struct Floor {
+    /// How late a thread wakes that does nothing but sleep until the times of such a schedule.
+    pub timer_us: Times,
+    /// A round trip between two threads over loopback.
+    pub loopback_us: Times,
 }
 
 /// Runs the command.
@@ -124,14 +144,18 @@ pub fn self_test(args: &SelfTestArgs, stop: &Stop) -> Result<Exit> {
 fn measure(args: &SelfTestArgs, stop: &Stop) -> Result<(Findings, Vec<Totals>)> {
     let server = Server::start()?;
     let (maximum, totals) = server.measure(args, None, stop)?;
-    let (mut half, mut totals) = (None, vec![totals]);
+    let (mut half, mut floor, mut totals) = (None, None, vec![totals]);
     let rate = args.rate.unwrap_or(maximum.rate / 2.0);
     if maximum.status == Status::Complete && rate >= 1.0 {
         let (measured, more) = server.measure(args, Some(rate), stop)?;
         half = Some(measured);
         totals.push(more);
+        floor = Some(Floor {
+            timer_us: probe::lateness(FLOOR.min(rate as u64), rate, stop).context("timer")?,
+            loopback_us: probe::over_loopback(TRIPS, stop)?.latency_us,
+        });
     }
-    Ok((Findings { maximum, half }, totals))
+    Ok((Findings { maximum, half, floor }, totals))
 }
 
 /// The latencies, with the names that they have in a log.
@@ -260,7 +284,13 @@ fn summary(found: &Findings) -> String {
     if let Some(half) = &found.half {
         text +=
             &format!("open loop of {}/s, {}/s completed:\n", count(half.offered_rate.unwrap_or(0.0)), count(half.rate));
-        for (name, times) in [("from the intended time", half.all.latency_us), ("once sent", half.all.service_us)] {
+        let floor = |times: fn(&Floor) -> &Times| found.floor.as_ref().and_then(|floor| times(floor).percentiles());
+        for (name, times) in [
+            ("from the intended time", half.all.latency_us),
+            ("once sent", half.all.service_us),
+            ("a timer's lateness", floor(|floor| &floor.timer_us)),
+            ("a loopback round trip", floor(|floor| &floor.loopback_us)),
+        ] {
             let Some(t) = times else { continue };
             let [p50, p99, p99_9, max] = [t.p50, t.p99, t.p99_9, t.max].map(|us| duration(us * 1e3));
             text += &format!("  {name:<24} p50 {p50}, p99 {p99}, p99.9 {p99_9}, max {max}\n");

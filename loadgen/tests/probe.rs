@@ -23,12 +23,12 @@ fn every_floor_is_measured_and_nothing_is_left_behind() {
     assert_eq!(logged["loopback"] as f64, number(result, "loopback/trips"), "{logged:?}");
     let to_server = format!("server.{}", server.address);
     assert_eq!(logged[&to_server] as f64, number(&result["servers"][0], "trips"), "{logged:?}");
-    assert!(logged["wake.same-core"] > 0, "{logged:?}");
+    assert!(logged["wake.same-core"] > 0 && logged["wake.timer"] > 0, "{logged:?}");
     assert!(number(result, "loopback/latency_us/p50") > 0.0);
     assert!(number(result, "wake/same_core_us/p50") > 0.0);
     assert!(number(&result["servers"][0], "latency_us/p99") > 0.0);
     assert_eq!(result["servers"][0]["server"], server.address.to_string());
-    for says in ["uring-dsync", "buffered", "loopback", "on another core", "(ping)", "mounted at"] {
+    for says in ["uring-dsync", "buffered", "loopback", "on another core", "by a timer", "(ping)", "mounted at"] {
         assert!(ran.stdout.contains(says), "{says}: {}", ran.stdout);
     }
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);

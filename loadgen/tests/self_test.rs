@@ -15,6 +15,8 @@ fn loadgen_measures_itself() {
     assert!((number(result, "half/offered_rate") / rate - 0.5).abs() < 1e-9, "{result:#}");
     assert!(number(result, "half/all/latency_us/p99") >= number(result, "half/all/service_us/p50"));
     assert!(ran.stdout.contains("maximum rate, pipelined: ") && ran.stdout.contains("once sent"), "{}", ran.stdout);
+    assert!(number(result, "floor/timer_us/p50") >= 0.0 && number(result, "floor/loopback_us/p50") > 0.0, "{result:#}");
+    assert!(ran.stdout.contains("a timer's lateness"), "{}", ran.stdout);
     for (series, of) in [("maximum.get", "maximum/kinds/get"), ("half.set.service", "half/kinds/set")] {
         assert_eq!(logged[series] as f64, number(result, &format!("{of}/operations")), "{logged:?}");
     }

@@ -29,8 +29,8 @@ A server that promises durability cannot answer a write of one lone client soone
 A round trip over loopback is that of two threads that wait in the kernel. The trip to a server is that of a session's
 ping, which is answered without being ordered or logged.
 
-Figures for --fail-if: each of the ways above, loopback, wake (on another core) and server (the farthest one), with .mean, .p50,
-.p90, .p99, .p99.9, .p99.99 or .max.";
+Figures for --fail-if: each of the ways above, loopback, wake (on another core), timer (how late a sleeper is) and server (the
+farthest one), with .mean, .p50, .p90, .p99, .p99.9, .p99.99 or .max.";
 
 /// Measures what the machine allows: synchronous writes, round trips, wake-ups
 ///

@@ -7,7 +7,7 @@ use crate::threshold::{Figures, Unit};
 use crate::times::Times;
 
 /// What is timed, beside the ways to write.
-const OTHERS: [&str; 3] = ["loopback", "wake", "server"];
+const OTHERS: [&str; 4] = ["loopback", "wake", "timer", "server"];
 
 fn parse(name: &str) -> Option<(&str, Percentile)> {
     let (what, percentile) = name.split_once('.')?;
@@ -33,6 +33,7 @@ impl Figures for Findings {
         match what {
             "loopback" => of(&self.loopback.latency_us),
             "wake" => of(self.wake.other_core_us.as_ref()?),
+            "timer" => of(self.wake.timer_us.as_ref()?),
             // The farthest of several.
             "server" => {
                 let trips = self.servers.iter().filter_map(|server| of(&server.trip.latency_us));
@@ -49,7 +50,7 @@ mod tests {
 
     #[test]
     fn every_way_has_percentiles() {
-        for name in ["uring-dsync.p99", "buffered.p99.9", "loopback.p50", "wake.max", "server.p99"] {
+        for name in ["uring-dsync.p99", "buffered.p99.9", "loopback.p50", "wake.max", "timer.p99", "server.p99"] {
             assert_eq!(Findings::unit(name), Some(Unit::Time), "{name}");
         }
         for name in ["uring-dsync", "disk.p99", "wake.p98", ""] {

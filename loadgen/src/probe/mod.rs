@@ -8,6 +8,7 @@ mod disk;
 mod figures;
 mod machine;
 mod report;
+mod timer;
 mod trip;
 mod uring;
 mod wake;
@@ -15,6 +16,8 @@ mod wake;
 pub use args::ProbeArgs;
 pub use machine::Machine;
 pub use report::floor;
+pub use timer::lateness;
+pub use trip::over_loopback;
 
 use crate::engine::Stop;
 use crate::hdr;
@@ -57,8 +60,9 @@ impl Findings {
     fn named(&self) -> Vec<(String, &Histogram<u64>)> {
         let ways = self.disk.ways.iter().map(|way| (way.way.to_owned(), &way.latency_us));
         let loopback = ("loopback".to_owned(), &self.loopback.latency_us);
-        let wakes = [("wake.other-core", &self.wake.other_core_us), ("wake.same-core", &self.wake.same_core_us)];
-        let wakes = wakes.into_iter().filter_map(|(name, times)| Some((name.to_owned(), times.as_ref()?)));
+        let wake = &self.wake;
+        let wakes = [("other-core", &wake.other_core_us), ("same-core", &wake.same_core_us), ("timer", &wake.timer_us)];
+        let wakes = wakes.into_iter().filter_map(|(how, times)| Some((format!("wake.{how}"), times.as_ref()?)));
         let servers = self.servers.iter().map(|server| (format!("server.{}", server.server), &server.trip.latency_us));
         let all = ways.chain([loopback]).chain(wakes).chain(servers);
         all.filter(|(_, times)| times.len() > 0).map(|(name, times)| (name, Times::histogram(times))).collect()

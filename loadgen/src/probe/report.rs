@@ -25,6 +25,7 @@ pub fn summary(dir: &Path, found: &Findings) -> String {
     text.push_str("waking a thread\n");
     row(&mut text, "  on another core", found.wake.other_core_us.as_ref(), Some("  there is one core"));
     row(&mut text, "  on the same core", found.wake.same_core_us.as_ref(), None);
+    row(&mut text, "  by a timer, lateness", found.wake.timer_us.as_ref(), None);
     for failure in &found.failures {
         let _ = writeln!(text, "FAILED: {failure}");
     }

@@ -1,11 +1,15 @@
 //! How long a thread that sleeps takes to run when it is woken.
 
+use super::timer;
 use crate::engine::{Stop, nanos};
 use crate::times::Times;
 use serde::Serialize;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::{self, Thread};
 use std::time::Instant;
+
+/// Wake-ups by a timer, per second.
+const TIMER_RATE: f64 = 10_000.0;
 
 /// What was found.
 #[derive(Debug, Serialize)]
@@ -14,6 +18,8 @@ pub struct WakeFindings {
     pub other_core_us: Option<Times>,
     /// The same of two threads on one core.
     pub same_core_us: Option<Times>,
+    /// How late a thread is that sleeps until a set time.
+    pub timer_us: Option<Times>,
 }
 
 /// Times `trips` wake-ups of each kind.
@@ -23,6 +29,7 @@ pub fn measure(trips: u32, stop: &Stop) -> WakeFindings {
     WakeFindings {
         other_core_us: first.zip(cores.get(1).copied()).and_then(|pair| half_trips(pair, trips, stop)),
         same_core_us: first.and_then(|core| half_trips((core, core), trips, stop)),
+        timer_us: timer::lateness(u64::from(trips), TIMER_RATE, stop).ok(),
     }
 }
 

@@ -2,7 +2,7 @@
 #![allow(dead_code, missing_docs, clippy::unwrap_used, reason = "each test uses a part; failing is what a test is for")]
 
 pub mod ensemble;
-#[path = "../../src/null_server.rs"]
+#[path = "../../src/null_server/mod.rs"]
 pub mod null_server;
 
 use base64::Engine as _;
