@@ -30,7 +30,8 @@ fn state(server: &Snapshot) -> Vec<Family> {
     let is = |mode: Mode| f64::from(u8::from(server.serving && server.mode == mode));
     let build = vec![(vec![("version", version::NUMBER.to_owned())], 1.0)];
     let certificate = server.measures.certificate_seconds.map(|seconds| {
-        let help = "Seconds until the TLS certificate that clients see expires; negative when it has.";
+        let help =
+            "Seconds until the first TLS certificate that clients or other servers see expires; negative when it has.";
         Family::gauge("ringkeeper_tls_certificate_expiry_seconds", help, seconds as f64)
     });
     let always = vec![

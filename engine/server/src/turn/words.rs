@@ -15,7 +15,7 @@ use ringkeeper_core::frontend::{Frontend, FrontendMeasures, FrontendStats, HotPa
 use ringkeeper_core::ids::{ConnId, SessionId, WallMs};
 use ringkeeper_core::tree::Tree;
 use ringkeeper_core::zab::RoleChange;
-use ringkeeper_net::{SocketStats, TlsAcceptor};
+use ringkeeper_net::{SocketStats, TlsEndpoint};
 use ringkeeper_node::{Backend, Clock as _, Node};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub(crate) struct Words {
     /// The port for TLS.
     pub(crate) secure_client_port: Option<u16>,
     /// What TLS connections are made with.
-    pub(crate) tls: Option<TlsAcceptor>,
+    pub(crate) tls: Option<TlsEndpoint>,
     /// The subject of the super user's certificate.
     pub(crate) super_subject: Option<String>,
     /// The ensemble; `None`: this server stands alone.
@@ -176,7 +176,7 @@ impl Words {
         }
         if needs.metrics {
             facts.measures.memory = self.live.memory();
-            facts.measures.handshakes = self.tls.as_ref().map_or(0, TlsAcceptor::handshakes_under_way);
+            facts.measures.handshakes = self.tls.as_ref().map_or(0, TlsEndpoint::handshakes_under_way);
             facts.measures.certificate_seconds =
                 self.live.certificate_ends().map(|ends| (ends.0 - tls::now().0).div_euclid(1000));
             facts.resident_bytes = resident_bytes();

@@ -252,10 +252,15 @@ impl Ensemble {
 
     /// Adds lines to a server's configuration and has it read that again.
     pub fn reconfigure(&self, at: usize, lines: Settings<'_>) {
+        self.configure(at, lines);
+        process::signal(self.child(at), libc::SIGHUP);
+    }
+
+    /// Adds lines to a server's configuration, for its next start.
+    pub fn configure(&self, at: usize, lines: Settings<'_>) {
         let path = self.config_path(at);
         let text = std::fs::read_to_string(&path).unwrap() + &configuration(lines);
         std::fs::write(path, text).unwrap();
-        process::signal(self.child(at), libc::SIGHUP);
     }
 
     /// SIGKILL, and waits until the process is gone.
