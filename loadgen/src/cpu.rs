@@ -145,10 +145,14 @@ mod tests {
     fn own_time_and_the_kernels_view_of_us_agree() {
         let started = own().total_us();
         while own().total_us() < started + 60_000.0 {}
-        let before = of_processes(&[std::process::id()]).unwrap();
-        let here = own().total_us();
-        assert!((before.cpu.total_us() - here).abs() < 50_000.0, "{before:?} {here}");
-        assert!(before.rss_bytes > 100_000 && before.threads >= 1);
+        // Other tests of this process use time, too: only the order of the readings is certain. The kernel tells whole ticks of
+        // 10 ms, of each mode.
+        let before = own().total_us();
+        let kernels = of_processes(&[std::process::id()]).unwrap();
+        let after = own().total_us();
+        let view = kernels.cpu.total_us();
+        assert!(before - 30_000.0 <= view && view <= after + 30_000.0, "{before} {kernels:?} {after}");
+        assert!(kernels.rss_bytes > 100_000 && kernels.threads >= 1);
         assert!(of_processes(&[u32::MAX >> 1]).unwrap_err().to_string().contains("no process"));
     }
 }

@@ -38,6 +38,7 @@ mod stats;
 mod summary;
 mod target;
 mod threshold;
+mod times;
 mod totals;
 mod units;
 mod verify;

@@ -7,7 +7,7 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token, Waker};
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -34,6 +34,8 @@ const WAKER: Token = Token(usize::MAX - 1);
 /// How it behaves.
 #[derive(Clone, Debug)]
 pub struct Conduct {
+    /// Address of loopback where it listens.
+    pub host: Ipv4Addr,
     /// Bytes of the data that gets return, and that stats tell.
     pub value_size: usize,
     /// What it does with a connect request.
@@ -44,7 +46,7 @@ pub struct Conduct {
 
 impl Default for Conduct {
     fn default() -> Conduct {
-        Conduct { value_size: 100, welcome: Welcome::Session, trouble: None }
+        Conduct { host: Ipv4Addr::LOCALHOST, value_size: 100, welcome: Welcome::Session, trouble: None }
     }
 }
 
@@ -118,7 +120,7 @@ impl NullServer {
     pub fn begin(conduct: Conduct) -> io::Result<NullServer> {
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), WAKER)?;
-        let mut listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+        let mut listener = TcpListener::bind(SocketAddr::from((conduct.host, 0)))?;
         let address = listener.local_addr()?;
         poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
         let counts = Arc::new(Counts::default());

@@ -6,6 +6,7 @@
 use crate::cli::{self, TargetArgs, seconds};
 use crate::crew::{Campaign, Span};
 use crate::engine::{Arrival, Clock, Stop};
+use crate::hdr;
 use crate::keyspace::KeySpace;
 use crate::live::LiveLine;
 use crate::null_server::{Conduct, NullServer};
@@ -13,10 +14,12 @@ use crate::random::Random;
 use crate::results::{Document, Measured, Status};
 use crate::run::{Exit, options};
 use crate::threshold::{self, Figures, Threshold, Unit, texts};
+use crate::totals::Totals;
 use crate::units::{count, duration, parse_duration};
 use crate::workload::{Distribution, Mix, Nodes, Sizes, Workload};
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use hdrhistogram::Histogram;
 use serde::Serialize;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
@@ -74,6 +77,10 @@ pub struct SelfTestArgs {
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]
     pub json: Option<PathBuf>,
+    /// Write the latencies of both measurements to this file as an HdrHistogram log, in nanoseconds.
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
+    pub hdr_log: Option<PathBuf>,
     /// No progress, only the summary.
     #[arg(short, long)]
     #[serde(skip)]
@@ -102,21 +109,36 @@ pub fn self_test(args: &SelfTestArgs, stop: &Stop) -> Result<Exit> {
         return serve();
     }
     let started = SystemTime::now();
-    let found = measure(args, stop)?;
+    let (found, totals) = measure(args, stop)?;
     let document = Document::new("self-test", started, args, found);
     document.publish(args.json.as_deref(), summary)?;
+    if let Some(path) = &args.hdr_log {
+        hdr::write(path, (started, started.elapsed().unwrap_or_default()), named(&totals))?;
+    }
     let found = document.result();
     let passed = threshold::any_passed(&args.fail_if, found);
     Ok(Exit::of(found.half.as_ref().unwrap_or(&found.maximum).status, passed))
 }
 
-fn measure(args: &SelfTestArgs, stop: &Stop) -> Result<Findings> {
+/// What was found, and what it was found from: the totals of each measurement.
+fn measure(args: &SelfTestArgs, stop: &Stop) -> Result<(Findings, Vec<Totals>)> {
     let server = Server::start()?;
-    let maximum = server.measure(args, None, stop)?;
+    let (maximum, totals) = server.measure(args, None, stop)?;
+    let (mut half, mut totals) = (None, vec![totals]);
     let rate = args.rate.unwrap_or(maximum.rate / 2.0);
-    let go_on = maximum.status == Status::Complete && rate >= 1.0;
-    let half = if go_on { Some(server.measure(args, Some(rate), stop)?) } else { None };
-    Ok(Findings { maximum, half })
+    if maximum.status == Status::Complete && rate >= 1.0 {
+        let (measured, more) = server.measure(args, Some(rate), stop)?;
+        half = Some(measured);
+        totals.push(more);
+    }
+    Ok((Findings { maximum, half }, totals))
+}
+
+/// The latencies, with the names that they have in a log.
+fn named(totals: &[Totals]) -> Vec<(String, &Histogram<u64>)> {
+    let each = ["maximum", "half"].iter().zip(totals);
+    each.flat_map(|(when, totals)| totals.named().into_iter().map(move |(name, of)| (format!("{when}.{name}"), of)))
+        .collect()
 }
 
 /// The null server in a process of its own, which ends with its standard input.
@@ -142,7 +164,7 @@ impl Server {
         Ok(Server { process, address })
     }
 
-    fn measure(&self, args: &SelfTestArgs, rate: Option<f64>, stop: &Stop) -> Result<Measured> {
+    fn measure(&self, args: &SelfTestArgs, rate: Option<f64>, stop: &Stop) -> Result<(Measured, Totals)> {
         let (connections, depth) = (usize::from(args.connections), usize::from(args.depth));
         let (mix, keys, sizes) = (Mix::reads(0.5), KeySpace::new("/loadgen", KEYS, 100)?, Sizes::fixed(100));
         let (session_timeout, connect_timeout) = (Duration::from_secs(30), Duration::from_secs(10));
@@ -166,7 +188,7 @@ impl Server {
             let nodes = mine.map(|connection| Nodes::new("/loadgen", 0, connection)).collect();
             Workload::new(&mix, keys.clone(), (Distribution::Uniform, &sizes), Random::new(1), nodes)
         });
-        Ok(Measured::new(&outcome, &campaign.pids, rate))
+        Ok((Measured::new(&outcome, &campaign.pids, rate), outcome.totals))
     }
 }
 

@@ -36,6 +36,14 @@ pub fn count(value: f64) -> String {
     text
 }
 
+/// A number as it is, with its thousands set apart: what somebody asked for is not rounded.
+pub fn exact(value: f64) -> String {
+    let digits = format!("{value}");
+    let (_, fraction) = digits.split_once('.').unwrap_or((&digits, ""));
+    let whole = count(value.trunc());
+    if fraction.is_empty() { whole } else { format!("{whole}.{fraction}") }
+}
+
 /// A number of bytes, with three digits.
 pub fn bytes(value: f64) -> String {
     match value.abs() {
@@ -108,6 +116,15 @@ mod tests {
         assert_eq!([0.4, 999.0, 61_234.0, 1e6].map(count), ["0", "999", "61,234", "1,000,000"]);
         assert_eq!(count(-1234.0), "-1,234");
         assert_eq!([0.0, 2048.0, 3.5 * 1024.0 * 1024.0].map(bytes), ["0 B", "2.0 KiB", "3.5 MiB"]);
+    }
+
+    #[test]
+    fn numbers_are_told_as_they_are() {
+        assert_eq!(
+            [62.5, 3.90625, 1_000.0, 1_234.5, 0.25, 0.0].map(exact),
+            ["62.5", "3.90625", "1,000", "1,234.5", "0.25", "0"]
+        );
+        assert_eq!(exact(1e7), "10,000,000");
     }
 
     #[test]

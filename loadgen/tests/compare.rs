@@ -8,8 +8,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
-use support::{Ran, await_that, finish, number, signal, skipped, start_with};
+use support::{Ran, await_that, finish, free_port, number, signal, skipped, start_with};
 
 /// A place for a comparison: its definition, its results, and its servers' data.
 struct Place(tempfile::TempDir);
@@ -112,7 +111,7 @@ fn variants_take_turns_and_every_repetition_is_kept() {
     let page = place.page();
     assert!(page.starts_with("# Two &lt;drivers>") && page.contains("| r log.durability=os | "), "{page}");
     assert!(ran.stdout.contains(&page));
-    assert_eq!(fs::read_dir(place.path("out/runs")).unwrap().count(), 24, "a JSON and a text of each run");
+    assert_eq!(fs::read_dir(place.path("out/runs")).unwrap().count(), 36, "a JSON, a log and a text of each");
     assert_eq!(fs::read_dir(place.path("out/logs")).unwrap().count(), 6);
     assert!(fs::read_to_string(place.path("out/report.html")).unwrap().contains("Two &lt;drivers"));
     assert!(fs::read_dir(place.path("out/pictures")).unwrap().count() > 0);
@@ -222,16 +221,4 @@ fn bad_definitions_are_refused_before_anything_is_started() {
     let line: Vec<String> = plan.split(' ').map(str::to_owned).chain(["-c 2 -t 60s -w 0s".into()]).collect();
     let ran = finish(start_with(&line)).expect(0);
     assert!(ran.stdout.contains("3 repetitions of 2 variants with 3 servers each; 6 min in all"), "{}", ran.stdout);
-}
-
-/// A port below those that the kernel gives to clients and that `compare` takes, another one each time.
-fn free_port() -> u16 {
-    static TRIED: AtomicU32 = AtomicU32::new(0);
-    loop {
-        let n = std::process::id().wrapping_mul(31).wrapping_add(TRIED.fetch_add(1, Ordering::Relaxed));
-        let port = u16::try_from(8_000 + n % 2_000).unwrap();
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
 }

@@ -4,12 +4,12 @@
 mod support;
 
 use std::io::copy;
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::thread::spawn;
 use support::null_server::{Conduct, NullServer};
-use support::{loadgen, number, operations_in};
+use support::{loadgen, logged_by, number};
 
 #[test]
 fn fill_creates_every_node_once() {
@@ -31,37 +31,41 @@ fn fill_creates_every_node_once() {
 #[test]
 fn sessions_are_pinged_held_and_closed() {
     let server = NullServer::start(Conduct::default());
-    let log = tempfile::NamedTempFile::new().unwrap();
-    let ran = loadgen(&format!(
-        "sessions -s {} -n 100 --duration 4s --session-timeout 3s --server-pid {} --hdr-log {}",
+    let (ran, logged) = logged_by(&format!(
+        "sessions -s {} -n 100 --duration 4s --session-timeout 9s --server-pid {}",
         server.address,
-        std::process::id(),
-        log.path().display()
-    ))
-    .expect(0);
+        std::process::id()
+    ));
     let result = ran.result();
     assert_eq!((number(result, "opened"), number(result, "connections_lost")), (100.0, 0.0), "{ran:#?}");
     assert!(result["rss_bytes_per_session"].is_number() && result["server_core_percent"].is_number());
     let counts = &server.counts;
     assert_eq!(counts.sessions.load(Ordering::Relaxed), 100);
-    assert_eq!(counts.closes.load(Ordering::Relaxed), 100);
+    support::await_that("the close of all sessions", || counts.closes.load(Ordering::Relaxed) == 100);
     let pings = counts.pings.load(Ordering::Relaxed);
-    assert!(pings >= 100, "{pings} pings in 4 s of sessions that time out after 3 s");
-    assert_eq!(number(result, "pings"), pings as f64, "their latencies are recorded");
+    assert!(pings >= 100, "{pings} pings in 4 s of sessions that time out after 9 s");
+    // The last of each session may have been under way when the time was over.
+    let recorded = number(result, "pings");
+    assert!((pings as f64 - 100.0..=pings as f64).contains(&recorded), "their latencies are recorded: {ran:#?}");
     assert!(number(result, "ping_us/p99") > 0.0 && result["all_back_ms"].is_null(), "{ran:#?}");
-    assert_eq!(operations_in(&std::fs::read(log.path()).unwrap())["ping"], pings);
+    assert_eq!(logged["ping"] as f64, recorded);
 }
 
 #[test]
 fn connections_lost_while_sessions_are_held_are_a_failure_unless_there_is_a_threshold() {
-    for (threshold, status) in [("", 1), ("--fail-if lost>2", 0), ("--fail-if lost>1", 4)] {
+    // All wait for their time: together.
+    let cases = [("", 1), ("--fail-if lost>2", 0), ("--fail-if lost>1", 4)].map(|(threshold, status)| {
         let server = NullServer::start(Conduct::default());
         let between = Relay::start(server.address);
-        let line = format!("sessions -s {} -n 2 -t 3s --session-timeout 2s {threshold}", between.address);
-        let running = support::start(&line);
+        let line = format!("sessions -s {} -n 2 -t 8s --session-timeout 6s {threshold}", between.address);
+        (support::start(&line), server, between, status)
+    });
+    for (_, server, between, _) in &cases {
         // A session that pings is open, and loadgen knows of it.
         support::await_that("pings", || server.counts.pings.load(Ordering::Relaxed) >= 2);
         between.hang_up();
+    }
+    for (running, _server, _between, status) in cases {
         let ran = support::finish(running).expect(status);
         assert_eq!(number(ran.result(), "lost_while_held"), 2.0, "{ran:#?}");
         assert!(number(ran.result(), "back_us/max") > 0.0, "they came back: {ran:#?}");
@@ -71,7 +75,8 @@ fn connections_lost_while_sessions_are_held_are_a_failure_unless_there_is_a_thre
 
 #[test]
 fn a_server_that_is_gone_for_good_ends_the_holding_of_its_sessions() {
-    let server = NullServer::start(Conduct::default());
+    // An address of its own: nobody else takes the port when it is given back.
+    let server = NullServer::start(Conduct { host: Ipv4Addr::new(127, 0, 0, 2), ..Conduct::default() });
     let running = support::start(&format!("sessions -s {} -n 10 --session-timeout 1s --duration 1h", server.address));
     // A ping: all have been opened.
     support::await_that("ten sessions that are held", || server.counts.pings.load(Ordering::Relaxed) > 0);

@@ -36,7 +36,7 @@ fn sessions_that_are_held() {
     await_that("pings", || server.counts.pings.load(Ordering::Relaxed) >= 20);
     let ran = interrupt(running);
     assert_eq!(number(ran.result(), "opened"), 20.0, "{ran:#?}");
-    assert_eq!(server.counts.closes.load(Ordering::Relaxed), 20);
+    await_that("the close of all sessions", || server.counts.closes.load(Ordering::Relaxed) == 20);
 }
 
 #[test]
@@ -58,14 +58,15 @@ fn watchers_and_clients_of_verify() {
     await_that("watches", || watches() >= 20);
     let ran = interrupt(running);
     assert!(number(ran.result(), "events") >= 0.0, "{ran:#?}");
-    assert_eq!(nodes(), before + 1, "the prefix and the node are removed; the prefix's parent may be another's");
+    // The prefix and the node are removed; the prefix's parent may be another's. A follower may hear of it later.
+    await_that("the removal of watch's nodes", || nodes() == before + 1);
 
     let history = ensemble.dir().join("seen.jsonl");
     let running = start(&format!("verify -s {} -t 1h --history {}", ensemble.addresses(), history.display()));
     await_that("a history", || fs::metadata(&history).is_ok_and(|file| file.len() > 50_000));
     let ran = interrupt(running);
     assert!(number(ran.result(), "done") > 50.0, "{ran:#?}");
-    assert_eq!(nodes(), before + 1);
+    await_that("the removal of verify's nodes", || nodes() == before + 1);
 }
 
 fn figure(ensemble: &Ensemble, name: &str) -> u64 {
@@ -73,7 +74,11 @@ fn figure(ensemble: &Ensemble, name: &str) -> u64 {
 }
 
 fn figure_of(ensemble: &Ensemble, at: usize, name: &str) -> u64 {
-    let mntr = ensemble.word(at, "mntr");
+    let mut mntr = String::new();
+    await_that("mntr answers", || {
+        mntr = ensemble.word(at, "mntr");
+        mntr.contains("zk_znode_count")
+    });
     let line = mntr.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("{name}: {mntr}"));
     line.trim().parse().unwrap()
 }
@@ -82,15 +87,20 @@ fn figure_of(ensemble: &Ensemble, at: usize, name: &str) -> u64 {
 fn an_ensemble_that_dies_in_the_middle() {
     let Some(ensemble) = Ensemble::start() else { return };
     let servers = ensemble.addresses();
+    // It is alone: more than a few nodes are its writes, which it begins when all its clients are there.
+    let failing = start(&format!("failover -s {servers} --lead 30m"));
+    await_that("writes", || figure(&ensemble, "zk_znode_count") > 100);
+    let connections = || (0..3).map(|at| figure_of(&ensemble, at, "zk_num_alive_connections")).sum::<u64>();
+    let before = connections();
     let holding = start(&format!("sessions -s {servers} -n 30 -t 1h"));
     let watching = start(&format!("watch -s {servers} -n 30 --rounds 1000m"));
-    let failing = start(&format!("failover -s {servers} --lead 30m"));
     let history = ensemble.dir().join("seen.jsonl");
-    let verifying = start(&format!("verify -s {servers} -t 8s --patience 3s --history {}", history.display()));
+    let verifying = start(&format!("verify -s {servers} -t 1h --patience 3s --history {}", history.display()));
     await_that("a history", || fs::metadata(&history).is_ok_and(|file| file.len() > 50_000));
-    let connections = || (0..3).map(|at| figure_of(&ensemble, at, "zk_num_alive_connections")).sum::<u64>();
-    await_that("all sessions", || connections() >= 31 + 12 + 6 + 30);
+    await_that("all sessions", || connections() >= before + 30 + 31 + 12);
     ensemble.kill();
+    // Clients of verify go on looking for a server until they are told that it is enough.
+    signal(&verifying.0, libc::SIGINT);
     for (running, says) in [
         (watching, "lost the connection"),
         (verifying, "cannot read back"),

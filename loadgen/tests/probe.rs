@@ -3,23 +3,27 @@
 
 mod support;
 
-use std::net::TcpListener;
 use support::null_server::{Conduct, NullServer, Welcome};
-use support::{loadgen, number};
+use support::{NOBODY, loadgen, logged_by, number};
 
 #[test]
 fn every_floor_is_measured_and_nothing_is_left_behind() {
     let server = NullServer::start(Conduct::default());
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let line = format!("probe --dir {} --writes 40 -s {}", dir.path().display(), server.address);
-    let ran = loadgen(&line).expect(0);
+    let line = format!("probe --dir {} --writes 16 -s {}", dir.path().display(), server.address);
+    let (ran, logged) = logged_by(&line);
     let result = ran.result();
     let ways = result["disk"]["ways"].as_array().unwrap();
     assert_eq!(ways.len(), 5, "{result:#}");
     for way in ways {
         assert!(way["unavailable"].is_string() || number(way, "latency_us/p50") > 0.0, "{way:#}");
     }
-    assert_eq!(number(&ways[4], "writes"), 40.0);
+    assert_eq!(number(&ways[4], "writes"), 16.0);
+    assert_eq!(logged["buffered"], 16, "{logged:?}");
+    assert_eq!(logged["loopback"] as f64, number(result, "loopback/trips"), "{logged:?}");
+    let to_server = format!("server.{}", server.address);
+    assert_eq!(logged[&to_server] as f64, number(&result["servers"][0], "trips"), "{logged:?}");
+    assert!(logged["wake.same-core"] > 0, "{logged:?}");
     assert!(number(result, "loopback/latency_us/p50") > 0.0);
     assert!(number(result, "wake/same_core_us/p50") > 0.0);
     assert!(number(&result["servers"][0], "latency_us/p99") > 0.0);
@@ -32,10 +36,8 @@ fn every_floor_is_measured_and_nothing_is_left_behind() {
 
 #[test]
 fn what_cannot_be_reached_is_named_and_the_rest_is_kept() {
-    // Bound and given back: nobody listens there.
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let closed = NullServer::start(Conduct { welcome: Welcome::Close, ..Conduct::default() });
-    for server in [address, closed.address] {
+    for server in [NOBODY.to_owned(), closed.address.to_string()] {
         let ran = loadgen(&format!("probe --dir {} -n 8 -s {server}", env!("CARGO_TARGET_TMPDIR"))).expect(1);
         assert!(ran.stdout.contains(&format!("FAILED: round trip to {server}")), "{ran:#?}");
         assert!(number(ran.result(), "loopback/trips") > 0.0);

@@ -6,7 +6,7 @@ mod support;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use support::null_server::{Conduct, NullServer, Trouble};
-use support::{await_that, finish, loadgen, number, operations_in, signal, start, start_with};
+use support::{await_that, finish, loadgen, logged_by, number, signal, start, start_with};
 
 #[test]
 fn as_many_latencies_as_operations_in_a_closed_loop() {
@@ -26,16 +26,20 @@ fn as_many_latencies_as_operations_in_a_closed_loop() {
         assert!(result["kinds"]["set"]["service_us"].is_null(), "a closed loop has one latency");
     }
     let (sessions, closes) = (&server.counts.sessions, &server.counts.closes);
-    assert_eq!(sessions.load(Ordering::Relaxed), closes.load(Ordering::Relaxed), "every session was closed");
+    await_that("the close of every session", || sessions.load(Ordering::Relaxed) == closes.load(Ordering::Relaxed));
 }
 
 #[test]
 fn operations_of_the_warmup_are_sent_but_not_measured() {
     let server = NullServer::start(Conduct::default());
-    let ran =
-        loadgen(&format!("run -s {} -c 2 -d 4 --read-ratio 0 --keys 9 -w 300ms -n 1000", server.address)).expect(0);
+    // By schedule: how many a warm-up of a closed loop has is the machine's matter.
+    let ran = loadgen(&format!(
+        "run -s {} -c 2 -d 4 --read-ratio 0 --keys 9 -w 300ms -n 1000 --rate 1000 --arrival fixed",
+        server.address
+    ))
+    .expect(0);
     assert_eq!(number(ran.result(), "operations"), 1_000.0);
-    assert!(server.sets() > 1_000, "{} sets: some of a warm-up", server.sets());
+    assert_eq!(server.sets(), 1_300, "a warm-up, and what was measured");
 }
 
 #[test]
@@ -44,15 +48,15 @@ fn an_open_loop_sends_what_its_schedule_says() {
     for threads in [1, 2] {
         let before = server.sets();
         let ran = loadgen(&format!(
-            "run -s {} -c 4 -d 8 --threads {threads} --read-ratio 0 --keys 9 -w 200ms -t 1s --rate 2000 --arrival fixed",
+            "run -s {} -c 4 -d 8 --threads {threads} --read-ratio 0 --keys 9 -w 200ms -t 2s --rate 1000 --arrival fixed",
             server.address
         ))
         .expect(0);
         let result = ran.result();
         assert_eq!(number(result, "operations"), 2_000.0, "{ran:#?}");
         assert_eq!(number(result, "unsent"), 0.0);
-        assert_eq!(server.sets() - before, 2_400, "warm-up and window");
-        assert_eq!(number(result, "offered_rate"), 2_000.0);
+        assert_eq!(server.sets() - before, 2_200, "warm-up and window");
+        assert_eq!(number(result, "offered_rate"), 1_000.0);
     }
     let ran = loadgen(&format!("run -s {} -c 4 --rate 1000 -w 0s -n 500 --keys 9", server.address)).expect(0);
     assert_eq!(number(ran.result(), "operations"), 500.0, "Poisson, by number");
@@ -83,7 +87,7 @@ fn a_stall_shows_in_full_because_latency_counts_from_the_intended_time() {
 #[test]
 fn a_server_that_cannot_keep_up_is_said_so() {
     // Longer than the time in which overdue operations are still sent.
-    let stall = Trouble::Stall(Duration::from_secs(12));
+    let stall = Trouble::Stall(Duration::from_secs(5));
     let server = NullServer::start(Conduct { trouble: Some((50, stall)), ..Conduct::default() });
     let ran = loadgen(&format!(
         "run -s {} -c 1 -d 1 --read-ratio 0 --keys 9 -w 0s -t 500ms --rate 1000 --arrival fixed --session-timeout 60s",
@@ -140,14 +144,10 @@ fn an_interrupt_ends_the_run_and_keeps_what_there_is() {
 #[test]
 fn the_log_of_latencies_has_every_operation_under_the_name_of_its_kind() {
     let server = NullServer::start(Conduct::default());
-    let log = tempfile::NamedTempFile::new().unwrap();
-    let ran = loadgen(&format!(
-        "run -s {} -c 2 -d 4 --mix set=1,get=1 --keys 9 -w 100ms -n 1000 --rate 5000 --hdr-log {}",
-        server.address,
-        log.path().display()
-    ))
-    .expect(0);
-    let logged = operations_in(&std::fs::read(log.path()).unwrap());
+    let (ran, logged) = logged_by(&format!(
+        "run -s {} -c 2 -d 4 --mix set=1,get=1 --keys 9 -w 100ms -n 1000 --rate 5000",
+        server.address
+    ));
     for kind in ["set", "get"] {
         let measured = number(ran.result(), &format!("kinds/{kind}/operations"));
         assert_eq!(logged[kind] as f64, measured, "{logged:?}");
@@ -355,11 +355,13 @@ fn the_highest_rate_that_holds_is_found() {
         (Some(false), Some("replies with an error: 1"))
     );
     assert_eq!(number(&steps[1], "offered_rate"), 250.0, "{found:#}");
+    // How far it comes is the machine's matter. In a window as short as this nothing has to be quick.
     assert!(number(found, "rate") < 1_000.0 && number(found, "broke_at") > number(found, "rate"), "{found:#}");
     assert_eq!(number(ran.result(), "offered_rate"), number(found, "rate"), "the result is the step that was found");
     assert!(ran.stdout.contains("p99 <= 10m holds up to "), "{}", ran.stdout);
     assert!(ran.stderr.contains("step 1: 1,000/s: replies with an error: 1"), "{}", ran.stderr);
     let ran = search("p99 < 0us").expect(4);
+    assert!(ran.stderr.contains("step 3: 62.5/s: ") && ran.stderr.contains("step 5: 3.90625/s: "), "{}", ran.stderr);
     assert!(ran.stdout.contains("holds at no rate"), "{}", ran.stdout);
     assert!(ran.result()["saturation"]["rate"].is_null());
 }

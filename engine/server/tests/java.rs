@@ -1,18 +1,21 @@
-//! Debian's Java client against one server and against three: `java/ClientTest.java`, compiled here, prints one line per test.
+//! Debian's Java client against one server and against three, and Curator while leaders die: the programs of `java/client` and
+//! `java/curator`, compiled here, print one line per test.
 
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod support;
 
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use support::ensemble::{Ensemble, Plan};
-use support::process::ZOOKEEPER_CLASS_PATH;
+use support::process::{ZOOKEEPER_CLASS_PATH, dies_with_us};
 use support::server::{Server, Settings, Target};
 use support::skipped;
 
-/// The tests that the Java program must report: one that silently does not run is a failure.
-const TESTS: usize = 14;
+/// The tests that a program must report: one that silently does not run is a failure.
+const CLIENT_TESTS: usize = 14;
+const RECIPES: usize = 8;
 
 const SETTINGS: Settings<'static> = &[("tickTime", "2000")];
 
@@ -34,11 +37,12 @@ fn can_run(test: &str) -> bool {
     missing.is_none()
 }
 
-fn compile() -> tempfile::TempDir {
+/// The sources of a folder, compiled.
+fn compile(folder: &str, class_path: &str) -> tempfile::TempDir {
     let classes = tempfile::tempdir().unwrap();
-    let sources = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/java")).unwrap();
+    let sources = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/java").join(folder)).unwrap();
     let compiled = Command::new("javac")
-        .args(["-nowarn", "-cp", ZOOKEEPER_CLASS_PATH, "-d"])
+        .args(["-nowarn", "-cp", class_path, "-d"])
         .arg(classes.path())
         .args(sources.map(|source| source.unwrap().path()))
         .output()
@@ -47,19 +51,30 @@ fn compile() -> tempfile::TempDir {
     classes
 }
 
-/// Runs the Java program against servers at these addresses.
-fn run(hosts: &str) {
-    let classes = compile();
-    let class_path = format!("{}:{ZOOKEEPER_CLASS_PATH}", classes.path().display());
-    let run = Command::new("java")
-        .args(["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
-        .args(["-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", &class_path, "ClientTest"])
-        .arg(hosts)
-        .output()
-        .unwrap();
-    let output = text(&run);
+/// A compiled program, to be run against servers at these addresses.
+fn java(classes: &tempfile::TempDir, class_path: &str, class: &str, hosts: &str) -> Command {
+    let mut command = Command::new("java");
+    command
+        .args([
+            "-Xmx256m",
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
+        ])
+        .args(["-cp", &format!("{}:{class_path}", classes.path().display()), class, hosts]);
+    command
+}
+
+fn assert_passed(run: &Output, tests: usize) {
+    let output = text(run);
     let passed = output.lines().filter(|line| line.starts_with("ok ")).count();
-    assert!(run.status.success() && passed == TESTS, "{passed} of {TESTS} passed:\n{output}");
+    assert!(run.status.success() && passed == tests, "{passed} of {tests} passed:\n{output}");
+}
+
+/// All of the Java client's API.
+fn run(hosts: &str) {
+    let classes = compile("client", ZOOKEEPER_CLASS_PATH);
+    assert_passed(&java(&classes, ZOOKEEPER_CLASS_PATH, "ClientTest", hosts).output().unwrap(), CLIENT_TESTS);
 }
 
 #[test]
@@ -74,7 +89,72 @@ fn the_java_client_works() {
 fn the_java_client_works_with_three_servers() {
     if can_run("the_java_client_works_with_three_servers") {
         let ensemble = Ensemble::of(&Plan { target: Target::from_env(), settings: SETTINGS, ..Plan::default() });
-        let hosts: Vec<String> = ensemble.addrs().iter().map(ToString::to_string).collect();
-        run(&hosts.join(","));
+        run(&hosts(&ensemble));
     }
+}
+
+#[test]
+fn curators_recipes_keep_their_promises_while_leaders_die() {
+    const TEST: &str = "curators_recipes_keep_their_promises_while_leaders_die";
+    if !can_run(TEST) {
+        return;
+    }
+    if !Path::new("/usr/share/java/curator-recipes.jar").exists() {
+        return skipped(TEST, "no Curator: install libcurator-recipes-java");
+    }
+    let jars = ["curator-recipes", "curator-framework", "curator-client", "guava"];
+    let jars: String = jars.iter().map(|jar| format!("/usr/share/java/{jar}.jar:")).collect();
+    let class_path = jars + ZOOKEEPER_CLASS_PATH;
+    let classes = compile("curator", &class_path);
+
+    let plan = Plan { target: Target::from_env(), settings: SETTINGS, ..Plan::default() };
+    let mut ensemble = Ensemble::of(&plan);
+    let mut command = java(&classes, &class_path, "CuratorTest", &hosts(&ensemble));
+    dies_with_us(&mut command);
+    let mut program = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    if wait_for_line(&mut program, "running") {
+        for _ in 0..3 {
+            let leader = ensemble.leader();
+            wait_for_writes(&ensemble, leader, 200);
+            ensemble.kill(leader);
+            let survivors: Vec<usize> = (0..3).filter(|at| *at != leader).collect();
+            let next = ensemble.leader_among(&survivors);
+            wait_for_writes(&ensemble, next, 200);
+            ensemble.restart(leader);
+        }
+        // Whether it still listens is seen by what it says next.
+        let _ = program.stdin.take().unwrap().write_all(b"finish\n");
+    }
+    assert_passed(&program.wait_with_output().unwrap(), RECIPES);
+}
+
+fn hosts(ensemble: &Ensemble) -> String {
+    let hosts: Vec<String> = ensemble.addrs().iter().map(ToString::to_string).collect();
+    hosts.join(",")
+}
+
+/// Whether the program says this before it ends. What it says behind it is not touched: it waits for an answer.
+fn wait_for_line(program: &mut Child, wanted: &str) -> bool {
+    let mut line = String::new();
+    let mut output = BufReader::with_capacity(1, program.stdout.as_mut().unwrap());
+    while output.read_line(&mut line).is_ok_and(|read| read > 0) {
+        if line.trim_end() == wanted {
+            return true;
+        }
+        line.clear();
+    }
+    false
+}
+
+/// Waits until a server has seen so many more transactions.
+fn wait_for_writes(ensemble: &Ensemble, at: usize, count: u64) {
+    let seen = || {
+        let zxid = ensemble
+            .word(at, "srvr")
+            .lines()
+            .find_map(|line| u64::from_str_radix(line.strip_prefix("Zxid: 0x")?, 16).ok());
+        zxid.unwrap_or_default()
+    };
+    let from = seen();
+    ensemble.wait_until(&format!("{count} transactions at server {at}"), |_| seen() >= from + count);
 }

@@ -115,7 +115,10 @@ fn hint(error: &Error) -> Option<String> {
     Some(match error {
         Error::NoServer { tried, .. } => {
             let tried = if tried.is_empty() { "no server answered" } else { tried };
-            format!("{tried}; is it the client port of a running server? Another one is named by --server host:port")
+            format!(
+                "{tried}; is it the client port of a running server? Another one is named by --server host:port; one that \
+                 speaks TLS wants --tls-ca FILE, too, and mostly a certificate of yours (--tls-cert FILE)"
+            )
         }
         Error::ConnectionLost { .. } => {
             "the connection was lost before the answer came: look whether it was done before you repeat it".to_owned()
@@ -223,7 +226,11 @@ mod tests {
             (failure.words.as_str(), failure.status),
             ("KeeperErrorCode = ConnectionLoss", status::NO_CONNECTION)
         );
-        assert!(failure.hint.unwrap().starts_with("127.0.0.1:1: refused"));
+        let hint = failure.hint.unwrap();
+        assert!(
+            hint.starts_with("127.0.0.1:1: refused") && hint.contains("--server") && hint.contains("--tls-cert"),
+            "{hint}"
+        );
         assert_eq!(Failure::from(Error::Closed).status, status::NO_CONNECTION);
         assert_eq!(Failure::from(Error::SessionExpired).status, status::NO_CONNECTION);
         assert_eq!(Failure::from(Error::AuthFailed).status, status::NO_AUTH);

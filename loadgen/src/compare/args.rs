@@ -62,7 +62,8 @@ repetitions take turns, so that a machine that drifts hurts all alike. A figure 
 least and greatest; a difference counts as noise if these ranges overlap, or if it is smaller than the wider of them or than 2 %.
 
 What is written: compare.md with the tables and what follows from them, compare.json with the same and every result,
-report.html and pictures/ to look at, runs/ with the JSON and the output of every run, logs/ with what the servers said.";
+report.html and pictures/ to look at, runs/ with the JSON, the latencies (HdrHistogram logs) and the output of
+every run, logs/ with what the servers said.";
 
 /// Compares settings or systems: starts them in turn, puts the same load on each, tells what differs and what is noise
 ///

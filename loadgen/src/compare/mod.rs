@@ -175,11 +175,13 @@ impl Campaign<'_> {
         self.say(&format!("{} repetition {repetition}: {}: {}", self.progress.mark(), variant.name, workload.name));
         self.progress.begin();
         let path = self.output.run(&format!("{}-{}-{repetition}", file_name(&variant.name), file_name(&workload.name)));
-        let json = path.with_extension("json");
+        let (json, hdr_log) = (path.with_extension("json"), path.with_extension("hlog"));
+        let text = "the output directory needs a name that is text";
         let setting = Setting {
             addresses: ensemble.addresses(),
             pids: &ensemble.pids(),
-            json: json.to_str().context("the output directory needs a name that is text")?,
+            json: json.to_str().context(text)?,
+            hdr_log: hdr_log.to_str().context(text)?,
             seed: repetition,
         };
         let outcome = step::run(workload, &setting, &path, self.stop)?;

@@ -24,7 +24,8 @@ pub enum Outcome {
     Interrupted,
 }
 
-/// Runs a workload. What it prints goes to `PATH.txt`, its result to `PATH.json`.
+/// Runs a workload. What it prints goes to `PATH.txt`, its result to `PATH.json`,
+/// its latencies to `PATH.hlog`.
 ///
 /// # Errors
 /// If it cannot be started, or leaves something else than a result.

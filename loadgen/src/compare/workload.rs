@@ -47,6 +47,8 @@ pub struct Setting<'a> {
     pub pids: &'a [u32],
     /// Where the result goes.
     pub json: &'a str,
+    /// Where the latencies go.
+    pub hdr_log: &'a str,
     /// Seed: the same for all variants of a repetition.
     pub seed: u32,
 }
@@ -87,7 +89,7 @@ impl Workload {
         let options = shlex::split(&options).context("a quote is not closed")?;
         let mut workload = Workload { name, command, options, planned: Duration::ZERO, breaks: false };
         let addresses = ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"].map(str::to_owned);
-        let setting = Setting { addresses: &addresses, pids: &[1], json: "-", seed: 1 };
+        let setting = Setting { addresses: &addresses, pids: &[1], json: "-", hdr_log: "-", seed: 1 };
         let line = std::iter::once("loadgen".to_owned()).chain(workload.arguments(&setting));
         let cli = Cli::try_parse_from(line).map_err(|error| anyhow::anyhow!("{}", complaint(&error)))?;
         let (servers, planned, breaks) = scope(&cli.command)?;
@@ -111,6 +113,7 @@ impl Workload {
             line.extend(["--seed".into(), setting.seed.to_string()]);
         }
         line.extend(["--quiet".into(), "--json".into(), setting.json.into()]);
+        line.extend(["--hdr-log".into(), setting.hdr_log.into()]);
         line
     }
 }

@@ -112,9 +112,11 @@ impl Phases<Option<f64>> {
             phases.answer = told.first_commit.map(|_| end - committed);
         }
         let explained: f64 = phases.named().into_iter().filter_map(|(_, part)| *part).sum();
-        phases.whole = Some(to - from);
+        // Of the gap itself: the difference of its rounded ends can be a little more than the gap that is told elsewhere.
+        let whole = gap.length() as f64 / 1e6;
+        phases.whole = Some(whole);
         // In whole nanoseconds; nothing is nothing, and not less.
-        phases.unexplained = Some(((to - from - explained) * 1e6).round() / 1e6 + 0.0);
+        phases.unexplained = Some(((whole - explained) * 1e6).round() / 1e6 + 0.0);
         phases
     }
 }
@@ -147,6 +149,14 @@ mod tests {
         // Answers came until 1 ms after the fault.
         let phases = Phases::of(&gap(1_001, 1_012), 1_000 * MS, &change(2.0, Some(1.0)));
         assert_eq!(parts(&phases), [0.0, 1.0, 3.0, 4.0, 1.0, 2.0, 0.0].map(Some));
+    }
+
+    #[test]
+    fn the_whole_is_the_gap_to_the_last_digit() {
+        // 21.353293 + 12.730155 is 34.083448000000004 in floating point.
+        let gap = Gap { from: 987_269_845, to: 1_021_353_293, open: false };
+        let phases = Phases::of(&gap, 1_000 * MS, &change(2.0, Some(1.0)));
+        assert_eq!(phases.whole, Some(34.083_448));
     }
 
     #[test]

@@ -54,6 +54,10 @@ pub struct ProbeArgs {
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]
     pub json: Option<PathBuf>,
+    /// Write the times of each kind to this file as an HdrHistogram log, in nanoseconds.
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
+    pub hdr_log: Option<PathBuf>,
 }
 
 fn writes(text: &str) -> Result<u32, String> {

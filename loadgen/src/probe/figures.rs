@@ -3,8 +3,8 @@
 use super::Findings;
 use super::disk::WAYS;
 use crate::figures::{PERCENTILES, Percentile};
-use crate::results::Percentiles;
 use crate::threshold::{Figures, Unit};
+use crate::times::Times;
 
 /// What is timed, beside the ways to write.
 const OTHERS: [&str; 3] = ["loopback", "wake", "server"];
@@ -29,16 +29,16 @@ impl Figures for Findings {
 
     fn figure(&self, name: &str) -> Option<f64> {
         let (what, percentile) = parse(name)?;
-        let of = |figures: Option<&Percentiles>| Some(percentile(figures?) * 1e3);
+        let of = |times: &Times| Some(percentile(&times.percentiles()?) * 1e3);
         match what {
-            "loopback" => of(self.loopback.latency_us.as_ref()),
-            "wake" => of(self.wake.other_core_us.as_ref()),
+            "loopback" => of(&self.loopback.latency_us),
+            "wake" => of(self.wake.other_core_us.as_ref()?),
             // The farthest of several.
             "server" => {
-                let trips = self.servers.iter().filter_map(|server| of(server.trip.latency_us.as_ref()));
+                let trips = self.servers.iter().filter_map(|server| of(&server.trip.latency_us));
                 trips.max_by(f64::total_cmp)
             }
-            way => of(self.disk.ways.iter().find(|found| found.way == way)?.latency_us.as_ref()),
+            way => of(&self.disk.ways.iter().find(|found| found.way == way)?.latency_us),
         }
     }
 }

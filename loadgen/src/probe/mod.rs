@@ -17,10 +17,13 @@ pub use machine::Machine;
 pub use report::floor;
 
 use crate::engine::Stop;
+use crate::hdr;
 use crate::results::{Document, Status};
 use crate::run::Exit;
+use crate::times::Times;
 use anyhow::Result;
 use disk::DiskFindings;
+use hdrhistogram::Histogram;
 use serde::Serialize;
 use std::path::Path;
 use std::time::SystemTime;
@@ -49,6 +52,19 @@ pub struct Findings {
     pub servers: Vec<ServerTrip>,
 }
 
+impl Findings {
+    /// All times, with the names that they have in a log.
+    fn named(&self) -> Vec<(String, &Histogram<u64>)> {
+        let ways = self.disk.ways.iter().map(|way| (way.way.to_owned(), &way.latency_us));
+        let loopback = ("loopback".to_owned(), &self.loopback.latency_us);
+        let wakes = [("wake.other-core", &self.wake.other_core_us), ("wake.same-core", &self.wake.same_core_us)];
+        let wakes = wakes.into_iter().filter_map(|(name, times)| Some((name.to_owned(), times.as_ref()?)));
+        let servers = self.servers.iter().map(|server| (format!("server.{}", server.server), &server.trip.latency_us));
+        let all = ways.chain([loopback]).chain(wakes).chain(servers);
+        all.filter(|(_, times)| times.len() > 0).map(|(name, times)| (name, Times::histogram(times))).collect()
+    }
+}
+
 /// Runs the command.
 ///
 /// # Errors
@@ -68,7 +84,12 @@ pub fn probe(args: &ProbeArgs, stop: &Stop) -> Result<Exit> {
         () if !found.failures.is_empty() => Status::Failed,
         () => Status::Complete,
     };
-    publish(args, Document::new("probe", started, args, found))
+    let document = Document::new("probe", started, args, found);
+    document.publish(args.json.as_deref(), |found| report::summary(&args.dir, found))?;
+    if let Some(path) = &args.hdr_log {
+        hdr::write(path, (started, started.elapsed().unwrap_or_default()), document.result().named())?;
+    }
+    Ok(args.limits.judge(document.result().status, document.result()))
 }
 
 /// Measures what needs no server: the file system of `dir`, loopback, wake-ups.
@@ -86,9 +107,4 @@ pub fn measure(dir: &Path, writes: u32, stop: &Stop) -> Result<Findings> {
         wake: wake::measure(TRIPS, stop),
         servers: Vec::new(),
     })
-}
-
-fn publish(args: &ProbeArgs, document: Document<&ProbeArgs, Findings>) -> Result<Exit> {
-    document.publish(args.json.as_deref(), |found| report::summary(&args.dir, found))?;
-    Ok(args.limits.judge(document.result().status, document.result()))
 }

@@ -2,7 +2,8 @@
 
 use super::Findings;
 use super::machine::Machine;
-use crate::results::{Percentiles, Status};
+use crate::results::Status;
+use crate::times::Times;
 use crate::units::duration;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -14,12 +15,12 @@ pub fn summary(dir: &Path, found: &Findings) -> String {
     let _ = writeln!(text, "{:<28}{header}", format!("a durable write of {} bytes", found.disk.block_bytes));
     for way in &found.disk.ways {
         let missing = way.unavailable.as_deref().map(|why| format!("  not here: {why}"));
-        row(&mut text, &format!("  {}", way.way), way.latency_us.as_ref(), missing.as_deref());
+        row(&mut text, &format!("  {}", way.way), Some(&way.latency_us), missing.as_deref());
     }
     text.push_str("round trips\n");
-    row(&mut text, "  loopback", found.loopback.latency_us.as_ref(), None);
+    row(&mut text, "  loopback", Some(&found.loopback.latency_us), None);
     for server in &found.servers {
-        row(&mut text, &format!("  {} (ping)", server.server), server.trip.latency_us.as_ref(), None);
+        row(&mut text, &format!("  {} (ping)", server.server), Some(&server.trip.latency_us), None);
     }
     text.push_str("waking a thread\n");
     row(&mut text, "  on another core", found.wake.other_core_us.as_ref(), Some("  there is one core"));
@@ -33,7 +34,8 @@ pub fn summary(dir: &Path, found: &Findings) -> String {
     text
 }
 
-fn row(text: &mut String, name: &str, figures: Option<&Percentiles>, otherwise: Option<&str>) {
+fn row(text: &mut String, name: &str, times: Option<&Times>, otherwise: Option<&str>) {
+    let figures = times.and_then(Times::percentiles);
     let cells = figures.map(|f| [f.p50, f.p90, f.p99, f.p99_9, f.max].map(|us| format!("{:>11}", duration(us * 1e3))));
     let cells = cells.map_or_else(|| otherwise.unwrap_or("  -").to_owned(), |cells| cells.concat());
     let _ = writeln!(text, "{name:<28}{cells}");
@@ -70,15 +72,14 @@ fn machine(machine: &Machine) -> String {
 
 /// The floor in one sentence, for reports of other commands.
 pub fn floor(found: &Findings) -> String {
-    let p50 = |figures: Option<&Percentiles>| figures.map(|figures| duration(figures.p50 * 1e3));
-    let writes =
-        found.disk.ways.iter().filter_map(|way| Some(format!("{} {}", way.way, p50(way.latency_us.as_ref())?)));
+    let p50 = |times: &Times| times.percentiles().map(|figures| duration(figures.p50 * 1e3));
+    let writes = found.disk.ways.iter().filter_map(|way| Some(format!("{} {}", way.way, p50(&way.latency_us)?)));
     let mut parts = vec![format!("a durable write of {} bytes takes {}", found.disk.block_bytes, {
         let writes: Vec<String> = writes.collect();
         writes.join(", ")
     })];
-    parts.extend(p50(found.loopback.latency_us.as_ref()).map(|time| format!("a round trip over loopback {time}")));
-    let wake = p50(found.wake.other_core_us.as_ref());
+    parts.extend(p50(&found.loopback.latency_us).map(|time| format!("a round trip over loopback {time}")));
+    let wake = found.wake.other_core_us.as_ref().and_then(p50);
     parts.extend(wake.map(|time| format!("waking a thread on another core {time}")));
     parts.join("; ") + " (medians)"
 }

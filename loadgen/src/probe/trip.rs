@@ -1,8 +1,7 @@
 //! Round trips.
 
 use crate::engine::{Stop, nanos};
-use crate::results::Percentiles;
-use crate::stats::latency_histogram;
+use crate::times::Times;
 use anyhow::{Context, Result, bail};
 use ringkeeper_core::jute::{
     ConnectRequest, ConnectResponse, ReplyHeader, Request, append_connect_request, append_request,
@@ -25,7 +24,7 @@ pub struct Trip {
     /// Round trips that were timed.
     pub trips: u64,
     /// How long they took.
-    pub latency_us: Option<Percentiles>,
+    pub latency_us: Times,
 }
 
 /// The round trip to a server.
@@ -132,16 +131,16 @@ fn frame(stream: &mut TcpStream, body: &mut Vec<u8>) -> io::Result<()> {
 }
 
 fn many(trips: u32, stop: &Stop, mut once: impl FnMut() -> io::Result<()>) -> io::Result<Trip> {
-    let mut histogram = latency_histogram();
+    let mut times = Times::new();
     for _ in 0..trips {
         if stop.is_set() {
             break;
         }
         let began = Instant::now();
         once()?;
-        histogram.saturating_record(nanos(began.elapsed()));
+        times.record(nanos(began.elapsed()));
     }
-    Ok(Trip { trips: histogram.len(), latency_us: Percentiles::new(&histogram) })
+    Ok(Trip { trips: times.len(), latency_us: times })
 }
 
 #[cfg(test)]
@@ -152,6 +151,6 @@ mod tests {
     fn as_many_trips_as_asked_for() {
         let trip = over_loopback(40, &Stop::default()).unwrap();
         assert_eq!(trip.trips, 40);
-        assert!(trip.latency_us.unwrap().min > 0.0);
+        assert!(trip.latency_us.percentiles().unwrap().min > 0.0);
     }
 }

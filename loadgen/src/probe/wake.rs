@@ -1,8 +1,7 @@
 //! How long a thread that sleeps takes to run when it is woken.
 
 use crate::engine::{Stop, nanos};
-use crate::results::Percentiles;
-use crate::stats::latency_histogram;
+use crate::times::Times;
 use serde::Serialize;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::{self, Thread};
@@ -12,9 +11,9 @@ use std::time::Instant;
 #[derive(Debug, Serialize)]
 pub struct WakeFindings {
     /// Half of the time in which two threads on different cores wake each other; `None` on one core.
-    pub other_core_us: Option<Percentiles>,
+    pub other_core_us: Option<Times>,
     /// The same of two threads on one core.
-    pub same_core_us: Option<Percentiles>,
+    pub same_core_us: Option<Times>,
 }
 
 /// Times `trips` wake-ups of each kind.
@@ -28,7 +27,7 @@ pub fn measure(trips: u32, stop: &Stop) -> WakeFindings {
 }
 
 /// Two threads that wake each other in turn. The word says whose turn it is: even is the caller's.
-fn half_trips((here, there): (usize, usize), trips: u32, stop: &Stop) -> Option<Percentiles> {
+fn half_trips((here, there): (usize, usize), trips: u32, stop: &Stop) -> Option<Times> {
     const OVER: u32 = u32::MAX;
     let turn = AtomicU32::new(0);
     // A thread of its own on this side too: the caller's may not stay bound to a core.
@@ -40,7 +39,7 @@ fn half_trips((here, there): (usize, usize), trips: u32, stop: &Stop) -> Option<
                 bind_to(there);
                 answer(turn, &me, OVER);
             });
-            let mut histogram = latency_histogram();
+            let mut times = Times::new();
             for trip in 0..trips {
                 if stop.is_set() {
                     break;
@@ -51,13 +50,13 @@ fn half_trips((here, there): (usize, usize), trips: u32, stop: &Stop) -> Option<
                 while turn.load(Ordering::Acquire) != 2 * trip + 2 {
                     thread::park();
                 }
-                histogram.saturating_record(nanos(began.elapsed()) / 2);
+                times.record(nanos(began.elapsed()) / 2);
             }
             turn.store(OVER, Ordering::Release);
             other.thread().unpark();
-            histogram
+            times
         });
-        Percentiles::new(&caller.join().ok()?)
+        caller.join().ok()
     })
 }
 
@@ -107,13 +106,13 @@ mod tests {
         let cores = allowed_cores().len();
         assert!(cores >= 1);
         assert_eq!(found.other_core_us.is_some(), cores > 1);
-        assert!(found.same_core_us.unwrap().p50 > 0.0);
+        assert!(found.same_core_us.unwrap().percentiles().unwrap().p50 > 0.0);
     }
 
     #[test]
     fn an_interrupt_ends_it() {
         let stop = Stop::default();
         stop.now();
-        assert!(measure(u32::MAX / 4, &stop).same_core_us.is_none());
+        assert_eq!(measure(u32::MAX / 4, &stop).same_core_us.unwrap().len(), 0);
     }
 }

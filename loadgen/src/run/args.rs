@@ -53,7 +53,8 @@ late its reply comes; throughput counts replies that arrive within the window. R
 errors and not in the latencies. A lost connection ends the run.
 
 --until-saturated doubles the rate until the bound breaks, then halves the distance until it is within 5 %. A rate also
-counts as too high if less than 97 % of it is completed, or if errors come. The result is the step at the rate found.
+counts as too high if errors come, or if less than 97 % of it is completed within the window (in windows shorter than 5 s: less
+than what came before the last 150 ms). The result is the step at the rate found.
 
 Figures for --fail-if and --until-saturated: mean, p50, p90, p99, p99.9, p99.99 and max, of all operations or of one kind
 (get.p99); rate; errors, unsent, unanswered; cpu (the servers' microseconds per operation, with --server-pid).";

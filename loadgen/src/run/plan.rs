@@ -4,7 +4,7 @@ use super::args::{Aim, RunArgs};
 use super::shape::Shape;
 use crate::cli::{OutputArgs, TargetArgs, seconds};
 use crate::engine::Arrival;
-use crate::units::count;
+use crate::units::exact;
 use crate::workload::{Distribution, Mix, Sizes};
 use serde::{Serialize, Serializer};
 use std::fmt::Display;
@@ -103,7 +103,7 @@ impl Plan {
         let arrival = format!("{:?}", self.arrival).to_lowercase();
         let schedule = match (&self.aim.until_saturated, self.rate) {
             (Some(bound), _) => format!("open loop ({arrival}) as fast as {bound}"),
-            (None, Some(rate)) => format!("open loop of {}/s ({arrival})", count(rate)),
+            (None, Some(rate)) => format!("open loop of {}/s ({arrival})", exact(rate)),
             (None, None) => "closed loop".into(),
         };
         let keys = match self.key_distribution {

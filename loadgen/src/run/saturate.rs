@@ -4,13 +4,15 @@ use super::search::Search;
 use super::{Run, Taken};
 use crate::results::{Measured, Percentiles, Status};
 use crate::threshold::Threshold;
-use crate::units::count;
+use crate::units::{count, exact};
 use serde::Serialize;
 
 /// The rate with which the search begins unless one is given.
 const BEGIN: f64 = 1_000.0;
-/// Share of the schedule that is to be completed within the window.
-const COMPLETED: f64 = 0.97;
+/// Share of the schedule that need not be completed within the window: what comes at its end is answered behind it.
+const LATE: f64 = 0.03;
+/// At least what is due in so many seconds: in a short window the share is next to nothing.
+const LATE_SECONDS: f64 = 0.15;
 
 /// What the search found.
 #[derive(Debug, Serialize)]
@@ -59,7 +61,7 @@ pub fn saturate(run: &mut Run<'_>, bound: &Threshold<Measured>) -> Taken {
         let whole = taken.measured.status == Status::Complete;
         let step = Step::of(&taken.measured, judge(&taken.measured, bound));
         if !run.plan.output.quiet {
-            eprintln!("step {}: {}/s: {}", steps.len() + 1, count(rate), step.verdict);
+            eprintln!("step {}: {}/s: {}", steps.len() + 1, exact(rate), step.verdict);
         }
         // A step that was cut short says nothing about its rate.
         if whole {
@@ -92,8 +94,8 @@ fn judge(measured: &Measured, bound: &Threshold<Measured>) -> Result<String, Str
     if errors > 0 {
         return Err(format!("replies with an error: {}", count(errors as f64)));
     }
-    let scheduled = (measured.operations + measured.unsent + measured.unanswered) as f64;
-    if (measured.completed as f64) < COMPLETED * scheduled {
+    let scheduled = measured.operations + measured.unsent + measured.unanswered;
+    if !keeps_up(measured.completed, scheduled, measured.seconds) {
         return Err(format!("only {}/s were completed", count(measured.rate)));
     }
     let told = bound.told(measured);
@@ -102,6 +104,12 @@ fn judge(measured: &Measured, bound: &Threshold<Measured>) -> Result<String, Str
         Some(false) => Err(format!("{told}: too much")),
         None => Err(told),
     }
+}
+
+/// Whether what was due was completed within the window, but for what came at its end.
+fn keeps_up(completed: u64, scheduled: u64, seconds: f64) -> bool {
+    let late = LATE.max(LATE_SECONDS / seconds).min(1.0);
+    completed as f64 >= scheduled as f64 * (1.0 - late) - 1.0
 }
 
 impl Step {
@@ -123,7 +131,7 @@ impl Step {
 impl Saturation {
     /// What was found, in words.
     pub fn told(&self) -> String {
-        let rate = |rate: f64| format!("{}/s", count(rate));
+        let rate = |rate: f64| format!("{}/s", exact(rate));
         match (self.rate, self.broke_at) {
             (Some(held), Some(broke)) => {
                 let why = self.steps.iter().find(|step| step.offered_rate == broke).map_or("", |step| &step.verdict);
@@ -132,5 +140,18 @@ impl Saturation {
             (Some(held), None) => format!("{} holds at {}, the highest rate that was tried", self.bound, rate(held)),
             (None, _) => format!("{} holds at no rate that was tried", self.bound),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::keeps_up;
+
+    #[test]
+    fn what_comes_at_the_end_of_a_window_need_not_be_completed_within_it() {
+        assert!(keeps_up(9_710, 10_000, 10.0) && !keeps_up(9_690, 10_000, 10.0));
+        assert!(keeps_up(860, 1_000, 1.0) && !keeps_up(840, 1_000, 1.0), "what comes in 150 ms");
+        assert!(keeps_up(3, 4, 60.0), "one operation is no backlog");
+        assert!(keeps_up(0, 10, 0.1) && keeps_up(0, 0, 0.0), "too short to tell: the bound judges");
     }
 }

@@ -102,6 +102,10 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]
     pub json: Option<PathBuf>,
+    /// Write the latencies of each kind of operation to this file as an HdrHistogram log, in nanoseconds.
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
+    pub hdr_log: Option<PathBuf>,
     /// No progress, only the summary.
     #[arg(short, long)]
     #[serde(skip)]

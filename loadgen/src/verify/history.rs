@@ -122,6 +122,23 @@ impl Ask {
         matches!(self, Ask::Create { .. } | Ask::Set { .. } | Ask::Delete { .. } | Ask::Multi(_) | Ask::Close)
     }
 
+    /// What it is called.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Ask::Create { .. } => "create",
+            Ask::Set { .. } => "set",
+            Ask::Delete { .. } => "delete",
+            Ask::Check { .. } => "check",
+            Ask::Multi(_) => "multi",
+            Ask::Get { .. } => "get",
+            Ask::Exists { .. } => "exists",
+            Ask::Children { .. } => "children",
+            Ask::Sync { .. } => "sync",
+            Ask::SetWatches { .. } => "set-watches",
+            Ask::Close => "close",
+        }
+    }
+
     /// The operations of a multi, or itself.
     pub fn parts(&self) -> &[Ask] {
         match self {

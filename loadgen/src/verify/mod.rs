@@ -1,12 +1,13 @@
 //! `loadgen verify`: whether servers keep their promises, with or without faults.
 //!
 //! [`script`] says what clients ask, [`client`] asks it and writes down what comes back, [`wire`] translates, [`load`] drives
-//! them; the [`history`] of all that is judged by [`check`], which knows of nothing else.
+//! them; the [`history`] of all that is judged by [`check`], which knows of nothing else. [`latencies`] are by the way.
 
 mod args;
 pub mod check;
 mod client;
 mod history;
+mod latencies;
 mod load;
 mod report;
 mod script;
@@ -16,11 +17,13 @@ pub use args::VerifyArgs;
 
 use crate::engine::{Clock, Nanos, SECOND, Stop, nanos};
 use crate::faults::{self, Deed, Server, Striking};
+use crate::hdr;
 use crate::keyspace::KeySpace;
 use crate::random::Random;
 use crate::results::{Document, Status};
 use crate::roaming::Dialling;
 use crate::run::{Exit, seed_from};
+use crate::times::Times;
 use anyhow::{Context, Result};
 use check::{Promises, Verdict};
 use client::Client;
@@ -28,6 +31,7 @@ use history::{Ask, Entry, History};
 use load::{Load, Plan};
 use script::Script;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 /// How long an ensemble gets to show that it is healthy, before anything is begun.
@@ -50,6 +54,8 @@ pub struct Findings {
     pub sessions_expired: u64,
     /// How long the check took.
     pub check_seconds: f64,
+    /// How long operations took that were done, by kind.
+    pub latency_us: BTreeMap<&'static str, Times>,
     /// What the check says.
     #[serde(flatten)]
     pub verdict: Verdict,
@@ -86,6 +92,10 @@ pub fn verify(args: &VerifyArgs, stop: &Stop) -> Result<Exit> {
     let exit = Exit::of(found.status, false);
     let document = Document::new("verify", started, Settings { args, fault: args.faults.chosen(), seed }, found);
     document.publish(args.json.as_deref(), |found| report::summary(&report::title(args), found))?;
+    if let Some(path) = &args.hdr_log {
+        let series = document.result().latency_us.iter().map(|(name, times)| (name, times.histogram()));
+        hdr::write(path, (started, started.elapsed().unwrap_or_default()), series)?;
+    }
     Ok(exit)
 }
 
@@ -107,6 +117,7 @@ fn judge(args: &VerifyArgs, entries: &[Entry], mut failures: Vec<String>, interr
         connections_lost: entries.iter().filter(|entry| matches!(entry, Entry::Lost { .. })).count() as u64,
         sessions_expired: entries.iter().filter(|entry| matches!(entry, Entry::Expired { .. })).count() as u64,
         check_seconds: began.elapsed().as_secs_f64(),
+        latency_us: latencies::of(entries),
         verdict,
     }
 }

@@ -11,7 +11,9 @@ use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 impl null_server::NullServer {
@@ -21,7 +23,7 @@ impl null_server::NullServer {
 
     /// So many setData have come so far.
     pub fn sets(&self) -> u64 {
-        self.counts.sets.load(std::sync::atomic::Ordering::Relaxed)
+        self.counts.sets.load(Ordering::Relaxed)
     }
 }
 
@@ -85,8 +87,15 @@ pub fn loadgen(arguments: &str) -> Ran {
     finish(start(arguments))
 }
 
+/// Runs loadgen to an end without a complaint: what it left behind, and how much its log of latencies has under each tag.
+pub fn logged_by(arguments: &str) -> (Ran, BTreeMap<String, u64>) {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let ran = loadgen(&format!("{arguments} --hdr-log {}", log.path().display())).expect(0);
+    (ran, operations_in(&std::fs::read(log.path()).unwrap()))
+}
+
 /// Operations in an HdrHistogram log, by tag, as a program of others reads it.
-pub fn operations_in(log: &[u8]) -> BTreeMap<String, u64> {
+fn operations_in(log: &[u8]) -> BTreeMap<String, u64> {
     let entries = IntervalLogIterator::new(log).map(|entry| entry.expect("a log"));
     let histograms = entries.filter_map(|entry| match entry {
         LogEntry::Interval(interval) => Some(interval),
@@ -106,12 +115,29 @@ pub fn signal(child: &Child, signal: i32) {
     assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
 }
 
-/// Waits until something is so. The only limit is the test runner's patience: a minute.
+/// Waits until something is so. The only limit is the test runner's patience: two minutes.
 pub fn await_that(what: &str, mut so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !so() {
-        assert!(began.elapsed() < Duration::from_secs(60), "in vain: {what}");
+        assert!(began.elapsed() < Duration::from_secs(120), "in vain: {what}");
         std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// An address where nobody listens: the port is below those that anybody is given.
+pub const NOBODY: &str = "127.0.0.1:1";
+
+/// A port for a server that is to be started: below those that the kernel gives to clients, for one of theirs could be taken
+/// before the server is there; another one each time.
+pub fn free_port() -> u16 {
+    static TRIED: AtomicU32 = AtomicU32::new(0);
+    loop {
+        // Processes that run at the same time, with ids that are close to each other, begin far from each other.
+        let n = std::process::id().wrapping_mul(7919).wrapping_add(TRIED.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(10_000 + n % 22_000).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
     }
 }
 

@@ -18,6 +18,7 @@ mod table;
 pub use damage::{Damage, start_over};
 pub(crate) use frames::BatchFrames;
 pub use repair::Repaired;
+pub use run::Ignore;
 pub use table::{Behind, Slot, Verdict, decide};
 
 use crate::config::{LogConfig, SnapshotConfig};
@@ -29,7 +30,7 @@ use crate::snapshot::SnapshotHead;
 use pending::Pending;
 use ringkeeper_core::frame::{Frame, FrameBatch};
 use ringkeeper_core::ids::Zxid;
-use run::{Ignore, Run, SegmentEnd};
+use run::{Run, SegmentEnd};
 use scan::{Expected, Scanner, Segment, open_segments};
 use std::sync::Arc;
 

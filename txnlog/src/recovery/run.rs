@@ -194,8 +194,8 @@ impl<'a, S: Rebuild> Run<'a, S> {
     }
 }
 
-/// Reads without building anything.
-pub(super) struct Ignore;
+/// Reads and checks what is stored without building anything of it.
+pub struct Ignore;
 
 impl Rebuild for Ignore {
     fn begin(&mut self, _: &SnapshotHead) {}

@@ -4,13 +4,12 @@
 use super::facts::Scratch;
 use crate::executor;
 use anyhow::{Context, Result, bail};
-use ringkeeper_core::frame::{Frame, FrameBatch, FrameBuf, FrameHeader, encode};
+use ringkeeper_core::frame::{FrameBatch, FrameBuf, FrameHeader, encode};
 use ringkeeper_core::ids::{Epoch, Instant, SessionId, Tag, WallMs, Zxid};
 use ringkeeper_txnlog::config::{DriverKind, LogConfig, SnapshotConfig};
 use ringkeeper_txnlog::disk::FsDisk;
 use ringkeeper_txnlog::epochs::Epochs;
-use ringkeeper_txnlog::recovery::{Dirs, Rebuild, Recovery};
-use ringkeeper_txnlog::snapshot::SnapshotHead;
+use ringkeeper_txnlog::recovery::{Dirs, Ignore, Recovery};
 use ringkeeper_txnlog::{Log, LogEvent};
 use serde::Serialize;
 use std::path::Path;
@@ -166,7 +165,7 @@ impl Timed {
         let dirs = Dirs { log: Arc::clone(&disk) as _, data: Arc::clone(&disk) as _ };
         let config = LogConfig { segment_bytes: SEGMENT_BYTES, seal_after: None, ..LogConfig::default() };
         let mut recovery = Recovery::open(dirs, config, SnapshotConfig::default())?;
-        recovery.replay(&mut Nothing)?;
+        recovery.replay(&mut Ignore)?;
         let mut log = Log::go_live(recovery, &disk, kind, now()).await?;
         let epochs = Epochs { accepted: EPOCH, current: EPOCH, ..Epochs::default() };
         log.save_epochs(epochs);
@@ -230,23 +229,6 @@ fn now() -> Instant {
     static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
     let elapsed = START.get_or_init(std::time::Instant::now).elapsed();
     Instant(u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX))
-}
-
-/// The state of an empty log.
-struct Nothing;
-
-impl Rebuild for Nothing {
-    fn begin(&mut self, _: &SnapshotHead) {}
-    fn chunk(&mut self, _: &[u8]) -> Result<(), String> {
-        Ok(())
-    }
-    fn end(&mut self) -> Result<(), String> {
-        Ok(())
-    }
-    fn empty(&mut self) {}
-    fn frame(&mut self, _: &Frame<'_>) -> Result<(), String> {
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -40,6 +40,12 @@ pub fn serve(target: Target, config: &Path) -> Command {
 pub fn spawn(command: &mut Command, output: &Path) -> Child {
     let file = File::options().create(true).append(true).open(output).unwrap();
     command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file);
+    dies_with_us(command);
+    command.spawn().unwrap_or_else(|e| panic!("{command:?}: {e}"))
+}
+
+/// It will die with the thread that starts it.
+pub fn dies_with_us(command: &mut Command) {
     // SAFETY: prctl is async-signal-safe and touches only the new process.
     unsafe {
         command.pre_exec(|| {
@@ -47,7 +53,6 @@ pub fn spawn(command: &mut Command, output: &Path) -> Child {
             Ok(())
         });
     }
-    command.spawn().unwrap_or_else(|e| panic!("{command:?}: {e}"))
 }
 
 /// The process will run in this network namespace.
