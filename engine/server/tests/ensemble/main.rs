@@ -13,6 +13,7 @@ mod memory;
 mod observers;
 mod partitions;
 mod pauses;
+mod read_only;
 mod restarts;
 mod sessions;
 mod wanderer;
