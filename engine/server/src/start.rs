@@ -268,6 +268,7 @@ fn replica(config: &Config, seed: u64) -> ReplicaConfig {
             ..Timing::default()
         },
         hold_clients: ensemble.hold_clients,
+        read_only_after: ensemble.read_only_after,
         history_bytes: ensemble.history_bytes,
         bootstrap: ensemble.bootstrap,
         ..alone

@@ -19,6 +19,9 @@ use crate::exit::Status;
 /// The ids that a server of an ensemble can have. The id is a byte of session ids, where 0 and 255 have other meanings.
 pub(super) const IDS: std::ops::RangeInclusive<i64> = 1..=254;
 
+/// A server does not become read-only before it has looked for a leader for so long: elections take less.
+const READ_ONLY_GRACE: Duration = Duration::from_secs(2);
+
 /// An ensemble, seen from one of its servers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ensemble {
@@ -30,6 +33,8 @@ pub struct Ensemble {
     pub members: Vec<Member>,
     /// How long clients of a server without a leader keep their connections.
     pub hold_clients: Duration,
+    /// After so long without a leader it serves clients that only read; `None`: never.
+    pub read_only_after: Option<Duration>,
     /// Something is sent to each peer at least so often.
     pub heartbeat: Duration,
     /// Silence of a peer that is always borne; at least two heartbeats.
@@ -146,6 +151,7 @@ fn with_settings(settings: &Settings, id: u8, tls: Option<PeerTls>, members: Vec
         name: settings.text(&keys::ENSEMBLE_NAME).unwrap_or_default().to_owned(),
         members,
         hold_clients: millis(&keys::HOLD_CLIENTS),
+        read_only_after: settings.is_on(&keys::READ_ONLY).then(|| millis(&keys::TICK_TIME).max(READ_ONLY_GRACE)),
         heartbeat: millis(&keys::HEARTBEAT),
         silence_min: millis(&keys::SILENCE_MIN),
         silence_max: millis(&keys::SILENCE_MAX),
@@ -183,7 +189,7 @@ fn alone(settings: &mut Settings, line: Option<&Line>, problems: &mut Problems) 
         let remedy = "give the server lines of all members, or remove peerType";
         problems.refuse(Problem::new(given, &keys::PEER_TYPE, "makes an observer without an ensemble", remedy));
     }
-    let of_ensembles: [&Key; 10] = [
+    let of_ensembles: [&Key; 11] = [
         &keys::SSL_QUORUM,
         &keys::PORT_UNIFICATION,
         &keys::INIT_LIMIT,
@@ -193,6 +199,7 @@ fn alone(settings: &mut Settings, line: Option<&Line>, problems: &mut Problems) 
         &keys::SILENCE_MIN,
         &keys::SILENCE_MAX,
         &keys::HOLD_CLIENTS,
+        &keys::READ_ONLY,
         &keys::HISTORY_BYTES,
     ];
     for key in of_ensembles {

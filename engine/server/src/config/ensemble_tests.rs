@@ -2,6 +2,7 @@
 
 use super::tests::{load, refused, valid};
 use super::*;
+use crate::four_letter::Word;
 
 /// Three voters and an observer.
 const LINES: &str = "server.1=zk1:2888:3888\nserver.2=zk2:2888:3888;2199\nserver.10=zk10:2888:3888\nserver.4=zk4:2888:3888:observer;[::]:2181\n";
@@ -32,6 +33,7 @@ fn members_and_times() {
     assert_eq!(ensemble.me().peer_text(), "zk2:2888");
     let millis = Duration::from_millis;
     assert_eq!((ensemble.heartbeat, ensemble.hold_clients), (millis(40), millis(5000)));
+    assert_eq!(ensemble.read_only_after, None);
     assert_eq!((ensemble.silence_min, ensemble.silence_max), (millis(250), millis(1500)));
     assert_eq!((ensemble.catch_up, ensemble.history_bytes), (millis(10_000), 64 << 20));
     assert!(
@@ -44,6 +46,16 @@ fn members_and_times() {
     let expected =
         "server 2 of ensemble ringkeeper (voters 1 2 10, observers 4), peers on zk2:2888, clients on *:2199; ";
     assert!(said.starts_with(expected), "{said}");
+}
+
+#[test]
+fn a_server_becomes_read_only_after_a_tick_but_not_before_two_seconds() {
+    let (config, warnings) = ensemble(&format!("{LINES}readonlymode.enabled=true\ntickTime=100\n"), "2");
+    assert_eq!(warnings, Vec::<String>::new());
+    assert_eq!(config.ensemble.unwrap().read_only_after, Some(Duration::from_secs(2)));
+    assert!(config.words.admits(Word::Isro) && !config.words.admits(Word::Stat), "clients ask for it");
+    let (config, _) = ensemble(&format!("{LINES}readonlymode.enabled=true\ntickTime=2500\n"), "2");
+    assert_eq!(config.ensemble.unwrap().read_only_after, Some(Duration::from_millis(2500)));
 }
 
 #[test]

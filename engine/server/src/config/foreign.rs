@@ -49,7 +49,6 @@ pub static KEYS: &[Key] = &[
     Key::bool("reconfigEnabled", Group::Ensemble, "false").planned("members cannot be changed while they run"),
     Key::bool("localSessionsEnabled", Group::Ensemble, "false").planned(LOCAL),
     Key::bool("localSessionsUpgradingEnabled", Group::Ensemble, "false").planned(LOCAL),
-    Key::bool("readonlymode.enabled", Group::Ensemble, "false").planned("a server without a leader serves nobody; see ensemble.hold.clients.ms"),
     Key::bool("syncEnabled", Group::Ensemble, "true").no_effect(OBSERVERS),
     Key::bool("observer.syncEnabled", Group::Ensemble, "true").no_effect(OBSERVERS),
     ensemble("electionAlg").or("3").no_effect("there is one way to elect a leader"),

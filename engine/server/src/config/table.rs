@@ -280,6 +280,8 @@ keys! {
         .means("Silence of a peer that is never borne, however irregular it was before. Together with the election this is how long writes can stand still after a leader's machine has died.");
     HOLD_CLIENTS = Key::int("ensemble.hold.clients.ms", Group::Ensemble, 0, 3_600_000, "5000").unit("ms")
         .means("How long the clients of a server without a leader keep their connections while a leader is elected. After it they are disconnected and try another server. With 0 they are disconnected at once, as by ZooKeeper.");
+    READ_ONLY = Key::bool("readonlymode.enabled", Group::Ensemble, "false")
+        .means("A server that has found no leader for two seconds (or tickTime, if that is longer) serves clients that connect as read-only: they read the last state that it knows, and writes are refused (-119) until it has a leader again. In ZooKeeper this takes localSessionsEnabled, too. As there, it may also be given as a Java system property.");
     HISTORY_BYTES = Key::int("ensemble.history.bytes", Group::Ensemble, 64 * 1024, 64 * 1024 * MIB, "67108864").unit("bytes")
         .means("Recent transactions that are kept in memory for servers that must catch up. One that missed more gets it from the log on disk, and a snapshot of the whole tree if the log does not reach back that far or would cost more.");
     BOOTSTRAP = Key::bool("ensemble.bootstrap", Group::Ensemble, "false")

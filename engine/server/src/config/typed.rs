@@ -17,7 +17,7 @@ use super::{
     Access, Clients, Config, Data, Executors, Log, LogDriver, Logging, LoggingFormat, Profile, Sessions, Snapshots,
     TreeRules,
 };
-use crate::four_letter::Whitelist;
+use crate::four_letter::{Whitelist, Word};
 
 /// Fewer snapshots than this are never kept, as in ZooKeeper.
 const MIN_RETAINED: i64 = 3;
@@ -49,12 +49,18 @@ pub(super) fn build(mut settings: Settings, cores: usize, problems: &mut Problem
         snapshots: snapshots(&settings, problems),
         executors,
         ensemble,
-        words: Whitelist::parse(settings.text(&keys::WORDS_WHITELIST).unwrap_or_default()),
+        words: words(&settings),
         admin,
         slow_request: Some(millis(&settings, &keys::SLOW_REQUEST)).filter(|threshold| !threshold.is_zero()),
         logging: logging(&settings),
         settings,
     })
+}
+
+/// Clients of a read-only server ask the others by isro whether they are better off there.
+fn words(settings: &Settings) -> Whitelist {
+    let given = Whitelist::parse(settings.text(&keys::WORDS_WHITELIST).unwrap_or_default());
+    if settings.is_on(&keys::READ_ONLY) { given.with(Word::Isro) } else { given }
 }
 
 fn millis(settings: &Settings, key: &Key) -> Duration {

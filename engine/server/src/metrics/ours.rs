@@ -24,10 +24,10 @@ pub fn families(server: &Snapshot) -> Vec<Family> {
     all
 }
 
-const MODES: [Mode; 4] = [Mode::Standalone, Mode::Leader, Mode::Follower, Mode::Observer];
+const MODES: [Mode; 5] = [Mode::Standalone, Mode::Leader, Mode::Follower, Mode::Observer, Mode::ReadOnly];
 
 fn state(server: &Snapshot) -> Vec<Family> {
-    let is = |mode: Mode| f64::from(u8::from(server.serving && server.mode == mode));
+    let is = |mode: Mode| f64::from(u8::from(server.answers && server.mode == mode));
     let build = vec![(vec![("version", version::NUMBER.to_owned())], 1.0)];
     let certificate = server.measures.certificate_seconds.map(|seconds| {
         let help =
@@ -47,7 +47,7 @@ fn state(server: &Snapshot) -> Vec<Family> {
         ),
         Family::gauges(
             "ringkeeper_role",
-            "1 for the part that the server plays; all 0 while it has no leader.",
+            "1 for the part that the server plays; all 0 while it has no leader and is not read-only.",
             "role",
             MODES.map(|mode| (mode.name().to_owned(), is(mode))),
         ),

@@ -17,6 +17,7 @@ mod peer_tls;
 #[path = "../tls/pki.rs"]
 #[allow(dead_code, clippy::unwrap_used, reason = "of what other tests use, too")]
 mod pki;
+mod read_only;
 mod restarts;
 mod sessions;
 mod wanderer;
