@@ -73,6 +73,7 @@ fn config(own: ServerId, port: &TcpListener, addrs: &[SocketAddr]) -> LinksConfi
         listen: port.try_clone().expect("a descriptor"),
         peers: vec![(FOLLOWER, PeerAddress::from(addrs[0])), (LEADER, PeerAddress::from(addrs[1]))],
         seed: 1,
+        tls: None,
         limits: LinkLimits::default(),
     }
 }

@@ -9,7 +9,7 @@ use crate::listener::SocketOptions;
 use crate::readiness::Readiness;
 use crate::service::Service;
 use crate::table::Table;
-use crate::tls::TlsAcceptor;
+use crate::tls::TlsEndpoint;
 use crate::transport::{Handshakes, Scratch, Speaks};
 use ringkeeper_core::ids::ConnId;
 use std::cell::{Cell, RefCell};
@@ -42,7 +42,7 @@ pub struct SocketsConfig {
     /// Options of accepted sockets.
     pub options: SocketOptions,
     /// What TLS connections are made with; shared by all executors of a server. `None` where there are none.
-    pub tls: Option<TlsAcceptor>,
+    pub tls: Option<TlsEndpoint>,
     /// A connection whose unsent output exceeds this is closed: its peer does not read.
     pub max_unsent: usize,
 }

@@ -1,11 +1,19 @@
-//! TLS without input and output: bytes of the socket in, bytes of the client out, and the other way round.
+//! TLS without input and output: bytes of the socket in, bytes of the other side out, and the other way round. Clients and
+//! other servers are served by the same sessions.
 //!
 //! What connections are made with is shared by all executors and may be replaced while they run: whoever connects from then on
 //! gets the new certificate, whoever is connected keeps what was agreed on.
 
-use rustls::ServerConnection;
+mod names;
+
+pub use names::authority_verifier;
+pub(crate) use names::is_for_one_of;
+
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConnection, Connection, ServerConnection};
+use std::cell::Cell;
 use std::fmt;
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,6 +28,9 @@ const HANDSHAKE: u8 = 0x16;
 /// Bytes that are encrypted at a time, so that a long reply does not need its length once more in between.
 const SEAL_BYTES: usize = 64 << 10;
 
+/// Steps of handshakes in one pass over the events.
+const STEPS_PER_PASS: u32 = 4;
+
 /// Whether a connection that begins with this byte speaks TLS.
 pub(crate) fn begins_tls(first: u8) -> bool {
     first == HANDSHAKE
@@ -28,36 +39,41 @@ pub(crate) fn begins_tls(first: u8) -> bool {
 /// What the next TLS connections are made with.
 #[derive(Clone, Debug)]
 pub struct TlsTerms {
-    /// Certificate, key, trust, protocols, cipher suites.
-    pub config: Arc<rustls::ServerConfig>,
+    /// Of connections that are accepted: certificate, key, trust, protocols, cipher suites.
+    pub accept: Arc<rustls::ServerConfig>,
+    /// Of connections to other servers, the same; `None` where only clients come.
+    pub connect: Option<Arc<rustls::ClientConfig>>,
     /// A handshake that takes longer is ended.
     pub handshake_timeout: Duration,
     /// Connections beyond so many handshakes under way are closed; 0 means no limit.
     pub max_handshakes: u32,
-    /// A client's certificate must be for the address that it connects from.
-    pub verify_address: bool,
+    /// Whoever connects must have a certificate, if one at all, that is for it: a client for the address that it connects
+    /// from, a server for the host at which it is known.
+    pub verify_accepted: bool,
+    /// The certificate of a server that is connected to must be for the host at which it is known.
+    pub verify_connected: bool,
 }
 
 /// Makes TLS connections. Clones share everything.
 #[derive(Clone)]
-pub struct TlsAcceptor(Arc<Shared>);
+pub struct TlsEndpoint(Arc<Shared>);
 
 struct Shared {
     terms: Mutex<TlsTerms>,
     under_way: AtomicU32,
 }
 
-impl fmt::Debug for TlsAcceptor {
+impl fmt::Debug for TlsEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TlsAcceptor").field("under_way", &self.handshakes_under_way()).finish_non_exhaustive()
+        f.debug_struct("TlsEndpoint").field("under_way", &self.handshakes_under_way()).finish_non_exhaustive()
     }
 }
 
-impl TlsAcceptor {
+impl TlsEndpoint {
     /// With these terms.
     #[must_use]
-    pub fn new(terms: TlsTerms) -> TlsAcceptor {
-        TlsAcceptor(Arc::new(Shared { terms: Mutex::new(terms), under_way: AtomicU32::new(0) }))
+    pub fn new(terms: TlsTerms) -> TlsEndpoint {
+        TlsEndpoint(Arc::new(Shared { terms: Mutex::new(terms), under_way: AtomicU32::new(0) }))
     }
 
     /// Puts other terms into force for connections that are made from now on.
@@ -69,6 +85,11 @@ impl TlsAcceptor {
     #[must_use]
     pub fn handshakes_under_way(&self) -> u32 {
         self.0.under_way.load(Ordering::Relaxed)
+    }
+
+    /// How long a handshake may take.
+    pub(crate) fn handshake_timeout(&self) -> Duration {
+        self.0.terms.lock().unwrap_or_else(PoisonError::into_inner).handshake_timeout
     }
 
     fn terms(&self) -> TlsTerms {
@@ -83,10 +104,19 @@ impl TlsAcceptor {
         if terms.max_handshakes != 0 && self.handshakes_under_way() > terms.max_handshakes {
             return Err(TlsRefusal::TooMany(terms.max_handshakes));
         }
-        let mut conn = ServerConnection::new(Arc::clone(&terms.config))?;
-        // What is unsent is counted and bounded where it waits for the socket; nothing is left here.
-        conn.set_buffer_limit(None);
-        Ok(Session { conn, handshake: Some(place), terms })
+        let conn = ServerConnection::new(Arc::clone(&terms.accept))?.into();
+        Ok(Session::new(conn, place, terms))
+    }
+
+    /// The side of a new connection that was made to the server of this name.
+    ///
+    /// # Panics
+    /// If there are no terms for that.
+    pub(crate) fn connect(&self, name: ServerName<'static>) -> Result<Session, TlsRefusal> {
+        let terms = self.terms();
+        let config = terms.connect.clone().expect("whoever connects was given terms for it");
+        let conn = ClientConnection::new(config, name)?.into();
+        Ok(Session::new(conn, UnderWay::begin(&self.0), terms))
     }
 }
 
@@ -143,7 +173,7 @@ fn explain(error: &rustls::Error) -> String {
 
 /// One connection's TLS.
 pub(crate) struct Session {
-    conn: ServerConnection,
+    conn: Connection,
     handshake: Option<UnderWay>,
     terms: TlsTerms,
 }
@@ -164,6 +194,12 @@ pub(crate) struct Opened {
 }
 
 impl Session {
+    fn new(mut conn: Connection, place: UnderWay, terms: TlsTerms) -> Session {
+        // What is unsent is counted and bounded where it waits for the socket.
+        conn.set_buffer_limit(None);
+        Session { conn, handshake: Some(place), terms }
+    }
+
     /// Takes what has come from the socket, and writes what the client has said to `plain`, which has room for
     /// [`RECORD_BYTES`] more than came. There may be something to send afterwards, also when it fails.
     ///
@@ -193,6 +229,23 @@ impl Session {
         }
     }
 
+    /// Encrypts these bytes, in as few records as they fit in. [`Session::send`] sends them.
+    pub(crate) fn seal_slices(&mut self, plain: &[IoSlice<'_>]) {
+        let len: usize = plain.iter().map(|slice| slice.len()).sum();
+        let taken = self.conn.writer().write_vectored(plain);
+        assert_eq!(taken.ok(), Some(len), "a session without a limit takes everything");
+    }
+
+    /// Whether there is something to be sent.
+    pub(crate) fn has_output(&self) -> bool {
+        self.conn.wants_write()
+    }
+
+    /// Hands the socket what is encrypted, with one call of it; none is left when it has no room.
+    pub(crate) fn send(&mut self, socket: &mut impl Write) -> io::Result<usize> {
+        self.conn.write_tls(socket)
+    }
+
     /// Appends to `wire` what TLS itself has to say: parts of the handshake, alerts.
     pub(crate) fn take_output(&mut self, wire: &mut Vec<u8>) {
         while self.conn.wants_write() {
@@ -217,29 +270,60 @@ impl Session {
         self.terms.handshake_timeout
     }
 
+    /// True once, when the handshake is complete.
+    pub(crate) fn has_completed(&mut self) -> bool {
+        !self.conn.is_handshaking() && self.handshake.take().is_some()
+    }
+
     /// Once, when the handshake is complete: the client's certificate as it was sent, if it has one.
     ///
     /// # Errors
     /// The certificate is not for this address, and must be.
     pub(crate) fn completed(&mut self, peer: IpAddr) -> Option<Result<Option<Vec<u8>>, TlsRefusal>> {
-        if self.conn.is_handshaking() {
-            return None;
-        }
-        self.handshake.take()?;
-        let certificate = self.conn.peer_certificates().and_then(|chain| chain.first());
-        let is_of_peer = certificate.is_none_or(|certificate| is_for(certificate, peer));
-        Some(match is_of_peer || !self.terms.verify_address {
-            true => Ok(certificate.map(|certificate| certificate.to_vec())),
-            false => Err(TlsRefusal::Address),
+        let name = ServerName::from(peer.to_canonical());
+        self.has_completed().then(|| match self.verify_names(&[name]) {
+            Ok(()) => Ok(self.certificate().map(|certificate| certificate.to_vec())),
+            Err(_) => Err(TlsRefusal::Address),
         })
+    }
+
+    /// Looks whether the certificate of the other side is for one of these names, if it must be.
+    ///
+    /// # Errors
+    /// The names that it is for, for people.
+    pub(crate) fn verify_names(&self, names: &[ServerName<'_>]) -> Result<(), String> {
+        let must_be = match self.conn {
+            Connection::Client(_) => self.terms.verify_connected,
+            Connection::Server(_) => self.terms.verify_accepted,
+        };
+        match self.certificate() {
+            Some(certificate) if must_be => is_for_one_of(certificate, names),
+            _ => Ok(()),
+        }
+    }
+
+    fn certificate(&self) -> Option<&CertificateDer<'static>> {
+        self.conn.peer_certificates().and_then(|chain| chain.first())
     }
 }
 
-fn is_for(certificate: &rustls::pki_types::CertificateDer<'_>, peer: IpAddr) -> bool {
-    let name = rustls::pki_types::ServerName::from(peer.to_canonical());
-    rustls::server::ParsedCertificate::try_from(certificate)
-        .and_then(|parsed| rustls::client::verify_server_name(&parsed, &name))
-        .is_ok()
+/// How many more steps of handshakes may be taken before the other connections and the turn have their time: each costs
+/// about half a millisecond.
+#[derive(Default)]
+pub(crate) struct HandshakeSteps(Cell<u32>);
+
+impl HandshakeSteps {
+    /// Another pass over the events begins.
+    pub(crate) fn begin_pass(&self) {
+        self.0.set(STEPS_PER_PASS);
+    }
+
+    /// Takes a step, unless there were enough.
+    pub(crate) fn may_step(&self) -> bool {
+        let left = self.0.get();
+        self.0.set(left.saturating_sub(1));
+        left > 0
+    }
 }
 
 #[cfg(test)]

@@ -5,16 +5,13 @@
 
 use crate::connection::{Connection, Phase};
 use crate::sockets::{SCRATCH_BYTES, Sockets};
-use crate::tls::{Opened, RECORD_BYTES, Session, TlsRefusal, begins_tls};
-use std::cell::{Cell, RefCell};
+use crate::tls::{HandshakeSteps, Opened, RECORD_BYTES, Session, TlsRefusal, begins_tls};
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
 use std::rc::{Rc, Weak};
 use std::time::Instant;
 
-/// Handshakes that are taken further before the other connections and the turn have their time: a step costs about half a
-/// millisecond.
-const HANDSHAKE_STEPS: u32 = 4;
 /// Capacity of the buffer for encrypted output that is kept.
 const KEPT_WIRE_BYTES: usize = 256 << 10;
 
@@ -69,8 +66,7 @@ pub(crate) enum Received {
 pub(crate) struct Handshakes {
     /// Those under way, by the time at which they have to be complete.
     deadlines: RefCell<VecDeque<(Instant, Weak<Connection>)>>,
-    /// How many more steps may be taken in this pass.
-    steps: Cell<u32>,
+    steps: HandshakeSteps,
     /// Output between TLS and a socket.
     wire: RefCell<Vec<u8>>,
 }
@@ -78,13 +74,7 @@ pub(crate) struct Handshakes {
 impl Handshakes {
     /// Another pass over the events begins.
     pub(crate) fn begin_pass(&self) {
-        self.steps.set(HANDSHAKE_STEPS);
-    }
-
-    fn may_step(&self) -> bool {
-        let left = self.steps.get();
-        self.steps.set(left.saturating_sub(1));
-        left > 0
+        self.steps.begin_pass();
     }
 
     /// Those whose time is over.
@@ -101,7 +91,7 @@ impl Sockets {
         let is_tls = match &*conn.transport.borrow() {
             Transport::Plain | Transport::Undecided => false,
             Transport::Tls(session) => {
-                if conn.phase() == Phase::Open && session.is_handshaking() && !self.handshakes.may_step() {
+                if conn.phase() == Phase::Open && session.is_handshaking() && !self.handshakes.steps.may_step() {
                     self.rearm(conn);
                     return Received::Nothing;
                 }

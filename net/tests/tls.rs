@@ -6,7 +6,7 @@ mod echo;
 
 use echo::{CLOSE, HOLD, LONG, LONG_REPLY, Server, config, start_speaking};
 use rcgen::KeyPair;
-use ringkeeper_net::{Speaks, TlsAcceptor, TlsTerms};
+use ringkeeper_net::{Speaks, TlsEndpoint, TlsTerms};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned};
 use std::io::{self, Read, Write};
@@ -43,12 +43,14 @@ impl Secure {
             .with_root_certificates(roots)
             .with_no_client_auth();
         let terms = TlsTerms {
-            config: Arc::new(config_of_server),
+            accept: Arc::new(config_of_server),
             handshake_timeout: Duration::from_secs(60),
             max_handshakes: 0,
-            verify_address: false,
+            connect: None,
+            verify_accepted: false,
+            verify_connected: false,
         };
-        let tls = Some(TlsAcceptor::new(change(terms)));
+        let tls = Some(TlsEndpoint::new(change(terms)));
         let server = start_speaking(ringkeeper_net::SocketsConfig { tls, ..config() }, speaks);
         Secure { server, client: Arc::new(client) }
     }

@@ -29,6 +29,8 @@ pub enum Ask {
         passwd: Box<[u8]>,
         /// What the client asked for, in milliseconds.
         timeout_ms: i32,
+        /// A server that takes no writes would do.
+        read_only: bool,
     },
     /// Something that only the replica can decide: a write, a sync, the end of the session.
     Request(Request),
@@ -37,6 +39,11 @@ pub enum Ask {
         /// The connection.
         conn: ConnId,
         /// Its session, if it had one.
+        session: SessionId,
+    },
+    /// The client of a read-only server has ended its session.
+    EndReadOnly {
+        /// The session.
         session: SessionId,
     },
     /// The session was heard from. Requests touch their session by themselves.
@@ -190,11 +197,15 @@ pub enum Answer {
         passwd: [u8; 16],
         /// To be named in the connection's requests.
         attached: Tag,
+        /// It can only read: the session is one of a server without a leader.
+        read_only: bool,
     },
     /// There is no such session (any more), or the password is wrong.
     ConnectRefused {
         /// The connection.
         conn: ConnId,
+        /// It was refused by a server that is read-only.
+        read_only: bool,
     },
     /// The connection must go: its session has ended, or moved to another connection.
     Close {

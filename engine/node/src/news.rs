@@ -56,6 +56,7 @@ impl RoleMeasures {
 pub(crate) struct News {
     /// This server's part, and when that was told.
     role: (RoleChange, Instant),
+    read_only: bool,
     /// Why the last attempt to have another one ended: attempts can be many, with the same end.
     attempt_ended: Option<Ended>,
     pub(crate) counts: SyncCounts,
@@ -66,6 +67,7 @@ impl Default for News {
     fn default() -> News {
         News {
             role: (RoleChange::Looking, Instant::default()),
+            read_only: false,
             attempt_ended: None,
             counts: SyncCounts::default(),
             measures: RoleMeasures::default(),
@@ -86,6 +88,11 @@ impl News {
             self.role.1 = now;
             tracing::warn!("still no leader; {}", replica.outlook());
         }
+        let read_only = replica.is_read_only();
+        if read_only && !self.read_only {
+            tracing::warn!(%last, "read-only: clients that take that are served without a leader");
+        }
+        self.read_only = read_only;
     }
 
     fn measure(&mut self, now: Instant, role: RoleChange, change: Option<LeaderChange>) {

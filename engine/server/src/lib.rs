@@ -20,4 +20,5 @@ mod start;
 mod storage;
 mod tls;
 mod turn;
+mod unusable;
 pub mod version;

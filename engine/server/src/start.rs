@@ -2,7 +2,7 @@
 
 use crate::admin::{self, Access, Desk, Progress, Site};
 use crate::config::key::Key;
-use crate::config::{Config, Ensemble, HttpAddress, table as keys};
+use crate::config::{Address, Config, Ensemble, PeerTls, table as keys};
 use crate::directory;
 use crate::executor::{self, Plan, ServerFailed};
 use crate::four_letter::{Environment, Word};
@@ -10,16 +10,16 @@ use crate::live::{Current, Live, Operator, Reload, connection_limits};
 use crate::logging;
 use crate::spread::Exchange;
 use crate::storage::StorageSettings;
-use crate::tls::Renewal;
+use crate::tls::Renewals;
 use crate::turn::Words;
 use ringkeeper_core::frontend::{FrontendConfig, Members};
 use ringkeeper_core::ids::ServerId;
 use ringkeeper_core::prepare::PrepareConfig;
 use ringkeeper_core::replica::ReplicaConfig;
 use ringkeeper_core::zab::{Quorum, Timing};
-use ringkeeper_net::links::{LinkLimits, LinksConfig, PeerAddress};
+use ringkeeper_net::links::{LinkLimits, LinkTls, LinksConfig, PeerAddress};
 use ringkeeper_net::{
-    DEFAULT_BACKLOG, Door, Listening, Rules, SocketOptions, SocketsConfig, Speaks, TlsAcceptor, listen, raise_fd_limit,
+    DEFAULT_BACKLOG, Door, Listening, Rules, SocketOptions, SocketsConfig, Speaks, TlsEndpoint, listen, raise_fd_limit,
 };
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
@@ -49,8 +49,8 @@ pub(crate) fn run(config: Config, operating: Operating) -> Result<(), ServerFail
     let descriptors = raise_fd_limit().map_err(start("raising the limit of open files"))?;
     directory::examine(&config)?;
     directory::examine_access(&config)?;
-    let tls = config.tls.clone().map(Renewal::begin).transpose()?;
-    let acceptor = tls.as_ref().map(Renewal::acceptor);
+    let tls = Renewals::begin(&config)?;
+    let (endpoint, peer_endpoint) = (tls.for_clients(), tls.for_peers());
     let listeners = bind(&config)?;
     let seed = RandomState::new().hash_one(std::process::id());
     let ports = Ports::of(&listeners).map_err(start("the listening socket"))?;
@@ -60,17 +60,17 @@ pub(crate) fn run(config: Config, operating: Operating) -> Result<(), ServerFail
     let Operating { reload, logging } = operating;
     let operator = Operator { live: Arc::clone(&live), door: door.clone(), descriptors: room, reload, logging, tls };
     operator.start().map_err(start("the operator's thread"))?;
-    let words = Arc::new(words(&config, live, ports, acceptor.clone()));
+    let words = Arc::new(words(&config, live, ports, endpoint.clone()));
     let exchange = Exchange::new(u8::try_from(config.executors.client_cores).unwrap_or(u8::MAX));
     let progress = Arc::new(Progress::default());
     serve_http(&config, &exchange, &progress, &words)?;
     executor::run(Plan {
         replica: replica(&config, seed),
         frontend: frontend(&config),
-        sockets: sockets(&config, door, acceptor),
+        sockets: sockets(&config, door, endpoint),
         storage: StorageSettings::of(&config),
         client_cores: config.executors.client_cores,
-        links: config.ensemble.as_ref().map(|ensemble| links(&config, ensemble, seed)).transpose()?,
+        links: config.ensemble.as_ref().map(|own| links(&config, own, peer_endpoint, seed)).transpose()?,
         words,
         exchange,
         admin: progress,
@@ -104,7 +104,7 @@ impl Ports {
     }
 }
 
-fn words(config: &Config, live: Arc<Live>, ports: Ports, tls: Option<TlsAcceptor>) -> Words {
+fn words(config: &Config, live: Arc<Live>, ports: Ports, tls: Option<TlsEndpoint>) -> Words {
     Words {
         live,
         environment: Environment::gather(),
@@ -129,13 +129,13 @@ fn serve_http(
     let access = Access { super_digest: config.access.super_digest.clone() };
     let desk = Desk::new(exchange.clone(), Arc::clone(progress), Arc::clone(words), settings.clone(), access);
     let desk = Arc::new(desk);
-    let sites: [(&Option<HttpAddress>, Site, &'static str); 2] = [
+    let sites: [(&Option<Address>, Site, &'static str); 2] = [
         (&settings.listen, Site::Admin, "admin.serverPort"),
         (&settings.metrics, Site::Metrics, "metricsProvider.httpPort"),
     ];
     for (address, site, key) in sites {
         let Some(address) = address else { continue };
-        let failed = |source| ServerFailed::ListenHttp { address: address.display(), key, source };
+        let failed = |source| ServerFailed::ListenHttp { address: address.to_string(), key, source };
         let listener = admin::listen(address).map_err(failed)?;
         let port = listener.local_addr().map_err(failed)?.port();
         admin::serve(listener, site, Arc::clone(&desk)).map_err(failed)?;
@@ -153,12 +153,12 @@ fn bind(config: &Config) -> Result<Vec<Listening>, ServerFailed> {
     let mut listening = Vec::new();
     if clients.plain {
         let rows = (&keys::CLIENT_PORT, &keys::CLIENT_PORT_ADDRESS);
-        let socket = bind_one(config, rows, "clients", clients.resolve(), clients.display())?;
+        let socket = bind_one(config, rows, "clients", &clients.address)?;
         listening.push(Listening { socket, speaks: if clients.unified { Speaks::Either } else { Speaks::Plain } });
     }
     if let Some(secure) = &clients.secure {
         let rows = (&keys::SECURE_CLIENT_PORT, &keys::SECURE_CLIENT_PORT_ADDRESS);
-        let socket = bind_one(config, rows, "clients with TLS", secure.resolve(), secure.display())?;
+        let socket = bind_one(config, rows, "clients with TLS", secure)?;
         listening.push(Listening { socket, speaks: Speaks::Tls });
     }
     Ok(listening)
@@ -168,28 +168,32 @@ fn bind_one(
     config: &Config,
     (port, host): (&'static Key, &'static Key),
     whom: &'static str,
-    addresses: io::Result<Vec<SocketAddr>>,
-    address: String,
+    address: &Address,
 ) -> Result<TcpListener, ServerFailed> {
     let setting = || {
         let port = config.settings.named(port);
         config.settings.given(host).map_or(port, |host| host.to_string())
     };
     let backlog = config.clients.backlog.and_then(|n| i32::try_from(n).ok()).unwrap_or(DEFAULT_BACKLOG);
-    let addresses = addresses.map_err(|source| ServerFailed::Resolve { setting: setting(), source })?;
+    let addresses = address.resolve().map_err(|source| ServerFailed::Resolve { setting: setting(), source })?;
     first_that_listens(addresses, backlog).map_err(|source| ServerFailed::Listen {
         setting: match source.kind() {
             io::ErrorKind::AddrNotAvailable => setting(),
             _ => config.settings.named(port),
         },
         whom,
-        address,
+        address: address.to_string(),
         source,
     })
 }
 
 /// The links to the other servers.
-fn links(config: &Config, ensemble: &Ensemble, seed: u64) -> Result<LinksConfig, ServerFailed> {
+fn links(
+    config: &Config,
+    ensemble: &Ensemble,
+    endpoint: Option<TlsEndpoint>,
+    seed: u64,
+) -> Result<LinksConfig, ServerFailed> {
     let setting = || {
         let own = format!("{}{}", keys::SERVER.name, ensemble.id);
         config.settings.members(&keys::SERVER).find(|line| line.name == own).map_or(own.clone(), ToString::to_string)
@@ -214,8 +218,13 @@ fn links(config: &Config, ensemble: &Ensemble, seed: u64) -> Result<LinksConfig,
         listen,
         peers: peers.collect(),
         seed,
+        tls: ensemble.tls.as_ref().zip(endpoint).map(|(tls, endpoint)| link_tls(tls, endpoint)),
         limits: LinkLimits::default(),
     })
+}
+
+fn link_tls(tls: &PeerTls, endpoint: TlsEndpoint) -> LinkTls {
+    LinkTls { endpoint, dial: tls.dial, accept: if tls.or_plain { Speaks::Either } else { Speaks::Tls } }
 }
 
 /// The addresses of which one must be listened on, when for each address of this server's line those of a list would do.
@@ -259,6 +268,7 @@ fn replica(config: &Config, seed: u64) -> ReplicaConfig {
             ..Timing::default()
         },
         hold_clients: ensemble.hold_clients,
+        read_only_after: ensemble.read_only_after,
         history_bytes: ensemble.history_bytes,
         bootstrap: ensemble.bootstrap,
         ..alone
@@ -298,7 +308,7 @@ fn frontend(config: &Config) -> FrontendConfig {
     }
 }
 
-fn sockets(config: &Config, door: Door, tls: Option<TlsAcceptor>) -> SocketsConfig {
+fn sockets(config: &Config, door: Door, tls: Option<TlsEndpoint>) -> SocketsConfig {
     let clients = &config.clients;
     let words = Word::ALL.into_iter();
     SocketsConfig {

@@ -51,6 +51,7 @@ fn quiet(seed: u64) -> Plan {
         snap_count: 1_000,
         history_bytes: 8 << 20,
         silence: 120 * MS,
+        read_only_after: None,
         drift_ppm: 0,
         client_pause: 8 * MS,
         ..plan.limits
@@ -259,6 +260,32 @@ pub const SCENARIOS: &[Scenario] = &[
             at(plan, 300, Fault::SilenceClient(0, 900 * MS));
             at(plan, 320, Fault::SilenceClient(1, 250 * MS));
             at(plan, 400, Fault::Kill(Who::Leader, SOON));
+        },
+    },
+    Scenario {
+        name: "the last of three servers is read-only",
+        shows: &["reads of a read-only server", "writes refused by a read-only server", "read-only session over"],
+        spares: &[],
+        make: |plan| {
+            plan.limits.read_only_after = Some(100 * MS);
+            for n in 0..3 {
+                at(plan, 300 + n * 400, Fault::Kill(Who::Server(n as usize), 300 * MS));
+                at(plan, 310 + n * 400, Fault::Kill(Who::Server((n as usize + 1) % 3), 300 * MS));
+            }
+        },
+    },
+    Scenario {
+        name: "a read-only server gets a whole state from the others",
+        shows: &["read-only session", "synchronised by SNAP", "read-only session over"],
+        spares: &[],
+        make: |plan| {
+            plan.limits.read_only_after = Some(80 * MS);
+            plan.limits.history_bytes = 1 << 10;
+            plan.limits.snap_count = 5;
+            for n in 0..3 {
+                at(plan, 200 + n * 450, Fault::Isolate(Who::Other(n as usize), 400 * MS));
+                (0..4).for_each(|client| at(plan, 400 + n * 450, Fault::MoveClient(client)));
+            }
         },
     },
     Scenario {

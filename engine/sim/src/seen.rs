@@ -25,6 +25,8 @@ pub const REQUIRED: &[&str] = &[
     "orderly stop",
     "pause",
     "power loss",
+    "read-only session",
+    "reads of a read-only server",
     "rot",
     "session expired",
     "session taken up",
@@ -36,6 +38,7 @@ pub const REQUIRED: &[&str] = &[
     "the log has failed",
     "watch events",
     "watch events after a reconnect",
+    "writes refused by a read-only server",
 ];
 
 impl Seen {

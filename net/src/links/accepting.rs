@@ -4,7 +4,9 @@ use crate::accept::{Accepted, EXHAUSTED_PAUSE, accept};
 use crate::links::identity::{Mismatch, Origin};
 use crate::links::link::{End, Link, Stage};
 use crate::links::owner::{LISTENER_TOKEN, Links};
+use crate::links::secure::Transport;
 use crate::listener::SocketOptions;
+use crate::transport::Speaks;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::rc::Rc;
@@ -71,11 +73,19 @@ impl Links {
             return tracing::debug!(%remote, %error, "cannot set socket options");
         }
         self.make_room();
-        self.watch(socket, remote, Origin::Accepted, Instant::now() + self.limits.greeting_timeout);
+        let within = match &self.tls {
+            Some(tls) if tls.accept != Speaks::Plain => tls.endpoint.handshake_timeout(),
+            _ => self.limits.greeting_timeout,
+        };
+        let link = self.watch(socket, remote, Origin::Accepted, Instant::now() + within);
+        match self.accepts() {
+            Speaks::Plain => link.advance(Stage::Greeting),
+            Speaks::Tls | Speaks::Either => drop(link.transport.replace(Transport::Undecided)),
+        }
     }
 
     fn make_room(&self) {
-        let is_stranger = |link: &&Rc<Link>| link.origin == Origin::Accepted && link.stage() == Stage::Greeting;
+        let is_stranger = |link: &&Rc<Link>| link.origin == Origin::Accepted && link.stage() < Stage::Up;
         let oldest = {
             let table = self.table.borrow();
             let mut strangers = table.values().filter(is_stranger);

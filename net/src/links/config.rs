@@ -1,6 +1,8 @@
 //! What the links of a server are bound by, and where its peers are.
 
+use crate::links::secure::LinkTls;
 use ringkeeper_core::ids::ServerId;
+use rustls::pki_types::ServerName;
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
 use std::str::FromStr;
@@ -22,6 +24,8 @@ pub struct LinksConfig {
     pub peers: Vec<(ServerId, PeerAddress)>,
     /// Where the jitter of reconnecting comes from.
     pub seed: u64,
+    /// TLS; `None`: everything is in the clear.
+    pub tls: Option<LinkTls>,
     /// Times and sizes.
     pub limits: LinkLimits,
 }
@@ -75,6 +79,13 @@ impl PeerAddress {
         &self.hosts
     }
 
+    /// The hosts as certificates have them; one that no certificate could have is left out.
+    pub(crate) fn names(&self) -> Vec<ServerName<'static>> {
+        let host = |address: &String| address.rsplit_once(':').map_or(address.clone(), |(host, _)| host.to_owned());
+        let hosts = self.hosts.iter().map(host);
+        hosts.filter_map(|host| ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).ok()).collect()
+    }
+
     /// Those addresses that need no resolution, and whether that is all of them.
     pub(crate) fn literals(&self) -> (Vec<SocketAddr>, bool) {
         let literals: Vec<SocketAddr> = self.hosts.iter().filter_map(|host| host.parse().ok()).collect();
@@ -120,8 +131,10 @@ mod tests {
         assert_eq!(two.hosts(), ["10.0.0.1:2888", "zoo2.example:2889"]);
         assert_eq!(two.literals(), (vec!["10.0.0.1:2888".parse().unwrap()], false));
         assert_eq!(two.to_string(), "10.0.0.1:2888|zoo2.example:2889");
+        assert_eq!(two.names().iter().map(|name| name.to_str()).collect::<Vec<_>>(), ["10.0.0.1", "zoo2.example"]);
         let six: PeerAddress = "[::1]:2888".parse().unwrap();
         assert!(six.literals().1);
+        assert_eq!(six.names()[0].to_str(), "::1");
         for bad in ["", "host", "host:", ":1", "host:0", "host:70000", "a:1|", "a:1||b:2"] {
             assert_eq!(bad.parse::<PeerAddress>(), Err(BadPeerAddress(bad.to_owned())));
         }

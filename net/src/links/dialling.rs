@@ -7,6 +7,7 @@ use crate::links::identity::Origin;
 use crate::links::link::{End, Link, Stage};
 use crate::links::owner::Links;
 use crate::links::peer::Peer;
+use ringkeeper_core::ids::ServerId;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::SocketAddr;
@@ -55,8 +56,20 @@ impl Links {
         let Origin::Dialled(peer) = link.origin else {
             return;
         };
+        if !self.begin_tls(link, peer) {
+            self.await_greeting(link);
+            self.greet_first(link, peer);
+        }
+    }
+
+    /// What comes next is the other side's greeting.
+    pub(crate) fn await_greeting(&self, link: &Rc<Link>) {
         link.advance(Stage::Greeting);
         link.deadline.set(Instant::now() + self.limits.greeting_timeout);
+    }
+
+    /// Says who this server is.
+    pub(crate) fn greet_first(&self, link: &Rc<Link>, peer: ServerId) {
         link.outbound.borrow_mut().push_raw(&self.identity.greeting(peer, 0));
         if let Err(error) = link.send_queued(GREETING_BYTES) {
             self.end(link, End::Down(error.into()));

@@ -16,6 +16,9 @@ pub enum LinkDown {
     /// The peer sent something impossible.
     #[error("protocol fault: {0}")]
     Fault(LinkFault),
+    /// What came is not what TLS lets through.
+    #[error("TLS failed: {0}")]
+    Tls(String),
     /// The peer has made a new connection.
     #[error("replaced by a newer connection of the same server")]
     Replaced,

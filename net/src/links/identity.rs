@@ -66,6 +66,30 @@ pub(crate) enum Mismatch {
     Refused(&'static str),
     #[error("it did not say in time who it is")]
     Silent,
+    #[error(
+        "it does not speak TLS, which this server insists on: set sslQuorum=true there, or portUnification=true here while \
+             the ensemble is changed over"
+    )]
+    WithoutTls,
+    #[error(
+        "it speaks TLS, which this server does not: set portUnification=true here, with the certificates, before another \
+             server gets sslQuorum=true"
+    )]
+    UnexpectedTls,
+    #[error("TLS with it failed: {0}")]
+    Tls(String),
+    #[error(
+        "it ended the connection in the middle of the TLS handshake: does it have sslQuorum=true or portUnification=true? \
+             See its log"
+    )]
+    HandshakeCut,
+    #[error("the TLS handshake with it took too long (ssl.quorum.handshakeDetectionTimeoutMillis)")]
+    HandshakeSlow,
+    #[error(
+        "its certificate is for {is_for}, and server {server} is at {address}: give it a certificate with that host as \
+             subjectAltName, correct its server line, or see {setting}"
+    )]
+    Certificate { server: u8, address: String, is_for: String, setting: &'static str },
 }
 
 impl Mismatch {
@@ -73,12 +97,15 @@ impl Mismatch {
     pub(crate) fn code(&self) -> u8 {
         match self {
             Mismatch::Magic | Mismatch::Checksum | Mismatch::Silent | Mismatch::Refused(_) => 0,
+            Mismatch::UnexpectedTls | Mismatch::Tls(_) | Mismatch::HandshakeCut | Mismatch::HandshakeSlow => 0,
             Mismatch::Versions { .. } => 1,
             Mismatch::Ensemble { .. } => 2,
             Mismatch::OwnId(_) => 3,
             Mismatch::Receiver { .. } | Mismatch::Unexpected { .. } => 4,
             Mismatch::Unknown(_) => 5,
             Mismatch::Direction(_) => 6,
+            Mismatch::Certificate { .. } => 7,
+            Mismatch::WithoutTls => 8,
         }
     }
 }
@@ -91,6 +118,8 @@ fn refusal(code: u8) -> &'static str {
         4 => "it is another server than the one that is wanted",
         5 => "this server is not in its list of servers",
         6 => "the server with the higher id has to connect",
+        7 => "this server's certificate is not for the host at which it knows this server",
+        8 => "it insists on TLS (sslQuorum=true there), which this server does not speak to it",
         _ => "of a reason that this version does not know",
     }
 }

@@ -4,7 +4,8 @@ use crate::links::fault::LinkDown;
 use crate::links::greeting::GREETING_BYTES;
 use crate::links::identity::{Mismatch, Origin};
 use crate::links::inbound::Inbound;
-use crate::links::outbound::Outbound;
+use crate::links::outbound::{Outbound, send_output};
+use crate::links::secure::Transport;
 use socket2::{SockRef, Socket};
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -18,6 +19,8 @@ use std::time::Instant;
 pub(crate) enum Stage {
     /// The kernel makes the connection.
     Connecting,
+    /// TLS is agreed on, or it is not known yet whether it is spoken.
+    Securing,
     /// The other side has not said (all of) who it is.
     Greeting,
     /// Messages pass.
@@ -57,6 +60,7 @@ pub(crate) struct Link {
     pub(crate) place: Cell<Option<usize>>,
     /// Until when the current stage may last, if it is not `Up`.
     pub(crate) deadline: Cell<Instant>,
+    pub(crate) transport: RefCell<Transport>,
     pub(crate) greeting: RefCell<GreetingIn>,
     pub(crate) inbound: RefCell<Inbound>,
     pub(crate) outbound: RefCell<Outbound>,
@@ -89,13 +93,14 @@ impl GreetingIn {
 
 impl Link {
     pub(crate) fn new(token: u64, socket: Socket, remote: SocketAddr, origin: Origin, deadline: Instant) -> Link {
-        let stage = if origin == Origin::Accepted { Stage::Greeting } else { Stage::Connecting };
+        let stage = if origin == Origin::Accepted { Stage::Securing } else { Stage::Connecting };
         Link {
             token,
             remote,
             origin,
             place: Cell::new(None),
             deadline: Cell::new(deadline),
+            transport: RefCell::new(Transport::Plain),
             greeting: RefCell::new(GreetingIn { bytes: [0; GREETING_BYTES], len: 0 }),
             inbound: RefCell::default(),
             outbound: RefCell::default(),
@@ -120,6 +125,16 @@ impl Link {
         self.stage.set(self.stage.get().max(stage));
     }
 
+    /// It is known that there is no TLS.
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(&*self.transport.borrow(), Transport::Plain)
+    }
+
+    /// It is known that there is TLS.
+    pub(crate) fn speaks_tls(&self) -> bool {
+        matches!(&*self.transport.borrow(), Transport::Tls(_))
+    }
+
     /// Why an attempt to connect has failed, if it has.
     pub(crate) fn connect_error(&self) -> io::Result<()> {
         SockRef::from(&self.fd).take_error()?.map_or(Ok(()), Err)
@@ -128,18 +143,33 @@ impl Link {
     /// Sends of what is queued up to `limit` bytes, or until the socket takes no more. Returns whether something that
     /// it would take is left.
     pub(crate) fn send_queued(&self, limit: usize) -> io::Result<bool> {
-        let mut outbound = self.outbound.borrow_mut();
+        let (mut outbound, mut transport) = (self.outbound.borrow_mut(), self.transport.borrow_mut());
         let enough = outbound.len().saturating_sub(limit);
-        while outbound.len() > 0 {
-            if !outbound.send(self.fd.as_fd())? {
+        loop {
+            let has_room = match &mut *transport {
+                Transport::Tls(session) => outbound.send_sealed(session, self.fd.as_fd())?,
+                _ if outbound.len() == 0 => return Ok(false),
+                _ => outbound.send(self.fd.as_fd())?,
+            };
+            if !has_room {
                 self.blocked.set(true);
                 return Ok(false);
             }
             if outbound.len() <= enough {
-                break;
+                return Ok(outbound.len() > 0);
             }
         }
-        Ok(outbound.len() > 0)
+    }
+
+    /// Sends what TLS itself has to say, and nothing that is queued: that goes at the end of a turn, and a session that has
+    /// failed takes it no more.
+    pub(crate) fn send_tls(&self) -> io::Result<()> {
+        if let Transport::Tls(session) = &mut *self.transport.borrow_mut()
+            && !send_output(session, self.fd.as_fd())?
+        {
+            self.blocked.set(true);
+        }
+        Ok(())
     }
 
     /// Receives once, without waiting: `None` if there is nothing, 0 at the end of the stream. No byte is written to the

@@ -1,10 +1,11 @@
 //! What waits to be sent on a link: pieces that go to the kernel from where they lie, many with one system call.
 
 use crate::links::envelope::{ENVELOPE_BYTES, Envelope};
+use crate::tls::Session;
 use ringkeeper_core::frame::FrameBatch;
 use socket2::SockRef;
 use std::collections::VecDeque;
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Write};
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
@@ -12,6 +13,8 @@ use std::sync::Arc;
 const SLICES: usize = 64;
 /// Bytes after which a system call gets no further piece.
 const CALL_BYTES: usize = 1 << 20;
+/// Bytes after which no further piece is encrypted before these are sent.
+const SEALED_BYTES: usize = 128 << 10;
 /// Tails up to this are copied behind their heads: a piece of its own costs more.
 const COPIED_TAIL: usize = 1 << 10;
 /// An own piece that is this long gets nothing more.
@@ -102,21 +105,40 @@ impl Outbound {
     /// Sends as much as one system call takes. Returns false if the socket has no room for more.
     pub(crate) fn send(&mut self, socket: BorrowedFd<'_>) -> io::Result<bool> {
         let mut slices = [IoSlice::new(&[]); SLICES];
+        let (count, offered) = self.slices(&mut slices, CALL_BYTES);
+        let taken = send_now(socket, &slices[..count])?;
+        self.advance(taken);
+        Ok(taken == offered)
+    }
+
+    /// Sends what is encrypted, or else encrypts some of what waits and sends that. Returns false if the socket has no room
+    /// for more.
+    pub(crate) fn send_sealed(&mut self, session: &mut Session, socket: BorrowedFd<'_>) -> io::Result<bool> {
+        if !session.has_output() {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let (count, sealed) = self.slices(&mut slices, SEALED_BYTES);
+            session.seal_slices(&slices[..count]);
+            self.advance(sealed);
+        }
+        send_output(session, socket)
+    }
+
+    /// What comes first, in slices of at least `enough` bytes if there are so many. Returns the number of slices and of their
+    /// bytes.
+    fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>; SLICES], enough: usize) -> (usize, usize) {
         let (mut count, mut offered, mut skip) = (0, 0, self.sent);
         for (slice, piece) in slices.iter_mut().zip(&self.pieces) {
-            if offered >= CALL_BYTES {
+            if offered >= enough {
                 break;
             }
             let bytes = &piece.bytes()[std::mem::take(&mut skip)..];
-            *slice = IoSlice::new(&bytes[..bytes.len().min(CALL_BYTES)]);
+            *slice = IoSlice::new(&bytes[..bytes.len().min(enough)]);
             (count, offered) = (count + 1, offered + slice.len());
             if slice.len() < bytes.len() {
                 break;
             }
         }
-        let taken = send_now(socket, &slices[..count])?;
-        self.advance(taken);
-        Ok(taken == offered)
+        (count, offered)
     }
 
     /// Forgets the first `bytes` bytes.
@@ -146,6 +168,33 @@ impl Outbound {
             Some(Piece::Own(bytes)) => bytes,
             _ => unreachable!("the last piece is an own one"),
         }
+    }
+}
+
+/// Sends what is encrypted. Returns false if the socket has no room for more.
+pub(crate) fn send_output(session: &mut Session, socket: BorrowedFd<'_>) -> io::Result<bool> {
+    while session.has_output() {
+        if session.send(&mut NonBlocking(socket))? == 0 {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// What TLS sends to.
+struct NonBlocking<'a>(BorrowedFd<'a>);
+
+impl Write for NonBlocking<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        send_now(self.0, &[IoSlice::new(bytes)])
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        send_now(self.0, slices)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -12,10 +12,12 @@ use crate::links::link::{End, Link, Stage};
 use crate::links::outbound::Tail;
 use crate::links::peer::Peer;
 use crate::links::resolver::Resolver;
+use crate::links::secure::LinkTls;
 use crate::links::service::LinkService;
 use crate::links::stats::LinkStats;
 use crate::readiness::Readiness;
 use crate::sockets::SCRATCH_BYTES;
+use crate::tls::HandshakeSteps;
 use ringkeeper_core::frame::FrameBatch;
 use ringkeeper_core::ids::ServerId;
 use std::cell::{Cell, RefCell};
@@ -43,6 +45,10 @@ pub struct Links {
     pub(crate) service: Rc<dyn LinkService>,
     pub(crate) readiness: Readiness,
     pub(crate) scratch: RefCell<Vec<u8>>,
+    pub(crate) tls: Option<LinkTls>,
+    /// What came from a socket for TLS. Nothing unless there is TLS.
+    pub(crate) wire: RefCell<Vec<u8>>,
+    pub(crate) handshakes: HandshakeSteps,
     /// Rings when something happened that no socket tells of.
     pub(crate) bell: Arc<Bell>,
     pub(crate) alarm: Alarm,
@@ -70,7 +76,7 @@ impl Links {
     /// # Errors
     /// The system call's error: out of file descriptors or memory.
     pub fn new(config: LinksConfig, service: Rc<dyn LinkService>) -> io::Result<Rc<Links>> {
-        let LinksConfig { own, ensemble, incarnation, listen, mut peers, seed, limits } = config;
+        let LinksConfig { own, ensemble, incarnation, listen, mut peers, seed, tls, limits } = config;
         let (readiness, bell, alarm) = (Readiness::new()?, Arc::new(Bell::new()?), Alarm::new()?);
         listen.set_nonblocking(true)?;
         readiness.add_listener(listen.as_raw_fd(), LISTENER_TOKEN)?;
@@ -86,6 +92,9 @@ impl Links {
             service,
             readiness,
             scratch: RefCell::new(vec![0; SCRATCH_BYTES]),
+            tls,
+            wire: RefCell::default(),
+            handshakes: HandshakeSteps::default(),
             resolver: Resolver::new(Arc::clone(&bell)),
             bell,
             alarm,

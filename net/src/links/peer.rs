@@ -6,6 +6,7 @@ use crate::links::dialler::Dialler;
 use crate::links::link::Link;
 use crate::links::stats::{LinkStats, LinkTraffic, UpLink};
 use ringkeeper_core::ids::ServerId;
+use rustls::pki_types::ServerName;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Instant;
@@ -14,6 +15,8 @@ use std::time::Instant;
 pub(crate) struct Peer {
     pub(crate) id: ServerId,
     pub(crate) address: PeerAddress,
+    /// Its hosts, of which its certificate must name one.
+    pub(crate) names: Vec<ServerName<'static>>,
     /// If it is this server that connects.
     pub(crate) dialler: Option<RefCell<Dialler>>,
     /// The link that is up.
@@ -35,6 +38,7 @@ impl Peer {
         let dialler = (own > id).then(|| RefCell::new(Dialler::new(&address, limits, seed, Instant::now())));
         Peer {
             id,
+            names: address.names(),
             address,
             dialler,
             link: RefCell::default(),

@@ -6,6 +6,8 @@ use crate::links::identity::{Greeted, Mismatch, Origin};
 use crate::links::link::{End, Link, Stage};
 use crate::links::owner::Links;
 use crate::links::stats::UpLink;
+use crate::tls::begins_tls;
+use ringkeeper_core::ids::ServerId;
 use std::io;
 use std::mem::MaybeUninit;
 use std::rc::Rc;
@@ -18,13 +20,16 @@ impl Links {
     /// Reads what has arrived. A connection whose peer has `ended` it is read to its end.
     pub(crate) fn read(&self, link: &Rc<Link>, ended: bool) {
         for _ in 0..READS {
+            if link.stage() == Stage::Securing && !self.handshakes.may_step() {
+                break;
+            }
             let (received, wanted) = self.receive(link);
             match received {
-                Ok(Some(0)) => return self.end(link, End::Down(LinkDown::Closed)),
+                Ok(Some(0)) => return self.lost(link, LinkDown::Closed),
                 Ok(Some(n)) if n < wanted && !ended => return,
                 Ok(Some(_)) => {}
                 Ok(None) => return,
-                Err(error) => return self.end(link, End::Down(error.into())),
+                Err(error) => return self.lost(link, error.into()),
             }
             if link.stage() == Stage::Ended {
                 return;
@@ -33,8 +38,17 @@ impl Links {
         self.rearm(link);
     }
 
+    /// The connection is lost. In the middle of a handshake that says something of the other side.
+    fn lost(&self, link: &Rc<Link>, down: LinkDown) {
+        let cut_off = link.stage() == Stage::Securing && link.origin != Origin::Accepted;
+        self.end(link, if cut_off { End::Refused(Mismatch::HandshakeCut) } else { End::Down(down) });
+    }
+
     /// Receives once and hands over what is whole. Returns what the system call did, and how much there was room for.
     fn receive(&self, link: &Rc<Link>) -> (io::Result<Option<usize>>, usize) {
+        if !link.is_plain() {
+            return self.receive_secured(link);
+        }
         if let Some(direct) = self.receive_tail(link) {
             return direct;
         }
@@ -42,15 +56,19 @@ impl Links {
         let wanted = scratch.len();
         let received = link.receive(as_uninit(&mut scratch[..]));
         if let Ok(Some(n)) = received {
-            let mut chunk = &scratch[..n];
-            if link.stage() == Stage::Greeting {
-                self.greet(link, &mut chunk);
-            }
-            if link.stage() == Stage::Up {
-                self.hand_over(link, chunk, chunk.len());
-            }
+            self.take(link, &scratch[..n]);
         }
         (received, wanted)
+    }
+
+    /// Takes what the other side has said.
+    pub(crate) fn take(&self, link: &Rc<Link>, mut chunk: &[u8]) {
+        if link.stage() == Stage::Greeting {
+            self.greet(link, &mut chunk);
+        }
+        if link.stage() == Stage::Up {
+            self.hand_over(link, chunk, chunk.len());
+        }
     }
 
     /// Receives right into the tail of a long message; `None` if none is arriving.
@@ -115,24 +133,34 @@ impl Links {
             let mut greeting = link.greeting.borrow_mut();
             let so_far = greeting.complete(chunk);
             if !begins_well(so_far) {
-                return self.end(link, End::Refused(Mismatch::Magic));
+                let speaks_tls = link.origin == Origin::Accepted && begins_tls(so_far[0]);
+                let mismatch = if speaks_tls { Mismatch::UnexpectedTls } else { Mismatch::Magic };
+                return self.end(link, End::Refused(mismatch));
             }
             if so_far.len() < GREETING_BYTES {
                 return;
             }
             greeting.bytes
         };
-        match self.identity.judge(&bytes, link.origin, |id| self.peer(id).is_some()) {
+        let judged = self.identity.judge(&bytes, link.origin, |id| self.peer(id).is_some());
+        let judged = judged.and_then(|greeted| match self.authenticate(link, greeted.peer) {
+            Ok(()) => Ok(greeted),
+            Err(mismatch) => Err((mismatch, Some(greeted.peer))),
+        });
+        match judged {
             Ok(greeted) => self.come_up(link, greeted),
-            Err((mismatch, sender)) => {
-                if let (Origin::Accepted, Some(sender), code @ 1..) = (link.origin, sender, mismatch.code()) {
-                    // A courtesy: the operator of the other side reads there why it does not work.
-                    link.outbound.borrow_mut().push_raw(&self.identity.greeting(sender, code));
-                    let _ = link.send_queued(GREETING_BYTES);
-                }
-                self.end(link, End::Refused(mismatch));
+            Err((mismatch, Some(sender))) if link.origin == Origin::Accepted && mismatch.code() != 0 => {
+                self.refuse(link, sender, mismatch);
             }
+            Err((mismatch, _)) => self.end(link, End::Refused(mismatch)),
         }
+    }
+
+    /// Turns a server away, which is told why: a courtesy, so that the operator reads there too why it does not work.
+    pub(crate) fn refuse(&self, link: &Rc<Link>, server: ServerId, mismatch: Mismatch) {
+        link.outbound.borrow_mut().push_raw(&self.identity.greeting(server, mismatch.code()));
+        let _ = link.send_queued(GREETING_BYTES);
+        self.end(link, End::Refused(mismatch));
     }
 
     /// The connection is a link from now on, in place of an older one.
@@ -171,13 +199,13 @@ impl Links {
         link.advance(Stage::Up);
         link.was_up.set(true);
         *peer.link.borrow_mut() = Some(Rc::clone(link));
-        tracing::info!(server = peer.id.0, remote = %link.remote, "link is up");
+        tracing::info!(server = peer.id.0, remote = %link.remote, tls = !link.is_plain(), "link is up");
         self.called.set(true);
         self.service.up(peer.id, incarnation);
     }
 }
 
-fn as_uninit(bytes: &mut [u8]) -> &mut [MaybeUninit<u8>] {
+pub(crate) fn as_uninit(bytes: &mut [u8]) -> &mut [MaybeUninit<u8>] {
     // SAFETY: the same bytes, of the same layout; [`Link::receive`] makes none of them uninitialised.
     unsafe { &mut *(std::ptr::from_mut(bytes) as *mut [MaybeUninit<u8>]) }
 }

@@ -1,5 +1,6 @@
 //! The one task of the links: waits for the readiness set, receives, connects, accepts, and calls the service.
 
+use crate::links::identity::Mismatch;
 use crate::links::link::{End, Link, Stage};
 use crate::links::owner::{ALARM_TOKEN, BELL_TOKEN, LISTENER_TOKEN, Links};
 use crate::readiness::Event;
@@ -19,6 +20,7 @@ impl Links {
                 return;
             }
             self.readiness.wait().await;
+            self.handshakes.begin_pass();
             if let Err(error) = self.readiness.take(|event| self.handle(event)) {
                 tracing::error!(%error, "epoll_wait failed");
             }
@@ -74,9 +76,12 @@ impl Links {
         let late = |link: &&Rc<Link>| link.stage() < Stage::Up && link.deadline.get() <= now;
         let late: Vec<Rc<Link>> = self.table.borrow().values().filter(late).cloned().collect();
         for link in late {
-            let connecting = link.stage() == Stage::Connecting;
-            let silent = End::Refused(crate::links::identity::Mismatch::Silent);
-            self.end(&link, if connecting { End::ConnectTimeout } else { silent });
+            let end = match link.stage() {
+                Stage::Connecting => End::ConnectTimeout,
+                Stage::Securing if link.speaks_tls() => End::Refused(Mismatch::HandshakeSlow),
+                _ => End::Refused(Mismatch::Silent),
+            };
+            self.end(&link, end);
         }
     }
 

@@ -39,7 +39,14 @@ impl Pki {
             .with_single_cert(chain, key)
             .unwrap();
         let handshake_timeout = Duration::from_secs(10);
-        TlsTerms { config: Arc::new(config), handshake_timeout, max_handshakes: 0, verify_address: false }
+        TlsTerms {
+            accept: Arc::new(config),
+            handshake_timeout,
+            max_handshakes: 0,
+            connect: None,
+            verify_accepted: false,
+            verify_connected: false,
+        }
     }
 
     fn client(&self, name: &str) -> ClientConnection {
@@ -90,7 +97,7 @@ const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 #[test]
 fn bytes_pass_whatever_the_cuts() {
     let pki = Pki::new();
-    let acceptor = TlsAcceptor::new(pki.terms());
+    let acceptor = TlsEndpoint::new(pki.terms());
     for step in [1, 7, 1000, 100_000] {
         let (mut server, mut client) = (acceptor.accept().unwrap(), pki.client("somebody"));
         assert!(server.completed(HERE).is_none());
@@ -119,7 +126,7 @@ fn bytes_pass_whatever_the_cuts() {
 #[test]
 fn the_end_is_told_behind_what_was_said() {
     let pki = Pki::new();
-    let (mut server, mut client) = (TlsAcceptor::new(pki.terms()).accept().unwrap(), pki.client("somebody"));
+    let (mut server, mut client) = (TlsEndpoint::new(pki.terms()).accept().unwrap(), pki.client("somebody"));
     exchange(&mut server, &mut client, 1000).unwrap();
     client.writer().write_all(b"last words").unwrap();
     client.send_close_notify();
@@ -131,7 +138,7 @@ fn the_end_is_told_behind_what_was_said() {
 #[test]
 fn places_for_handshakes_are_given_back() {
     let pki = Pki::new();
-    let acceptor = TlsAcceptor::new(TlsTerms { max_handshakes: 1, ..pki.terms() });
+    let acceptor = TlsEndpoint::new(TlsTerms { max_handshakes: 1, ..pki.terms() });
     let mut one = acceptor.accept().unwrap();
     assert!(matches!(acceptor.accept(), Err(TlsRefusal::TooMany(1))));
     assert_eq!(acceptor.handshakes_under_way(), 1, "whoever is refused takes no place");
@@ -145,7 +152,7 @@ fn places_for_handshakes_are_given_back() {
 #[test]
 fn certificates_may_have_to_be_for_the_address() {
     let pki = Pki::new();
-    let acceptor = TlsAcceptor::new(TlsTerms { verify_address: true, ..pki.terms() });
+    let acceptor = TlsEndpoint::new(TlsTerms { verify_accepted: true, ..pki.terms() });
     let verdict = |name| {
         let mut server = acceptor.accept().unwrap();
         exchange(&mut server, &mut pki.client(name), 1000).unwrap();
@@ -157,9 +164,21 @@ fn certificates_may_have_to_be_for_the_address() {
 }
 
 #[test]
+fn one_of_several_names_is_enough() {
+    let (chain, _) = Pki::new().identity("zk2.example.com");
+    let names = |names: &[&str]| -> Vec<ServerName<'static>> {
+        names.iter().map(|name| ServerName::try_from((*name).to_owned()).unwrap()).collect()
+    };
+    let judge = |all: &[&str]| is_for_one_of(&chain[0], &names(all));
+    assert_eq!(judge(&["zk1.example.com", "zk2.example.com"]), Ok(()));
+    assert_eq!(judge(&["10.0.0.1", "zk1.example.com"]), Err("DnsName(\"zk2.example.com\")".to_owned()));
+    assert!(judge(&[]).is_err());
+}
+
+#[test]
 fn strangers_are_refused_with_a_reason() {
     let pki = Pki::new();
-    let acceptor = TlsAcceptor::new(pki.terms());
+    let acceptor = TlsEndpoint::new(pki.terms());
     let mut plain = vec![0; 64 << 10];
     let connect = [0, 0, 0, 44, 0, 0, 0, 0, 0, 0];
     let refused = acceptor.accept().unwrap().open(&connect, &mut plain).unwrap_err();
@@ -186,7 +205,7 @@ fn strangers_are_refused_with_a_reason() {
 #[test]
 fn nonsense_of_any_length_does_no_harm() {
     let pki = Pki::new();
-    let acceptor = TlsAcceptor::new(pki.terms());
+    let acceptor = TlsEndpoint::new(pki.terms());
     let mut plain = vec![0; 64 << 10];
     let mut state = 1u64;
     for length in 0..600 {

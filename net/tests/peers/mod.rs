@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each file of tests uses some of it")]
 
+pub mod pki;
+
 use ringkeeper_core::frame::{self, FrameBatch, FrameBuf, FrameHeader};
 use ringkeeper_core::ids::{ServerId, SessionId, Tag, WallMs, Zxid};
 use ringkeeper_net::Signal;
@@ -99,7 +101,16 @@ pub fn config(own: u8, listen: TcpListener, peers: &[(u8, SocketAddr)]) -> Links
     let peers = peers.iter().map(|(id, addr)| (ServerId(*id), PeerAddress::from(*addr))).collect();
     let limits = LinkLimits::default();
     let ensemble = ENSEMBLE.to_owned();
-    LinksConfig { own: ServerId(own), ensemble, incarnation: incarnation(own), listen, peers, seed: 1, limits }
+    LinksConfig {
+        own: ServerId(own),
+        ensemble,
+        incarnation: incarnation(own),
+        listen,
+        peers,
+        seed: 1,
+        tls: None,
+        limits,
+    }
 }
 
 pub fn incarnation(id: u8) -> u64 {

@@ -63,6 +63,8 @@ pub(super) struct Conn {
     pub(super) timeout_ms: i32,
     /// The client sent the readOnly byte of newer protocols, and expects it back.
     pub(super) knows_read_only: bool,
+    /// Its session is one of a server without a leader: it can only read.
+    pub(super) read_only: bool,
     /// It speaks TLS.
     pub(super) secure: bool,
     /// Who the client has proved to be. Its address is always among it.
@@ -91,6 +93,7 @@ impl Conn {
             attached: Tag::NONE,
             timeout_ms: 0,
             knows_read_only: false,
+            read_only: false,
             secure: false,
             auth,
             own: false,

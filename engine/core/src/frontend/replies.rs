@@ -62,13 +62,13 @@ impl Audience for Frontend {
                 reply.body(&crate::jute::Response::Path(path.as_deref().map(Cow::Borrowed)));
                 reply.finish(zxid, ErrorCode::Ok);
             }),
-            Answer::Connected { conn, session, timeout_ms, passwd, attached } => {
+            Answer::Connected { conn, session, timeout_ms, passwd, attached, read_only } => {
                 if let Some(conn) = self.conn(conn) {
-                    conn.attached = attached;
+                    (conn.attached, conn.read_only) = (attached, read_only);
                 }
                 self.connected(tree, zxid, conn, session, timeout_ms, &passwd);
             }
-            Answer::ConnectRefused { conn } => self.connect_refused(conn),
+            Answer::ConnectRefused { conn, read_only } => self.connect_refused(conn, read_only),
             Answer::Close { conn } => self.close(conn),
         }
     }
@@ -155,7 +155,7 @@ impl Frontend {
         }
         assert_eq!(conn.phase, Phase::Connecting, "a connection gets one session");
         (conn.phase, conn.session, conn.timeout_ms) = (Phase::Open, session, timeout_ms);
-        let read_only = conn.knows_read_only.then_some(false);
+        let read_only = conn.knows_read_only.then_some(conn.read_only);
         if let Some(out) = self.out(id) {
             let session_id = session.0;
             let response = ConnectResponse { protocol_version: 0, timeout_ms, session_id, passwd, read_only };
@@ -165,9 +165,9 @@ impl Frontend {
         self.follow_up(id, tree);
     }
 
-    fn connect_refused(&mut self, id: ConnId) {
+    fn connect_refused(&mut self, id: ConnId, read_only: bool) {
         let Some(conn) = self.conn(id) else { return };
-        let read_only = conn.knows_read_only.then_some(false);
+        let read_only = conn.knows_read_only.then_some(read_only);
         if let Some(out) = self.out(id) {
             append_connect_response(out, &ConnectResponse::expired(read_only));
         }

@@ -47,6 +47,7 @@ impl Frontend {
             session: SessionId(request.session_id),
             passwd: request.passwd.unwrap_or_default().into(),
             timeout_ms: request.timeout_ms,
+            read_only: request.read_only == Some(true),
         });
     }
 
@@ -57,15 +58,15 @@ impl Frontend {
             return;
         };
         let Some(conn) = self.conn(id) else { return };
-        let own = conn.own;
+        let (own, read_only) = (conn.own, conn.read_only);
         if !core::mem::replace(&mut conn.heard, true) {
             self.heard.push(id.slot);
         }
         let Some(op) = OpCode::from_wire(header.op) else {
-            if own && header.op == RESTORE {
-                self.submit(id, header, frame, Operation::Write(RESTORE), since);
-            } else {
-                self.refuse_unknown(id, header.xid);
+            match own && header.op == RESTORE {
+                true if read_only => self.refuse_to_change(id, header.xid, false, tree),
+                true => self.submit(id, header, frame, Operation::Write(RESTORE), since),
+                false => self.refuse_unknown(id, header.xid),
             }
             return;
         };
@@ -80,6 +81,9 @@ impl Frontend {
             }
             OpCode::Notification | OpCode::Check | OpCode::DeleteContainer | OpCode::CreateSession | OpCode::Error => {
                 self.refuse_unknown(id, header.xid)
+            }
+            _ if read_only && !is_local_read(op) => {
+                self.refuse_to_change(id, header.xid, op == OpCode::CloseSession, tree);
             }
             OpCode::Sync => match jute::Request::decode(header.op, body) {
                 Ok(jute::Request::Sync { path }) => {
@@ -152,6 +156,17 @@ impl Frontend {
         self.push_pending(id, Pending::Submitted { xid: header.xid, operation, since, bytes: frame.len() });
         let (cxid, op) = (header.xid, header.op);
         self.asks.push_request(Request { conn: id, session, attached, cxid, op, auth, since, body: 0..0 }, body);
+    }
+
+    /// Whoever has a session that only this server knows can do nothing with it but read, and end it: `ends`.
+    ///
+    /// Source: `ReadOnlyRequestProcessor`.
+    fn refuse_to_change(&mut self, id: ConnId, xid: i32, ends: bool, tree: &Tree) {
+        if ends && let Some(session) = self.peek(id).map(|conn| conn.session) {
+            self.asks.push(Ask::EndReadOnly { session });
+        }
+        let error = if ends { ErrorCode::Ok } else { ErrorCode::NotReadOnly };
+        self.ready(id, ends, |out| ReplyFrame::bare(out, xid, tree.last_zxid().wire(), error));
     }
 
     /// Something that no client may ask for: ZooKeeper answers -6 with zxid -1, then closes the connection.

@@ -2,6 +2,7 @@
 //! proposes. What is refused takes its place in the same queue as what is proposed, so that answers leave in the order
 //! in which requests came.
 
+use super::applicants::Applicant;
 use super::barrier::{Barrier, Wanted};
 use super::leadership::Leadership;
 use super::letter::{Letter, WishKind, WishLetter};
@@ -10,12 +11,12 @@ use super::{Attached, Context, Replica, config};
 use crate::acl::Id;
 use crate::defect::Defect;
 use crate::error_code::ErrorCode;
-use crate::exchange::{Ask, Inbox, RESTORE};
+use crate::exchange::{Ask, Audience, Inbox, RESTORE};
 use crate::frame::FrameHeader;
 use crate::ids::{ConnId, ServerId, SessionId, Tag, Zxid};
 use crate::jute::{self, OpCode};
 use crate::prepare::{Prepare, Refusal};
-use crate::session::{Rejection, SessionIds, password};
+use crate::session::{Rejection, password};
 use crate::tree::Tree;
 use crate::txn::{self, TxnType, v1};
 use crate::zab::RoleChange;
@@ -39,7 +40,7 @@ pub(super) enum DemandKind<'a> {
 
 impl Replica {
     /// Everything in the inbox gets its place in the queue.
-    pub(super) fn take_asks(&mut self, cx: &Context, tree: &Tree, inbox: &mut Inbox) {
+    pub(super) fn take_asks(&mut self, cx: &Context, tree: &Tree, inbox: &mut Inbox, audience: &mut impl Audience) {
         while let Some((ask, arena)) = inbox.take() {
             match ask {
                 Ask::Request(request) => {
@@ -50,12 +51,19 @@ impl Replica {
                     let wish = Wish::Request { attached, cxid, op, auth, body };
                     self.submitted.push(request.conn, request.session, wish);
                 }
-                Ask::Connect { conn, session, passwd, timeout_ms } => {
+                Ask::Connect { conn, session, passwd, timeout_ms, read_only } => {
                     let range = (self.config.min_session_timeout_ms, self.config.max_session_timeout_ms);
                     let timeout_ms = (*timeout_ms).clamp(range.0, range.1);
-                    self.connect(cx, tree, *conn, *session, passwd, timeout_ms);
+                    let (conn, session, read_only) = (*conn, *session, *read_only);
+                    self.connect(cx, tree, &Applicant { conn, session, passwd, timeout_ms, read_only }, audience);
+                }
+                Ask::EndReadOnly { session } => {
+                    self.read_only.as_mut().and_then(|read_only| read_only.end(*session));
                 }
                 Ask::Gone { conn, session } => {
+                    if let Some(read_only) = &mut self.read_only {
+                        read_only.gone(*conn, *session);
+                    }
                     if self.attached.get(session).is_some_and(|attached| attached.conn == *conn) {
                         self.attached.remove(session);
                     }
@@ -66,20 +74,10 @@ impl Replica {
         inbox.recycle();
     }
 
-    fn connect(&mut self, cx: &Context, tree: &Tree, conn: ConnId, session: SessionId, passwd: &[u8], timeout_ms: i32) {
-        if session != SessionId::NONE {
-            self.submitted.push(conn, session, Wish::TakeUp { passwd: passwd.into(), timeout_ms });
-            return;
-        }
-        let server = self.config.id;
-        let ids = self.session_ids.get_or_insert_with(|| SessionIds::new(server, cx.wall));
-        let id = ids.next(|id| tree.session(id).is_some());
-        self.submitted.push(conn, id, Wish::Open { timeout_ms });
-    }
-
     fn touch(&mut self, cx: &Context, session: SessionId) {
         match &mut self.leadership {
             Some(leadership) => leadership.sessions.touch(cx.now, session),
+            None if self.read_only.as_mut().is_some_and(|read_only| read_only.touch(cx.now, session)) => {}
             None => {
                 self.touched.insert(session);
             }

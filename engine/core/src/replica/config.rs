@@ -22,6 +22,8 @@ pub struct ReplicaConfig {
     pub bootstrap: bool,
     /// For so long the clients of a server without a leader keep their connections.
     pub hold_clients: Duration,
+    /// After so long without a leader the server serves clients that only read (`readonlymode.enabled`); `None`: never.
+    pub read_only_after: Option<Duration>,
     /// Deliberate defects of agreement; none.
     pub defects: Defects,
     /// `tickTime`: the granularity of session expiry.
@@ -56,6 +58,7 @@ impl Default for ReplicaConfig {
             seed: 1,
             bootstrap: false,
             hold_clients: Duration::from_secs(5),
+            read_only_after: None,
             defects: Defects::default(),
             tick: Duration::from_millis(3000),
             min_session_timeout_ms: 6000,

@@ -108,7 +108,7 @@ impl Replica {
         }
         if let (Some(conn), Some(entry)) = (conn, tree.session(session)) {
             let passwd = entry.passwd;
-            let connected = Answer::Connected { conn, session, timeout_ms, passwd, attached: tag };
+            let connected = Answer::Connected { conn, session, timeout_ms, passwd, attached: tag, read_only: false };
             audience.answer(tree, tree.last_zxid(), connected);
         }
     }
@@ -183,7 +183,7 @@ impl Replica {
             Verdict::Malformed(refusal) => Answer::Malformed { conn, cxid, refusal },
             Verdict::MultiRefused { steps, failed, error } => Answer::MultiRefused { conn, cxid, steps, failed, error },
             Verdict::Synced => Answer::Synced { conn, cxid },
-            Verdict::ConnectRefused => Answer::ConnectRefused { conn },
+            Verdict::ConnectRefused => Answer::ConnectRefused { conn, read_only: false },
             Verdict::Moved => Answer::Close { conn },
         };
         audience.answer(tree, tree.last_zxid(), answer);

@@ -60,16 +60,22 @@ impl Replica {
     }
 
     /// Clients of a server that has lost its leader are held, since a new one is found soon. If it is not, they are let
-    /// go: another server may have a leader.
+    /// go: another server may have a leader. Those that only want to read may be served all the same.
     fn hold_clients(&mut self, cx: &Context, tree: &Tree, audience: &mut impl Audience) {
         if self.zab.role() != RoleChange::Looking {
             self.without_leader_since = None;
             return;
         }
-        let since = *self.without_leader_since.get_or_insert(cx.now);
-        if cx.now.since(since) >= self.config.hold_clients {
+        let waited = cx.now.since(*self.without_leader_since.get_or_insert(cx.now));
+        if waited >= self.config.hold_clients {
             self.forget_clients(tree, audience);
         }
+        let due = self.config.read_only_after.is_some_and(|after| waited >= after);
+        // One that is about to follow a leader, or to lead, is not cut off.
+        if due && self.read_only.is_none() && self.zab.is_looking() {
+            self.begin_read_only(tree, audience);
+        }
+        self.expire_read_only(cx, tree, audience);
     }
 
     /// All connections with a session, or that wait for one, are closed; what they asked for last has an outcome that they

@@ -4,6 +4,7 @@
 //! Pure: the driver carries the effects out, and tells what came of them in a later step.
 
 mod admission;
+mod applicants;
 mod barrier;
 mod config;
 mod delivery;
@@ -11,6 +12,7 @@ mod housekeeping;
 mod leadership;
 mod letter;
 mod measures;
+mod read_only;
 mod submitted;
 
 pub use config::ReplicaConfig;
@@ -27,6 +29,7 @@ use crate::zab::{
 };
 use leadership::Leadership;
 use letter::Letter;
+use read_only::ReadOnly;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use submitted::Submitted;
@@ -121,6 +124,8 @@ pub enum Effect {
 pub struct ReplicaStatus {
     /// Whether requests are being processed.
     pub serving: bool,
+    /// Whether clients that only read are served, since there is no leader.
+    pub read_only: bool,
     /// This server's part.
     pub role: RoleChange,
     /// The established epoch, or the last one known.
@@ -133,6 +138,8 @@ pub struct ReplicaStatus {
     pub outstanding: usize,
     /// Sessions, the closing ones included.
     pub sessions: usize,
+    /// Sessions that only this server knows.
+    pub local_sessions: usize,
     /// Whether the log takes writes.
     pub log_room: bool,
 }
@@ -181,6 +188,8 @@ pub struct Replica {
     applied_since_snapshot: u64,
     bytes_since_snapshot: u64,
     without_leader_since: Option<Instant>,
+    /// There while this server serves clients that only read, without a leader.
+    read_only: Option<ReadOnly>,
     /// The last leader is none any more, and there is no other yet.
     reign_over: bool,
     applied: Applied,
@@ -230,6 +239,7 @@ impl Replica {
             applied_since_snapshot: replayed,
             bytes_since_snapshot: 0,
             without_leader_since: None,
+            read_only: None,
             reign_over: true,
             applied: Applied::default(),
             output: Vec::new(),
@@ -260,11 +270,12 @@ impl Replica {
             cx.ticked |= matches!(input, Input::Tick);
             if matches!(input, Input::Installed) {
                 self.forget_clients(tree, audience);
+                self.end_read_only(tree, audience);
             }
             self.input(input);
         }
         cx.log_room = self.log_room;
-        self.take_asks(&cx, tree, inbox);
+        self.take_asks(&cx, tree, inbox, audience);
         self.agree(&cx, tree, audience, effects);
         self.pass_barrier(&cx, tree);
         self.judge_letters(&cx, tree);
@@ -391,6 +402,7 @@ impl Replica {
         if role == RoleChange::Looking {
             self.reign_over = true;
         } else {
+            self.end_read_only(tree, audience);
             self.release(None, tree, audience);
             self.submitted.start_over();
             self.reign_over = false;
@@ -455,6 +467,12 @@ impl Replica {
         self.zab.role()
     }
 
+    /// Whether this server serves clients that only read, since it has found no leader.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.read_only.is_some()
+    }
+
     /// The last change of leaders.
     #[must_use]
     pub fn leader_change(&self) -> Option<LeaderChange> {
@@ -467,6 +485,7 @@ impl Replica {
         let role = self.zab.role();
         ReplicaStatus {
             serving: role != RoleChange::Looking,
+            read_only: self.is_read_only(),
             role,
             epoch: match role {
                 RoleChange::Leading { epoch } | RoleChange::Following { epoch, .. } => epoch,
@@ -476,6 +495,7 @@ impl Replica {
             proposed: self.zab.last(),
             outstanding: self.submitted.len(),
             sessions: tree.session_count(),
+            local_sessions: self.read_only.as_ref().map_or(0, ReadOnly::sessions),
             log_room: self.log_room,
         }
     }

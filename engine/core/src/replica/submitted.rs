@@ -260,6 +260,18 @@ impl Submitted {
         all
     }
 
+    /// Takes out who waits for a session, in order; their connections.
+    pub(super) fn take_applicants(&mut self) -> Vec<ConnId> {
+        let waits =
+            |entry: &&mut Entry| entry.is_waiting() && matches!(entry.wish, Wish::Open { .. } | Wish::TakeUp { .. });
+        let waiting = self.entries.iter_mut().filter(waits);
+        let taken = waiting.map(|entry| {
+            entry.state = State::Done;
+            entry.conn
+        });
+        taken.collect()
+    }
+
     fn drop_done(&mut self) {
         while self.entries.front().is_some_and(|entry| matches!(entry.state, State::Done)) {
             self.pop();

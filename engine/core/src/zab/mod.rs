@@ -588,6 +588,12 @@ impl Zab {
         self.shared.epochs
     }
 
+    /// Whether there is nobody whom this server could follow, or who would follow it.
+    #[must_use]
+    pub fn is_looking(&self) -> bool {
+        matches!(self.role, Role::Looking(_))
+    }
+
     /// The part that matters to those who use agreement.
     #[must_use]
     pub fn role(&self) -> RoleChange {

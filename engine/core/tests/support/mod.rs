@@ -8,14 +8,14 @@
 use ringkeeper_core::error_code::ErrorCode;
 use ringkeeper_core::exchange::Inbox;
 use ringkeeper_core::frontend::{Frontend, FrontendConfig};
-use ringkeeper_core::ids::{ConnId, Instant, WallMs, Zxid};
+use ringkeeper_core::ids::{ConnId, Instant, ServerId, WallMs, Zxid};
 use ringkeeper_core::jute::{
     ConnectRequest, ConnectResponse, Create, List, OPEN_ACL, OpCode, ReplyHeader, Request, Response, SetData,
     WatcherEvent, append_connect_request, append_request, first_payload,
 };
 use ringkeeper_core::replica::{Effect, Input, Replica, ReplicaConfig};
 use ringkeeper_core::tree::Tree;
-use ringkeeper_core::zab::Epochs;
+use ringkeeper_core::zab::{Epochs, Message};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -37,6 +37,8 @@ pub struct Server {
     pub closed: Vec<ConnId>,
     pub snapshots_asked: usize,
     pub halted: Option<String>,
+    /// Messages to other servers.
+    pub outbox: Vec<(ServerId, Message)>,
 }
 
 /// What a client reads from its socket.
@@ -69,6 +71,7 @@ impl Server {
             closed: Vec::new(),
             snapshots_asked: 0,
             halted: None,
+            outbox: Vec::new(),
         };
         server.turn();
         server
@@ -107,9 +110,10 @@ impl Server {
                 Effect::SaveEpochs(epochs) => self.inputs.push(Input::EpochsSaved(epochs)),
                 Effect::Append(batch) => self.appended = Some(batch.last()),
                 Effect::TakeSnapshot => self.snapshots_asked += 1,
-                Effect::Ended(_) => {}
+                Effect::Ended(_) | Effect::Synchronised(_) => {}
+                Effect::Send(to, message) => self.outbox.push((to, message)),
                 Effect::Halt(reason) => self.halted = Some(reason),
-                other => unreachable!("there is one server: {other:?}"),
+                other => unreachable!("no test comes to this: {other:?}"),
             }
         }
     }
@@ -155,6 +159,10 @@ impl Server {
     }
 
     pub fn connect(&mut self, conn: ConnId, session_id: i64, passwd: &[u8]) {
+        self.connect_as(conn, session_id, passwd, Some(false));
+    }
+
+    pub fn connect_as(&mut self, conn: ConnId, session_id: i64, passwd: &[u8], read_only: Option<bool>) {
         let mut bytes = Vec::new();
         let request = ConnectRequest {
             protocol_version: 0,
@@ -162,7 +170,7 @@ impl Server {
             timeout_ms: 10_000,
             session_id,
             passwd: Some(passwd),
-            read_only: Some(false),
+            read_only,
         };
         append_connect_request(&mut bytes, &request);
         self.receive(conn, &bytes);

@@ -128,7 +128,7 @@ pub(super) fn answer(
         Ok(server) => server,
         Err(why) => return json(shown, Status::ServiceUnavailable, Some(why.to_string()), Map::new()),
     };
-    if !server.serving && !command.always {
+    if !server.answers && !command.always {
         let error = "This ZooKeeper instance is not currently serving requests".to_owned();
         return json(name, Status::Ok, Some(error), Map::new());
     }

@@ -5,7 +5,7 @@ use super::desk::Desk;
 use super::http::{self, MAX_HEAD, Method, Response, Status};
 use super::routes::{self, Site};
 use super::upload::Upload;
-use crate::config::HttpAddress;
+use crate::config::Address;
 use std::io::{self, Read};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 /// Why it is possible nowhere.
-pub(crate) fn listen(address: &HttpAddress) -> io::Result<TcpListener> {
+pub(crate) fn listen(address: &Address) -> io::Result<TcpListener> {
     let addresses = address.resolve()?;
     TcpListener::bind(&*addresses)
 }

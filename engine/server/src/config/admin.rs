@@ -1,10 +1,8 @@
 //! What is served over HTTP: the admin server and Prometheus' metrics.
 
-use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
-use super::ensemble;
+use super::address::{self, Address};
 use super::key::Key;
 use super::problem::{Problem, Problems};
 use super::settings::Settings;
@@ -22,9 +20,9 @@ const OTHERS: [&str; 2] = [
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admin {
     /// Where the admin server listens; `None`: there is none.
-    pub listen: Option<HttpAddress>,
+    pub listen: Option<Address>,
     /// Where only `/metrics` is served; `None`: nowhere.
-    pub metrics: Option<HttpAddress>,
+    pub metrics: Option<Address>,
     /// The path below which commands are.
     pub command_url: String,
     /// A connection that says nothing for so long is closed.
@@ -37,34 +35,10 @@ pub struct Admin {
     pub interval: Duration,
 }
 
-/// Where to listen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HttpAddress {
-    /// Host name or address.
-    pub host: String,
-    /// TCP port; 0 lets the system choose.
-    pub port: u16,
-}
-
-impl HttpAddress {
-    /// The socket addresses to try in turn.
-    ///
-    /// # Errors
-    /// A host name that cannot be resolved.
-    pub fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
-        Ok((self.host.as_str(), self.port).to_socket_addrs()?.collect())
-    }
-
-    /// For people.
-    pub fn display(&self) -> String {
-        ensemble::address(&self.host, self.port)
-    }
-}
-
 /// Reads the settings.
 pub(super) fn build(settings: &mut Settings, problems: &mut Problems) -> Admin {
-    let address = |settings: &Settings, host: &Key, port: &Key| HttpAddress {
-        host: settings.text(host).unwrap_or_default().trim_matches(['[', ']']).to_owned(),
+    let address = |settings: &Settings, host: &Key, port: &Key| Address {
+        host: settings.text(host).map(address::bare_host),
         port: u16::try_from(settings.int(port)).expect("the table bounds ports"),
     };
     if settings.given(&keys::ADMIN_ENABLE).is_none() && settings.given(&keys::ADMIN_PORT).is_some() {
@@ -135,8 +109,8 @@ mod tests {
         }
     }
 
-    fn at(host: &str, port: u16) -> Option<HttpAddress> {
-        Some(HttpAddress { host: host.to_owned(), port })
+    fn at(host: &str, port: u16) -> Option<Address> {
+        Some(Address { host: Some(host.to_owned()), port })
     }
 
     #[test]

@@ -6,16 +6,21 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::Path;
 use std::time::Duration;
 
+use super::address::{address, every_address};
 use super::key::{Fallback, Key};
 use super::membership::Member;
 use super::myid;
 use super::problem::{Problem, Problems};
 use super::settings::{Setting, Settings};
 use super::table as keys;
+use super::tls::{self, PeerTls};
 use crate::exit::Status;
 
 /// The ids that a server of an ensemble can have. The id is a byte of session ids, where 0 and 255 have other meanings.
 pub(super) const IDS: std::ops::RangeInclusive<i64> = 1..=254;
+
+/// A server does not become read-only before it has looked for a leader for so long: elections take less.
+const READ_ONLY_GRACE: Duration = Duration::from_secs(2);
 
 /// An ensemble, seen from one of its servers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +33,8 @@ pub struct Ensemble {
     pub members: Vec<Member>,
     /// How long clients of a server without a leader keep their connections.
     pub hold_clients: Duration,
+    /// After so long without a leader it serves clients that only read; `None`: never.
+    pub read_only_after: Option<Duration>,
     /// Something is sent to each peer at least so often.
     pub heartbeat: Duration,
     /// Silence of a peer that is always borne; at least two heartbeats.
@@ -42,6 +49,8 @@ pub struct Ensemble {
     pub bootstrap: bool,
     /// Damaged data is given up, to get it from the other voters, rather than that the server does not start.
     pub repair: bool,
+    /// TLS with the other servers; `None`: everything is in the clear.
+    pub tls: Option<PeerTls>,
     /// Peers are listened to on every address of the machine, and not only on those of this server's line.
     pub listen_on_all: bool,
 }
@@ -85,24 +94,15 @@ impl Ensemble {
         });
         let own: BTreeSet<String> = own.collect();
         format!(
-            "server {} of ensemble {} (voters {}, observers {}), peers on {}",
+            "server {} of ensemble {} (voters {}, observers {}), peers on {}{}",
             self.id,
             self.name,
             numbers(self.ids(true)),
             numbers(self.ids(false)),
             own.into_iter().collect::<Vec<_>>().join(" and "),
+            self.tls.as_ref().map_or("", PeerTls::role),
         )
     }
-}
-
-/// IPv6 first, which takes IPv4 too; where the machine has no IPv6 the second one.
-pub(super) fn every_address(port: u16) -> Vec<SocketAddr> {
-    vec![SocketAddr::from(([0u16; 8], port)), SocketAddr::from(([0u8; 4], port))]
-}
-
-/// An address for people.
-pub(super) fn address(host: &str, port: u16) -> String {
-    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 pub(super) fn numbers(ids: impl Iterator<Item = u8>) -> String {
@@ -139,17 +139,19 @@ pub(super) fn build(settings: &mut Settings, data: Option<&Path>, problems: &mut
         take_client_address(settings, line, member, problems);
     }
     check_times(settings, problems);
+    let tls = tls::for_servers(settings, problems);
     let id = own?.1.id;
-    Some(with_settings(settings, id, lines.into_iter().map(|(_, member)| member).collect()))
+    Some(with_settings(settings, id, tls, lines.into_iter().map(|(_, member)| member).collect()))
 }
 
-fn with_settings(settings: &Settings, id: u8, members: Vec<Member>) -> Ensemble {
+fn with_settings(settings: &Settings, id: u8, tls: Option<PeerTls>, members: Vec<Member>) -> Ensemble {
     let millis = |key| Duration::from_millis(settings.size(key));
     Ensemble {
         id,
         name: settings.text(&keys::ENSEMBLE_NAME).unwrap_or_default().to_owned(),
         members,
         hold_clients: millis(&keys::HOLD_CLIENTS),
+        read_only_after: settings.is_on(&keys::READ_ONLY).then(|| millis(&keys::TICK_TIME).max(READ_ONLY_GRACE)),
         heartbeat: millis(&keys::HEARTBEAT),
         silence_min: millis(&keys::SILENCE_MIN),
         silence_max: millis(&keys::SILENCE_MAX),
@@ -159,6 +161,7 @@ fn with_settings(settings: &Settings, id: u8, members: Vec<Member>) -> Ensemble 
         history_bytes: settings.size(&keys::HISTORY_BYTES),
         bootstrap: settings.is_on(&keys::BOOTSTRAP),
         repair: settings.text(&keys::REPAIR).is_some_and(|text| text.eq_ignore_ascii_case("auto")),
+        tls,
         listen_on_all: settings.is_on(&keys::QUORUM_LISTEN_ON_ALL),
     }
 }
@@ -186,7 +189,9 @@ fn alone(settings: &mut Settings, line: Option<&Line>, problems: &mut Problems) 
         let remedy = "give the server lines of all members, or remove peerType";
         problems.refuse(Problem::new(given, &keys::PEER_TYPE, "makes an observer without an ensemble", remedy));
     }
-    let of_ensembles: [&Key; 8] = [
+    let of_ensembles: [&Key; 11] = [
+        &keys::SSL_QUORUM,
+        &keys::PORT_UNIFICATION,
         &keys::INIT_LIMIT,
         &keys::QUORUM_LISTEN_ON_ALL,
         &keys::ENSEMBLE_NAME,
@@ -194,6 +199,7 @@ fn alone(settings: &mut Settings, line: Option<&Line>, problems: &mut Problems) 
         &keys::SILENCE_MIN,
         &keys::SILENCE_MAX,
         &keys::HOLD_CLIENTS,
+        &keys::READ_ONLY,
         &keys::HISTORY_BYTES,
     ];
     for key in of_ensembles {

@@ -2,6 +2,7 @@
 
 use super::tests::{load, refused, valid};
 use super::*;
+use crate::four_letter::Word;
 
 /// Three voters and an observer.
 const LINES: &str = "server.1=zk1:2888:3888\nserver.2=zk2:2888:3888;2199\nserver.10=zk10:2888:3888\nserver.4=zk4:2888:3888:observer;[::]:2181\n";
@@ -32,6 +33,7 @@ fn members_and_times() {
     assert_eq!(ensemble.me().peer_text(), "zk2:2888");
     let millis = Duration::from_millis;
     assert_eq!((ensemble.heartbeat, ensemble.hold_clients), (millis(40), millis(5000)));
+    assert_eq!(ensemble.read_only_after, None);
     assert_eq!((ensemble.silence_min, ensemble.silence_max), (millis(250), millis(1500)));
     assert_eq!((ensemble.catch_up, ensemble.history_bytes), (millis(10_000), 64 << 20));
     assert!(
@@ -39,7 +41,7 @@ fn members_and_times() {
             && ensemble.repair
             && !self::ensemble(&format!("{LINES}ensemble.repair=refuse\n"), "2").0.ensemble.unwrap().repair
     );
-    assert_eq!(config.clients.port, 2199, "the client port of its own line");
+    assert_eq!(config.clients.address.port, 2199, "the client port of its own line");
     let said = config.announcement();
     let expected =
         "server 2 of ensemble ringkeeper (voters 1 2 10, observers 4), peers on zk2:2888, clients on *:2199; ";
@@ -47,13 +49,23 @@ fn members_and_times() {
 }
 
 #[test]
+fn a_server_becomes_read_only_after_a_tick_but_not_before_two_seconds() {
+    let (config, warnings) = ensemble(&format!("{LINES}readonlymode.enabled=true\ntickTime=100\n"), "2");
+    assert_eq!(warnings, Vec::<String>::new());
+    assert_eq!(config.ensemble.unwrap().read_only_after, Some(Duration::from_secs(2)));
+    assert!(config.words.admits(Word::Isro) && !config.words.admits(Word::Stat), "clients ask for it");
+    let (config, _) = ensemble(&format!("{LINES}readonlymode.enabled=true\ntickTime=2500\n"), "2");
+    assert_eq!(config.ensemble.unwrap().read_only_after, Some(Duration::from_millis(2500)));
+}
+
+#[test]
 fn one_line_or_none_is_a_server_that_stands_alone() {
     let (config, warnings) = valid("dataDir=/d\nserver.1=localhost:2888:3888;127.0.0.1:2199\ninitLimit=5\n");
-    assert_eq!((config.clients.port, config.clients.host.as_deref()), (2199, Some("127.0.0.1")));
+    assert_eq!((config.clients.address.port, config.clients.address.host.as_deref()), (2199, Some("127.0.0.1")));
     assert_eq!(config.ensemble, None);
     assert!(config.announcement().starts_with("single server, clients on 127.0.0.1:2199; "));
     assert_eq!(warnings, ["zoo.cfg:3: initLimit=5 has no effect: a server that stands alone has no ensemble"]);
-    assert_eq!(valid("dataDir=/d\nclientPort=7\nserver.1=localhost:2888:3888").0.clients.port, 7);
+    assert_eq!(valid("dataDir=/d\nclientPort=7\nserver.1=localhost:2888:3888").0.clients.address.port, 7);
     assert!(refused("dataDir=/d\nserver.1=a:1:2:observer")[0].contains("observer without an ensemble"));
     assert!(refused("dataDir=/d\nclientPort=1\nserver.1=a:1:2;2")[0].contains("contradicts clientPort"));
     assert!(refused("dataDir=/d\nserver.1=a")[0].contains("has no port"));
@@ -227,7 +239,7 @@ fn addresses_of_one_machine_may_have_the_same_port() {
 
 #[test]
 fn the_client_address_of_its_own_line_holds() {
-    let clients = |id| ensemble(LINES, id).0.clients.display();
+    let clients = |id| ensemble(LINES, id).0.clients.address.to_string();
     assert_eq!([clients("1"), clients("2"), clients("4")], ["*:2181", "*:2199", "[::]:2181"]);
     assert_eq!(
         wrong(&format!("{LINES}clientPort=7\n"), "2"),
@@ -268,7 +280,7 @@ fn names_are_plain() {
 
 #[test]
 fn what_would_change_the_quorum_is_refused() {
-    for text in ["group.1=1:2", "weight.1=2", "oraclePath=/x", "sslQuorum=true"] {
+    for text in ["group.1=1:2", "weight.1=2", "oraclePath=/x", "quorum.auth.enableSasl=true"] {
         let said = wrong(&format!("{LINES}{text}\n"), "1");
         assert!(said[0].starts_with("zoo.cfg:6: ") && said[0].contains("cannot be honoured"), "{said:?}");
     }

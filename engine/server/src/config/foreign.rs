@@ -16,10 +16,7 @@ const QUORUM: &str =
     "majorities of voters decide; by weights, groups or an oracle other servers would, and two halves could both write";
 const LOCAL: &str = "every session is known to the whole ensemble, as without this setting";
 const OBSERVERS: &str = "an observer keeps a log and snapshots, as by default in ZooKeeper";
-const TLS_PEERS: &str =
-    "TLS between servers is not available yet, and servers must not talk to each other in the clear instead";
-const TLS_PEERS_DETAIL: &str = "TLS between servers is not available yet";
-const REVOCATION: &str = "certificates that were revoked would be accepted; give clients certificates that end soon instead, or take their authority out of the trust store";
+const REVOCATION: &str = "certificates that were revoked would be accepted; give out certificates that end soon instead, or take their authority out of the trust store";
 const JAVA_TLS: &str = "it concerns Java's TLS";
 const SASL: &str = "SASL is not available yet, and to go on without it would admit clients that must be kept out";
 const SASL_PEERS: &str = "SASL is not available yet, and to go on without it would admit servers that must be kept out";
@@ -52,7 +49,6 @@ pub static KEYS: &[Key] = &[
     Key::bool("reconfigEnabled", Group::Ensemble, "false").planned("members cannot be changed while they run"),
     Key::bool("localSessionsEnabled", Group::Ensemble, "false").planned(LOCAL),
     Key::bool("localSessionsUpgradingEnabled", Group::Ensemble, "false").planned(LOCAL),
-    Key::bool("readonlymode.enabled", Group::Ensemble, "false").planned("a server without a leader serves nobody; see ensemble.hold.clients.ms"),
     Key::bool("syncEnabled", Group::Ensemble, "true").no_effect(OBSERVERS),
     Key::bool("observer.syncEnabled", Group::Ensemble, "true").no_effect(OBSERVERS),
     ensemble("electionAlg").or("3").no_effect("there is one way to elect a leader"),
@@ -74,10 +70,11 @@ pub static KEYS: &[Key] = &[
     ensemble("fastleader.").as_family().no_effect(HEARTBEATS),
     ensemble("quorum.cnxn.threads.size").no_effect(JAVA_THREADS),
     // TLS
-    off_by_default("sslQuorum").refused(TLS_PEERS),
-    off_by_default("portUnification").refused(TLS_PEERS),
-    off_by_default("sslQuorumReloadCertFiles").planned(TLS_PEERS_DETAIL),
-    text("ssl.quorum.").as_family().planned(TLS_PEERS_DETAIL),
+    off_by_default("ssl.quorum.crl").refused(REVOCATION),
+    off_by_default("ssl.quorum.ocsp").refused(REVOCATION),
+    off_by_default("ssl.quorum.allowReverseDnsLookup").no_effect("certificates of servers are compared with the hosts in the server lines"),
+    text("ssl.quorum.context.supplier.class").refused("it names a Java class, and whom that class trusts is not known here"),
+    text("ssl.quorum.").as_family().no_effect(JAVA_TLS),
     off_by_default("ssl.crl").refused(REVOCATION),
     off_by_default("ssl.ocsp").refused(REVOCATION),
     off_by_default("ssl.allowReverseDnsLookup").refused("only addresses in certificates are compared, which is stricter: clients whose certificates have names would be turned away"),

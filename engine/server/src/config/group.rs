@@ -11,6 +11,8 @@ pub enum Group {
     Limits,
     /// TLS for clients.
     Tls,
+    /// TLS between servers.
+    PeerTls,
     /// Time and sessions.
     Sessions,
     /// The znode tree.
@@ -33,11 +35,12 @@ pub enum Group {
 
 impl Group {
     /// All groups in their order.
-    pub const ALL: [Group; 13] = [
+    pub const ALL: [Group; 14] = [
         Group::Data,
         Group::Clients,
         Group::Limits,
         Group::Tls,
+        Group::PeerTls,
         Group::Sessions,
         Group::Tree,
         Group::Access,
@@ -56,6 +59,7 @@ impl Group {
             Group::Clients => "Clients and connections",
             Group::Limits => "Limits and protection",
             Group::Tls => "TLS for clients",
+            Group::PeerTls => "TLS between servers",
             Group::Sessions => "Time and sessions",
             Group::Tree => "The tree",
             Group::Access => "Identity and access",

@@ -1,6 +1,6 @@
 //! `server.N` lines. One of them describes this server alone; more than one describe an ensemble.
 
-use super::ensemble;
+use super::address::{self, Address};
 use super::key::parse_int;
 
 /// One `server.N` line.
@@ -16,16 +16,7 @@ pub struct Member {
     /// ZooKeeper's election port of each address, which is only shown.
     pub elections: Vec<u16>,
     /// The client address behind the semicolon, if there is one.
-    pub client: Option<ClientAddress>,
-}
-
-/// `[host:]port`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClientAddress {
-    /// None stands for all addresses.
-    pub host: Option<String>,
-    /// The TCP port.
-    pub port: u16,
+    pub client: Option<Address>,
 }
 
 impl Member {
@@ -54,17 +45,17 @@ impl Member {
     pub fn zookeeper_line(&self) -> String {
         let ways = self.peer.iter().zip(&self.elections);
         let ways: Vec<String> =
-            ways.map(|((host, port), election)| format!("{}:{election}", ensemble::address(host, *port))).collect();
+            ways.map(|((host, port), election)| format!("{}:{election}", address::address(host, *port))).collect();
         let role = if self.votes { "participant" } else { "observer" };
         let client = self.client.as_ref().map_or_else(String::new, |client| {
-            format!(";{}", ensemble::address(client.host.as_deref().unwrap_or("0.0.0.0"), client.port))
+            format!(";{}", address::address(client.host.as_deref().unwrap_or("0.0.0.0"), client.port))
         });
         format!("server.{}={}:{role}{client}", self.id, ways.join("|"))
     }
 
     /// The addresses for other servers as one text: `host:port`, with `|` between alternatives.
     pub fn peer_text(&self) -> String {
-        let addresses: Vec<String> = self.peer.iter().map(|(host, port)| ensemble::address(host, *port)).collect();
+        let addresses: Vec<String> = self.peer.iter().map(|(host, port)| address::address(host, *port)).collect();
         addresses.join("|")
     }
 }
@@ -95,15 +86,15 @@ fn quorum_address(text: &str) -> Result<(&str, (u16, u16), bool), String> {
     }
 }
 
-fn client_address(text: &str) -> Result<ClientAddress, String> {
+fn client_address(text: &str) -> Result<Address, String> {
     let wrong = || "needs [clientHost:]clientPort behind the semicolon".to_owned();
     if let Some(port) = port(text) {
-        return Ok(ClientAddress { host: None, port });
+        return Ok(Address { host: None, port });
     }
     let (host, rest) = host_and_rest(text)?;
     let port = port(rest).ok_or_else(wrong)?;
     let host = Some(host.to_owned()).filter(|host| !host.is_empty());
-    Ok(ClientAddress { host, port })
+    Ok(Address { host, port })
 }
 
 /// Cuts at the first colon behind the host, which may be an IPv6 address in brackets.
@@ -126,7 +117,7 @@ mod tests {
     #[test]
     fn lines_as_administrators_write_them() {
         let check = |value: &str, votes, peer: &[(&str, u16)], client: Option<(Option<&str>, u16)>| {
-            let client = client.map(|(host, port)| ClientAddress { host: host.map(str::to_owned), port });
+            let client = client.map(|(host, port)| Address { host: host.map(str::to_owned), port });
             let elections = peer.iter().map(|(_, port)| port + 1000).collect();
             let peer = peer.iter().map(|(host, port)| ((*host).to_owned(), *port)).collect();
             assert_eq!(

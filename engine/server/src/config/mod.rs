@@ -3,6 +3,7 @@
 //! [`table`] is the one place where a setting is described. [`Settings`](settings::Settings) holds what was given and which
 //! of it is in force; [`Config`] is what the rest of the server sees.
 
+mod address;
 mod admin;
 mod closest;
 pub mod document;
@@ -31,20 +32,19 @@ mod source_tests;
 #[cfg(test)]
 mod tests;
 
-use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use admin::{Admin, HttpAddress};
+pub use address::Address;
+pub use admin::Admin;
 pub use ensemble::Ensemble;
 pub use limits::{Limits, Memory};
-pub use membership::{ClientAddress, Member};
+pub use membership::Member;
 pub use problem::{Problem, Problems};
 pub use settings::{Inputs, Setting, Settings, Source};
 pub use shape::Durability;
 pub(crate) use tls::CONVERT;
-pub use tls::{ClientAuth, Password, SecurePort, Store, Tls};
+pub use tls::{ClientAuth, Password, PeerTls, Store, Tls, Whom};
 
 use crate::four_letter::Whitelist;
 
@@ -99,16 +99,14 @@ pub struct Data {
 /// Listening for clients.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Clients {
-    /// Host name or address; `None` is every address of the machine.
-    pub host: Option<String>,
-    /// TCP port; 0 lets the system choose.
-    pub port: u16,
+    /// Where, as far as `plain` says so.
+    pub address: Address,
     /// There is this port; false if there is only one for TLS.
     pub plain: bool,
     /// Clients that speak TLS are served on it, too.
     pub unified: bool,
     /// The port on which only TLS is spoken.
-    pub secure: Option<SecurePort>,
+    pub secure: Option<Address>,
     /// Length of the accept queue; `None` leaves it to the server.
     pub backlog: Option<u32>,
     /// Has the kernel probe silent clients.
@@ -120,43 +118,14 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// The addresses to listen on. Without a host that is `[::]`, which takes IPv4 clients too; where the machine has no
-    /// IPv6 the caller goes on with the next one, `0.0.0.0`.
-    pub fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
-        match &self.host {
-            Some(host) => Ok((host.as_str(), self.port).to_socket_addrs()?.collect()),
-            None => Ok(ensemble::every_address(self.port)),
-        }
-    }
-
-    /// The address as configured, for people.
-    pub fn display(&self) -> String {
-        ensemble::address(self.host.as_deref().unwrap_or("*"), self.port)
-    }
-
     /// All that clients may connect to, for people.
     fn display_all(&self) -> String {
         let plain = self.plain.then(|| match self.unified {
-            true => format!("{} (with TLS or without)", self.display()),
-            false => self.display(),
+            true => format!("{} (with TLS or without)", self.address),
+            false => self.address.to_string(),
         });
-        let secure = self.secure.as_ref().map(|secure| format!("{} (TLS)", secure.display()));
+        let secure = self.secure.as_ref().map(|secure| format!("{secure} (TLS)"));
         plain.into_iter().chain(secure).collect::<Vec<_>>().join(" and ")
-    }
-}
-
-impl SecurePort {
-    /// The addresses to listen on, as [`Clients::resolve`].
-    pub fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
-        match &self.host {
-            Some(host) => Ok((host.as_str(), self.port).to_socket_addrs()?.collect()),
-            None => Ok(ensemble::every_address(self.port)),
-        }
-    }
-
-    /// The address as configured, for people.
-    pub fn display(&self) -> String {
-        ensemble::address(self.host.as_deref().unwrap_or("*"), self.port)
     }
 }
 
@@ -314,6 +283,11 @@ impl Config {
             Some(config) if problems.errors.is_empty() => Ok((config, problems)),
             _ => Err(problems),
         }
+    }
+
+    /// TLS with the other servers, if it is spoken.
+    pub fn peer_tls(&self) -> Option<&Tls> {
+        self.ensemble.as_ref()?.tls.as_ref().map(|peers| &peers.tls)
     }
 
     /// The line the server says at start: what it is and what it promises.

@@ -1,5 +1,6 @@
 //! A configuration that is read again: which settings changed, which of them a running server takes over.
 
+use super::key::{Group, Key};
 use super::settings::{Setting, Settings};
 use super::table;
 
@@ -17,11 +18,12 @@ pub struct Change {
 }
 
 /// What differs between the settings of a running server and those that were read again.
-pub fn changes(running: &Settings, read: &Settings) -> Vec<Change> {
+/// Those of the groups that wait for a restart are not taken over, whatever they are.
+pub fn changes(running: &Settings, read: &Settings, waiting: &[Group]) -> Vec<Change> {
     let exact = table::HONOURED.iter().filter(|key| !key.family && running.text(key) != read.text(key));
     let exact = exact.map(|key| {
         let (before, after) = (running.shown(key), read.shown(key));
-        Change { name: key.name.to_owned(), before, after, live: key.live }
+        Change { name: key.name.to_owned(), before, after, live: is_live(key, waiting) }
     });
     let (before, after) = (members(running), members(read));
     let mut names: Vec<&String> = before.iter().chain(&after).map(|setting| &setting.name).collect();
@@ -39,6 +41,10 @@ pub fn changes(running: &Settings, read: &Settings) -> Vec<Change> {
     exact.chain(members.filter(|change| change.before != change.after)).collect()
 }
 
+fn is_live(key: &Key, waiting: &[Group]) -> bool {
+    key.live && !waiting.contains(&key.group)
+}
+
 fn members(settings: &Settings) -> Vec<Setting> {
     settings.members(&table::SERVER).cloned().collect()
 }
@@ -46,9 +52,9 @@ fn members(settings: &Settings) -> Vec<Setting> {
 impl Settings {
     /// The settings of a running server that has taken over what it can of `read`.
     #[must_use]
-    pub fn with_live_ones_of(&self, read: &Settings) -> Settings {
+    pub fn with_live_ones_of(&self, read: &Settings, waiting: &[Group]) -> Settings {
         let mut settings = self.clone();
-        table::HONOURED.iter().filter(|key| key.live).for_each(|key| settings.copy(key, read));
+        table::HONOURED.iter().filter(|key| is_live(key, waiting)).for_each(|key| settings.copy(key, read));
         settings
     }
 }
@@ -66,7 +72,7 @@ mod tests {
     fn changes_are_told_with_what_they_need() {
         let running = settings("maxClientCnxns=10\ntickTime=2000\nserver.1=a:1:2");
         let read = settings("maxCnxns=500\ntickTime=3000\nserver.1=b:1:2");
-        let told: Vec<String> = changes(&running, &read)
+        let told: Vec<String> = changes(&running, &read, &[])
             .into_iter()
             .map(|c| format!("{} {} -> {}, live {}", c.name, c.before, c.after, c.live))
             .collect();
@@ -81,17 +87,28 @@ mod tests {
                 "server.1 a:1:2 -> b:1:2, live false",
             ]
         );
-        let after = running.with_live_ones_of(&read);
+        let after = running.with_live_ones_of(&read, &[]);
         assert_eq!((after.text(&table::MAX_CNXNS), after.text(&table::TICK_TIME)), (Some("500"), Some("2000")));
-        assert!(changes(&after, &read).iter().all(|change| !change.live), "they are taken over once");
-        assert_eq!(changes(&running, &running), []);
+        assert!(changes(&after, &read, &[]).iter().all(|change| !change.live), "they are taken over once");
+        assert_eq!(changes(&running, &running, &[]), []);
+    }
+
+    #[test]
+    fn what_waits_for_a_restart_is_not_taken_over() {
+        let running = settings("ssl.keyStore.location=/a\nmaxCnxns=1");
+        let read = settings("ssl.keyStore.location=/b\nmaxCnxns=2");
+        let told = changes(&running, &read, &[Group::Tls]);
+        assert_eq!(told.iter().map(|change| change.live).collect::<Vec<_>>(), [false, true], "{told:?}");
+        let after = running.with_live_ones_of(&read, &[Group::Tls]);
+        assert_eq!(after.text(&table::SSL_KEY_STORE), Some("/a"));
+        assert_eq!(after.text(&table::MAX_CNXNS), Some("2"));
     }
 
     #[test]
     fn secrets_are_told_to_have_changed_and_no_more() {
         let with = |digest| settings(&format!("DigestAuthenticationProvider.superDigest=super:{digest}"));
         let (one, two) = (with("D/InIHSb7yEEbrWz8b9l71RjZJU="), with("AAAAAAAAAAAAAAAAAAAAAAAAAAA="));
-        let told = changes(&one, &two);
+        let told = changes(&one, &two, &[]);
         assert_eq!((told.len(), told[0].after.as_str()), (1, "(set, not shown)"));
     }
 }

@@ -58,7 +58,7 @@ fn members_in_a_file_of_their_own() {
     };
     let lines = "server.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2;2199\nversion=100000000\n";
     let (config, problems) = with(lines, "").unwrap();
-    assert_eq!((config.ensemble.unwrap().members.len(), config.clients.port), (3, 2199));
+    assert_eq!((config.ensemble.unwrap().members.len(), config.clients.address.port), (3, 2199));
     assert_eq!(problems, Problems::default());
 
     let errors = |text: &str, more: &str| -> Vec<String> {

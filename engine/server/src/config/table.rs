@@ -79,6 +79,43 @@ keys! {
     X509_SUPER_USER = Key::text("X509AuthenticationProvider.superUser", Group::Tls)
         .means("The subject of the certificate whose owner may do everything: CN=admin,O=example, in the spelling in which `whoami` shows it.");
 
+    SSL_QUORUM = Key::bool("sslQuorum", Group::PeerTls, "false")
+        .means("Servers speak TLS to each other: this one does so to those that it connects to, and takes no others. An ensemble is changed over without a pause by portUnification.");
+    PORT_UNIFICATION = Key::bool("portUnification", Group::PeerTls, "false")
+        .means("Other servers are taken with and without TLS on the one port; the first byte tells them apart. Meant for the time in which an ensemble is changed over.");
+    QUORUM_KEY_STORE = Key::path("ssl.quorum.keyStore.location", Group::PeerTls).live()
+        .means("As ssl.keyStore.location, for other servers. The certificate must be for this server's host, as its server line has it (subjectAltName), and for both ends of a connection.");
+    QUORUM_KEY_STORE_PASSWORD = Key::text("ssl.quorum.keyStore.password", Group::PeerTls).secret().live()
+        .means("Password of the file, or of the encrypted key in it.");
+    QUORUM_KEY_STORE_PASSWORD_PATH = Key::path("ssl.quorum.keyStore.passwordPath", Group::PeerTls).live()
+        .means("File with that password; it wins.");
+    QUORUM_KEY_STORE_TYPE = Key::one_of("ssl.quorum.keyStore.type", Group::PeerTls, &["PEM", "PKCS12", "JKS", "BCFKS"]).or_derived("what is in the file").live()
+        .means("What the file is, as ssl.keyStore.type.");
+    QUORUM_TRUST_STORE = Key::path("ssl.quorum.trustStore.location", Group::PeerTls).live()
+        .means("File with the certificates of the authorities that stand for the other servers: PEM, or PKCS12. Whoever has a certificate of one of them can be a server of the ensemble as far as the names in it allow; give servers an authority of their own.");
+    QUORUM_TRUST_STORE_PASSWORD = Key::text("ssl.quorum.trustStore.password", Group::PeerTls).secret().live()
+        .means("Password of that file, if it is PKCS12.");
+    QUORUM_TRUST_STORE_PASSWORD_PATH = Key::path("ssl.quorum.trustStore.passwordPath", Group::PeerTls).live()
+        .means("File with that password; it wins.");
+    QUORUM_TRUST_STORE_TYPE = Key::one_of("ssl.quorum.trustStore.type", Group::PeerTls, &["PEM", "PKCS12", "JKS", "BCFKS"]).or_derived("what is in the file").live()
+        .means("What that file is, as ssl.keyStore.type.");
+    QUORUM_CLIENT_AUTH = Key::one_of("ssl.quorum.clientAuth", Group::PeerTls, &["need", "want", "none"]).or("need").live()
+        .means("need: servers that connect must show a certificate of a trusted authority. want: one that they show must be of such an authority. none: they are not asked.");
+    QUORUM_PROTOCOL = Key::text("ssl.quorum.protocol", Group::PeerTls).live()
+        .means("The newest version of TLS to be spoken, as ssl.protocol.");
+    QUORUM_ENABLED_PROTOCOLS = Key::text("ssl.quorum.enabledProtocols", Group::PeerTls).or_derived("TLSv1.3,TLSv1.2").live()
+        .means("Versions of TLS to be spoken, as ssl.enabledProtocols.");
+    QUORUM_CIPHER_SUITES = Key::text("ssl.quorum.ciphersuites", Group::PeerTls).or_derived("all that are known").live()
+        .means("Cipher suites to be used, as ssl.ciphersuites.");
+    QUORUM_VERIFY_NAME = Key::bool("ssl.quorum.hostnameVerification", Group::PeerTls, "true").live()
+        .means("The certificate of a server that is connected to must be for its host, as its server line has it.");
+    QUORUM_VERIFY_CLIENT_NAME = Key::bool("ssl.quorum.clientHostnameVerification", Group::PeerTls, "true").or_derived("ssl.quorum.hostnameVerification").live()
+        .means("The certificate of a server that connects must be for the host of the server that it says it is.");
+    QUORUM_CERT_RELOAD = Key::bool("sslQuorumReloadCertFiles", Group::PeerTls, "false").live()
+        .means("Certificates, key and trusted authorities for other servers are read again when their files change. On SIGHUP they always are. Links that exist go on.");
+    QUORUM_HANDSHAKE_TIMEOUT = Key::int("ssl.quorum.handshakeDetectionTimeoutMillis", Group::PeerTls, 10, 3_600_000, "5000").unit("ms").live()
+        .means("A server that connects, or is connected to, and has not completed the TLS handshake in this time is given up.");
+
     MAX_CLIENT_CNXNS = Key::int("maxClientCnxns", Group::Limits, 0, I32_MAX, "60").unit("connections").live()
         .means("Connections accepted from one IP address; further ones are closed at once. 0 means no limit.");
     MAX_CNXNS = Key::int("maxCnxns", Group::Limits, 0, I32_MAX, "0").unit("connections").live()
@@ -243,6 +280,8 @@ keys! {
         .means("Silence of a peer that is never borne, however irregular it was before. Together with the election this is how long writes can stand still after a leader's machine has died.");
     HOLD_CLIENTS = Key::int("ensemble.hold.clients.ms", Group::Ensemble, 0, 3_600_000, "5000").unit("ms")
         .means("How long the clients of a server without a leader keep their connections while a leader is elected. After it they are disconnected and try another server. With 0 they are disconnected at once, as by ZooKeeper.");
+    READ_ONLY = Key::bool("readonlymode.enabled", Group::Ensemble, "false")
+        .means("A server that has found no leader for two seconds (or tickTime, if that is longer) serves clients that connect as read-only: they read the last state that it knows, and writes are refused (-119) until it has a leader again. In ZooKeeper this takes localSessionsEnabled, too. As there, it may also be given as a Java system property.");
     HISTORY_BYTES = Key::int("ensemble.history.bytes", Group::Ensemble, 64 * 1024, 64 * 1024 * MIB, "67108864").unit("bytes")
         .means("Recent transactions that are kept in memory for servers that must catch up. One that missed more gets it from the log on disk, and a snapshot of the whole tree if the log does not reach back that far or would cost more.");
     BOOTSTRAP = Key::bool("ensemble.bootstrap", Group::Ensemble, "false")
@@ -300,7 +339,8 @@ mod tests {
         assert_eq!(find("zookeeper.snapCount").map(|key| key.name), Some("snapCount"));
         assert_eq!(find("server.3").map(|key| key.name), Some("server."));
         assert_eq!(find("server.id").map(|key| key.name), Some("server.id"));
-        assert_eq!(find("ssl.quorum.keyStore.location").map(|key| key.name), Some("ssl.quorum."));
+        assert_eq!(find("ssl.quorum.keyStore.location").map(|key| key.name), Some("ssl.quorum.keyStore.location"));
+        assert_eq!(find("ssl.quorum.other").map(|key| key.name), Some("ssl.quorum."));
         assert!(find("ticktime").is_none());
         assert!(find("").is_none());
     }

@@ -30,7 +30,7 @@ fn zookeepers_sample_file() {
     assert_eq!(warnings, Vec::<String>::new());
     assert_eq!(config.data.dir, PathBuf::from("/tmp/zookeeper"));
     assert_eq!(config.data.log_dir, config.data.dir);
-    assert_eq!(config.clients.port, 2181);
+    assert_eq!(config.clients.address.port, 2181);
     assert_eq!(config.sessions.tick, Duration::from_millis(2000));
     assert_eq!(config.sessions.min_timeout, Duration::from_millis(4000));
     assert_eq!(config.sessions.max_timeout, Duration::from_millis(40_000));
@@ -47,7 +47,7 @@ fn a_data_directory_is_enough() {
     let inputs = Inputs { flags: vec![("dataDir".into(), "/d".into(), "--data-dir".into())], ..Inputs::default() };
     let (config, problems) = Config::load(&inputs, 8).unwrap();
     assert_eq!(problems, Problems::default());
-    assert_eq!((config.clients.port, config.clients.host.as_deref()), (2181, None));
+    assert_eq!((config.clients.address.port, config.clients.address.host.as_deref()), (2181, None));
     assert_eq!(config.executors, Executors { profile: Profile::Shared, client_cores: 0 });
     assert_eq!(config.log.driver, LogDriver::Auto);
     let problems = Config::load(&Inputs::default(), 8).unwrap_err();
@@ -232,7 +232,7 @@ fn force_sync_is_durability_by_another_name() {
 
 #[test]
 fn what_would_weaken_security_is_refused_and_the_rest_only_warned_about() {
-    for text in ["sslQuorum=true", "sessionRequireClientSASLAuth=true", "authProvider.1=x", {
+    for text in ["quorum.auth.enableSasl=true", "sessionRequireClientSASLAuth=true", "authProvider.1=x", {
         "zookeeper.DigestAuthenticationProvider.digestAlg=SHA-256"
     }] {
         assert!(refused(&format!("dataDir=/d\n{text}"))[0].contains("cannot be honoured"), "{text}");
@@ -300,8 +300,8 @@ fn zero_means_no_limit_where_zookeeper_says_so() {
 #[test]
 fn addresses_to_listen_on() {
     let addresses = |text: &str| {
-        let clients = valid(&format!("dataDir=/d\n{text}")).0.clients;
-        (clients.display(), clients.resolve().unwrap().iter().map(ToString::to_string).collect::<Vec<_>>())
+        let clients = valid(&format!("dataDir=/d\n{text}")).0.clients.address;
+        (clients.to_string(), clients.resolve().unwrap().iter().map(ToString::to_string).collect::<Vec<_>>())
     };
     let check = |text, shown: &str, expected: &[&str]| {
         let (display, resolved) = addresses(text);

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::address::{self, Address};
 use super::admin;
 use super::ensemble::{self, Ensemble};
 use super::key::{Fallback, Key};
@@ -16,7 +17,7 @@ use super::{
     Access, Clients, Config, Data, Executors, Log, LogDriver, Logging, LoggingFormat, Profile, Sessions, Snapshots,
     TreeRules,
 };
-use crate::four_letter::Whitelist;
+use crate::four_letter::{Whitelist, Word};
 
 /// Fewer snapshots than this are never kept, as in ZooKeeper.
 const MIN_RETAINED: i64 = 3;
@@ -30,7 +31,7 @@ pub(super) fn build(mut settings: Settings, cores: usize, problems: &mut Problem
     // Before the clients: a server's own line may carry their address.
     let ensemble = ensemble::build(&mut settings, data.as_ref().map(|data| data.dir.as_path()), problems);
     let clients = clients(&settings, problems);
-    let tls = tls::build(&settings, problems);
+    let tls = tls::for_clients(&settings, problems);
     let limits = limits::build(&settings, problems);
     check_own_ports(&settings, ensemble.as_ref(), problems);
     let log = log(&mut settings, problems);
@@ -48,12 +49,18 @@ pub(super) fn build(mut settings: Settings, cores: usize, problems: &mut Problem
         snapshots: snapshots(&settings, problems),
         executors,
         ensemble,
-        words: Whitelist::parse(settings.text(&keys::WORDS_WHITELIST).unwrap_or_default()),
+        words: words(&settings),
         admin,
         slow_request: Some(millis(&settings, &keys::SLOW_REQUEST)).filter(|threshold| !threshold.is_zero()),
         logging: logging(&settings),
         settings,
     })
+}
+
+/// Clients of a read-only server ask the others by isro whether they are better off there.
+fn words(settings: &Settings) -> Whitelist {
+    let given = Whitelist::parse(settings.text(&keys::WORDS_WHITELIST).unwrap_or_default());
+    if settings.is_on(&keys::READ_ONLY) { given.with(Word::Isro) } else { given }
 }
 
 fn millis(settings: &Settings, key: &Key) -> Duration {
@@ -115,11 +122,10 @@ fn clients(settings: &Settings, problems: &mut Problems) -> Clients {
         plain,
         unified,
         secure,
-        host: settings.text(&keys::CLIENT_PORT_ADDRESS).map(|host| {
-            let bracketed = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-            bracketed.unwrap_or(host).to_owned()
-        }),
-        port: u16::try_from(settings.int(&keys::CLIENT_PORT)).expect("the table bounds ports"),
+        address: Address {
+            host: settings.text(&keys::CLIENT_PORT_ADDRESS).map(address::bare_host),
+            port: u16::try_from(settings.int(&keys::CLIENT_PORT)).expect("the table bounds ports"),
+        },
         backlog: u32::try_from(settings.int(&keys::CLIENT_PORT_LISTEN_BACKLOG)).ok(),
         keepalive: settings.is_on(&keys::CLIENT_KEEPALIVE),
         max_frame: count(settings, &keys::MAX_BUFFER),

@@ -8,29 +8,14 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use thiserror::Error;
-
 use crate::config::{Config, table as keys};
 use crate::exit::Status;
+use crate::unusable::Unusable;
 
 pub use owner::Owner;
 
 /// Where ZooKeeper keeps its snapshots and its log, below its data directories.
 const ZOOKEEPER: &str = "version-2";
-
-/// Why a directory is not used.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{setting} {wrong}; {remedy}")]
-pub struct Unusable {
-    /// The setting, where it was given, and its value: `zoo.cfg:3: dataDir=/data`.
-    pub setting: String,
-    /// What is wrong, following the setting in a sentence.
-    pub wrong: String,
-    /// What to do.
-    pub remedy: String,
-    /// How the program ends because of it.
-    pub status: Status,
-}
 
 /// A directory that the server needs.
 struct Needed<'a> {

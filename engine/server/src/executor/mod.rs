@@ -17,12 +17,12 @@ mod together;
 mod wake;
 
 use crate::admin::Progress;
-use crate::directory::{self, Unusable};
+use crate::directory;
 use crate::exit::Status;
 use crate::spread::Exchange;
 use crate::storage::{self, StorageSettings};
-use crate::tls;
 use crate::turn::Words;
+use crate::unusable::Unusable;
 use clock::Clock;
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
 use ringkeeper_core::frontend::FrontendConfig;
@@ -78,9 +78,9 @@ pub enum ServerFailed {
     /// The machine does not offer what is needed.
     #[error(transparent)]
     Unfit(#[from] Unfit),
-    /// The directories cannot be used.
+    /// A directory or a file of TLS cannot be used.
     #[error(transparent)]
-    Directory(#[from] Unusable),
+    Unusable(#[from] Unusable),
     /// An address of this server is not known.
     #[error("{setting} cannot be resolved: {source}; correct the name, or give an address")]
     Resolve {
@@ -89,9 +89,6 @@ pub enum ServerFailed {
         /// Why.
         source: io::Error,
     },
-    /// TLS cannot be spoken with what there is.
-    #[error(transparent)]
-    Tls(#[from] tls::Unusable),
     /// An address cannot be listened on.
     #[error("{setting}: cannot listen for {whom} on {address}: {source}; {remedy}", remedy = listen_remedy(source))]
     Listen {
@@ -146,8 +143,7 @@ impl ServerFailed {
     pub fn status(&self) -> Status {
         match self {
             ServerFailed::Unfit(_) => Status::Machine,
-            ServerFailed::Directory(unusable) => unusable.status,
-            ServerFailed::Tls(_) => Status::Configuration,
+            ServerFailed::Unusable(unusable) => unusable.status,
             ServerFailed::Resolve { .. } => Status::Name,
             ServerFailed::Listen { .. } | ServerFailed::ListenHttp { .. } => Status::Address,
             ServerFailed::Damaged { .. } => Status::Damaged,

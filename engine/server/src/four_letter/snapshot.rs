@@ -58,6 +58,8 @@ pub struct Latency {
 pub struct Snapshot {
     /// Whether it takes requests: it leads, or follows and is up to date.
     pub serving: bool,
+    /// Whether it tells of itself: it serves, or it serves clients that only read.
+    pub answers: bool,
     /// The part it plays.
     pub mode: Mode,
     /// The same in the terms of agreement.

@@ -180,7 +180,8 @@ impl Whitelist {
         admitted
     }
 
-    const fn with(self, word: Word) -> Whitelist {
+    /// With this word, too.
+    pub const fn with(self, word: Word) -> Whitelist {
         Whitelist(self.0 | 1 << word as u32)
     }
 

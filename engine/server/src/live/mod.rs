@@ -57,7 +57,7 @@ pub(crate) struct Live {
     used: AtomicU64,
     limit: AtomicU64,
     short: AtomicBool,
-    /// When the certificate of TLS ends, in milliseconds; 0 if there is none.
+    /// When the first certificate of TLS ends, in milliseconds; 0 if there is none.
     certificate_ends: AtomicI64,
 }
 
@@ -93,7 +93,7 @@ impl Live {
         }
     }
 
-    /// When the certificate that clients see ends; `None` if there is none.
+    /// When the first of the certificates ends that clients or other servers see; `None` if there is none.
     pub(crate) fn certificate_ends(&self) -> Option<WallMs> {
         Some(WallMs(self.certificate_ends.load(Ordering::Relaxed))).filter(|ends| ends.0 != 0)
     }

@@ -12,10 +12,11 @@ use signal_hook::consts::SIGHUP;
 use signal_hook::flag;
 
 use super::{Current, Live, MemoryUse, memory};
+use crate::config::key::Group;
 use crate::config::reload::changes;
 use crate::config::{Config, Limits, Problems, Settings};
 use crate::logging;
-use crate::tls::Renewal;
+use crate::tls::Renewals;
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -35,8 +36,7 @@ pub(crate) struct Operator {
     pub(crate) descriptors: u32,
     pub(crate) reload: Reload,
     pub(crate) logging: logging::Handle,
-    /// TLS, if some port speaks it.
-    pub(crate) tls: Option<Renewal>,
+    pub(crate) tls: Renewals,
 }
 
 impl Operator {
@@ -53,9 +53,9 @@ impl Operator {
                 if asked.swap(false, Ordering::Relaxed) {
                     self.read_again();
                 }
-                if let Some(tls) = &mut self.tls {
-                    tls.look(Instant::now());
-                    self.live.set_certificate_ends(tls.ends());
+                self.tls.look(Instant::now());
+                if let Some(ends) = self.tls.ends() {
+                    self.live.set_certificate_ends(ends);
                 }
                 watch.look(&self.live, Instant::now());
                 thread::sleep(PAUSE);
@@ -74,32 +74,37 @@ impl Operator {
             }
         };
         // Its files first: a configuration of which something cannot be used changes nothing.
-        if let (Some(tls), Some(wanted)) = (&mut self.tls, &config.tls)
-            && let Err(unusable) = tls.renew(wanted)
-        {
+        if let Err(unusable) = self.tls.renew(&config) {
             tracing::error!("{unusable}");
             return tracing::error!("the configuration is refused; the one in force stays, and its certificate");
         }
         problems.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         let running = self.live.current();
-        if tell(&running.settings, &config.settings) {
-            self.take_over(&running, config);
+        let waiting = self.tls.waiting_for_restart(&config);
+        waiting.iter().for_each(|group| {
+            let title = group.title();
+            tracing::warn!(
+                "{title} begins or ends with a restart: until then the ports stay as they are, and certificates"
+            );
+        });
+        if tell(&running.settings, &config.settings, &waiting) {
+            self.take_over(&running, config, &waiting);
         }
     }
 
-    fn take_over(&self, running: &Current, config: Config) {
+    fn take_over(&self, running: &Current, config: Config, waiting: &[Group]) {
         self.door.set_limits(connection_limits(&config.limits, self.descriptors));
         if let Err(error) = self.logging.set_filter(&config.logging.filter) {
             tracing::error!("logging.level is left as it was: {error}");
         }
-        let settings = Arc::new(running.settings.with_live_ones_of(&config.settings));
+        let settings = Arc::new(running.settings.with_live_ones_of(&config.settings, waiting));
         self.live.change(Current { settings, limits: config.limits, words: config.words });
     }
 }
 
 /// Logs each difference, and tells whether there is one that a running server takes over.
-fn tell(running: &Settings, read: &Settings) -> bool {
-    let changes = changes(running, read);
+fn tell(running: &Settings, read: &Settings, waiting: &[Group]) -> bool {
+    let changes = changes(running, read, waiting);
     for change in &changes {
         let (name, before, after) = (&change.name, &change.before, &change.after);
         match change.live {

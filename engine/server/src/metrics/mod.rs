@@ -47,7 +47,7 @@ pub struct Measures {
     pub memory: MemoryUse,
     /// TLS handshakes under way.
     pub handshakes: u32,
-    /// Seconds until the certificate that clients see ends, less than nothing when it has; `None` without TLS.
+    /// Seconds until the first certificate that clients or other servers see ends, less than nothing when it has; `None` without TLS.
     pub certificate_seconds: Option<i64>,
     /// Each executor.
     pub executors: Vec<ExecutorLoad>,

@@ -24,13 +24,14 @@ pub fn families(server: &Snapshot) -> Vec<Family> {
     all
 }
 
-const MODES: [Mode; 4] = [Mode::Standalone, Mode::Leader, Mode::Follower, Mode::Observer];
+const MODES: [Mode; 5] = [Mode::Standalone, Mode::Leader, Mode::Follower, Mode::Observer, Mode::ReadOnly];
 
 fn state(server: &Snapshot) -> Vec<Family> {
-    let is = |mode: Mode| f64::from(u8::from(server.serving && server.mode == mode));
+    let is = |mode: Mode| f64::from(u8::from(server.answers && server.mode == mode));
     let build = vec![(vec![("version", version::NUMBER.to_owned())], 1.0)];
     let certificate = server.measures.certificate_seconds.map(|seconds| {
-        let help = "Seconds until the TLS certificate that clients see expires; negative when it has.";
+        let help =
+            "Seconds until the first TLS certificate that clients or other servers see expires; negative when it has.";
         Family::gauge("ringkeeper_tls_certificate_expiry_seconds", help, seconds as f64)
     });
     let always = vec![
@@ -46,7 +47,7 @@ fn state(server: &Snapshot) -> Vec<Family> {
         ),
         Family::gauges(
             "ringkeeper_role",
-            "1 for the part that the server plays; all 0 while it has no leader.",
+            "1 for the part that the server plays; all 0 while it has no leader and is not read-only.",
             "role",
             MODES.map(|mode| (mode.name().to_owned(), is(mode))),
         ),

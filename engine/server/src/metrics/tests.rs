@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 fn leader() -> Snapshot {
-    Snapshot { serving: true, mode: Mode::Leader, ..Snapshot::default() }
+    Snapshot { serving: true, answers: true, mode: Mode::Leader, ..Snapshot::default() }
 }
 
 /// So many values, each of a second.
@@ -79,7 +79,14 @@ fn text(mode: Mode) -> String {
     };
     let learners =
         vec![learner(2, true, true), learner(3, true, false), learner(4, false, true), learner(5, false, true)];
-    let server = Snapshot { mode, serving: true, measures: Box::new(measures()), learners, ..Snapshot::default() };
+    let server = Snapshot {
+        mode,
+        serving: true,
+        answers: true,
+        measures: Box::new(measures()),
+        learners,
+        ..Snapshot::default()
+    };
     prometheus::text(&families(&server))
 }
 

@@ -221,7 +221,7 @@ impl Outpost {
             server = facts.map(|facts| words.completed(facts, word.needs()));
         }
         let mut text =
-            answer(word, mask, admitted, &words.environment, server.as_ref().filter(|server| server.serving))
+            answer(word, mask, admitted, &words.environment, server.as_ref().filter(|server| server.answers))
                 .into_bytes();
         if let Some(sockets) = self.sockets.get() {
             sockets.send(conn, &mut text, true);

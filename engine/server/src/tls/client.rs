@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use rustls::{ClientConfig, RootCertStore};
 
-use super::Unusable;
 use super::store::Identity;
 use crate::config::properties;
 use crate::config::{Password, Store};
+use crate::unusable::Unusable;
 
 /// What a tool is told of TLS.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,10 +52,8 @@ impl ClientTls {
     /// # Errors
     /// [`Unusable`]
     pub(crate) fn load(&self) -> Result<Arc<ClientConfig>, Unusable> {
-        let unusable = |store: &Store, why: &dyn std::fmt::Display| Unusable {
-            setting: store.setting.clone(),
-            wrong: format!("cannot be used: {why}"),
-            remedy: "give other certificates".to_owned(),
+        let unusable = |store: &Store, why: &dyn std::fmt::Display| {
+            Unusable::file(&store.setting, format!("cannot be used: {why}"), "give other certificates")
         };
         let mut roots = RootCertStore::empty();
         for certificate in self.trust_store.certificates()? {

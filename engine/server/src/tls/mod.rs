@@ -1,4 +1,4 @@
-//! TLS for clients: from files to what connections are made with, who clients are, and what is in force while files change.
+//! TLS, for clients and between servers: from files to what connections are made with, who clients are, and what is in force while files change.
 
 mod certificate;
 mod client;
@@ -9,27 +9,14 @@ mod terms;
 use std::fmt;
 use std::time::SystemTime;
 
-use thiserror::Error;
-
-use crate::config::Tls;
+use crate::config::{Tls, Whom};
+use crate::unusable::Unusable;
 use ringkeeper_core::ids::WallMs;
 use ringkeeper_net::TlsTerms;
 
 pub(crate) use certificate::identities;
 pub(crate) use client::ClientTls;
-pub(crate) use renewal::Renewal;
-
-/// Why the files of TLS cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{setting} {wrong}; {remedy}")]
-pub struct Unusable {
-    /// The setting with its place: `zoo.cfg:3: ssl.keyStore.location=/etc/key.pem`.
-    pub setting: String,
-    /// What is wrong, following the setting in a sentence.
-    pub wrong: String,
-    /// What to do.
-    pub remedy: String,
-}
+pub(crate) use renewal::Renewals;
 
 /// What the files hold.
 #[derive(Debug)]
@@ -40,16 +27,18 @@ pub(crate) struct Loaded {
     pub(crate) warnings: Vec<String>,
 }
 
-/// The certificate that clients see.
+/// The certificate that the others see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Served {
+    /// Who sees it.
+    pub(crate) whom: Whom,
     /// Whose it is.
     pub(crate) subject: String,
     /// It is valid until then.
     pub(crate) ends: WallMs,
     /// What tells it from all others: a hash of it.
     pub(crate) fingerprint: u32,
-    /// The authorities that stand for clients.
+    /// The authorities that stand for those that connect.
     pub(crate) authorities: Vec<String>,
 }
 
@@ -58,8 +47,8 @@ impl fmt::Display for Served {
         let until = crate::date::minute(self.ends);
         write!(f, "certificate of {}, valid until {until} UTC; ", self.subject)?;
         match self.authorities.as_slice() {
-            [] => f.write_str("clients need no certificates"),
-            all => write!(f, "clients by {}", all.join(" and ")),
+            [] => write!(f, "{} need no certificates", self.whom.name()),
+            all => write!(f, "{} by {}", self.whom.name(), all.join(" and ")),
         }
     }
 }

@@ -5,18 +5,92 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
 use ringkeeper_core::ids::WallMs;
-use ringkeeper_net::TlsAcceptor;
+use ringkeeper_net::TlsEndpoint;
 
-use super::{Loaded, Served, Unusable, load, now};
-use crate::config::{Password, Tls};
+use super::{Loaded, Served, load, now};
+use crate::config::key::Group;
+use crate::config::{Config, Password, Tls};
+use crate::unusable::Unusable;
 
 /// Between two looks at the files.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// Keeps TLS up to date; belongs to the operator's thread.
-pub(crate) struct Renewal {
+/// All TLS of a server; belongs to the operator's thread.
+pub(crate) struct Renewals {
+    clients: Option<Renewal>,
+    peers: Option<Renewal>,
+}
+
+impl Renewals {
+    /// Reads the files for the first time.
+    ///
+    /// # Errors
+    /// [`Unusable`]
+    pub(crate) fn begin(config: &Config) -> Result<Renewals, Unusable> {
+        let begin = |tls: Option<&Tls>| tls.cloned().map(Renewal::begin).transpose();
+        Ok(Renewals { clients: begin(config.tls.as_ref())?, peers: begin(config.peer_tls())? })
+    }
+
+    /// What connections of clients are made with.
+    pub(crate) fn for_clients(&self) -> Option<TlsEndpoint> {
+        self.clients.as_ref().map(|renewal| renewal.endpoint.clone())
+    }
+
+    /// What links to other servers are made with.
+    pub(crate) fn for_peers(&self) -> Option<TlsEndpoint> {
+        self.peers.as_ref().map(|renewal| renewal.endpoint.clone())
+    }
+
+    /// When the first of the certificates in force ends, if there is one.
+    pub(crate) fn ends(&self) -> Option<WallMs> {
+        [&self.clients, &self.peers].into_iter().flatten().map(|renewal| renewal.served.ends).min()
+    }
+
+    /// The settings that do not count as long as the server runs: those of TLS that it has and was not to have, or was to have
+    /// and has not. A running server opens and closes no ports.
+    pub(crate) fn waiting_for_restart(&self, config: &Config) -> Vec<Group> {
+        let clients = (self.clients.is_some() != config.tls.is_some()).then_some(Group::Tls);
+        let peers = (self.peers.is_some() != config.peer_tls().is_some()).then_some(Group::PeerTls);
+        clients.into_iter().chain(peers).collect()
+    }
+
+    /// Reads all files again, as this configuration says.
+    ///
+    /// # Errors
+    /// [`Unusable`]: nothing has changed.
+    pub(crate) fn renew(&mut self, config: &Config) -> Result<(), Unusable> {
+        let pairs = [(&mut self.clients, config.tls.as_ref()), (&mut self.peers, config.peer_tls())];
+        let pairs = pairs.into_iter().filter_map(|(renewal, tls)| renewal.as_mut().zip(tls));
+        // All are read before one is put into force.
+        let read: Vec<_> = pairs.map(|(renewal, tls)| Ok((renewal, tls, Read::of(tls)?))).collect::<Result<_, _>>()?;
+        read.into_iter().for_each(|(renewal, tls, read)| renewal.renew(tls, read));
+        Ok(())
+    }
+
+    /// To be called often: follows files that change.
+    pub(crate) fn look(&mut self, at: Instant) {
+        [&mut self.clients, &mut self.peers].into_iter().flatten().for_each(|renewal| renewal.look(at));
+    }
+}
+
+/// What the files hold, and what tells when they have changed.
+struct Read {
+    loaded: Loaded,
+    stamps: Vec<Stamp>,
+}
+
+impl Read {
+    fn of(tls: &Tls) -> Result<Read, Unusable> {
+        // Taken before: what changes meanwhile is seen as a change.
+        let stamps = stamps(tls);
+        Ok(Read { loaded: load(tls, now())?, stamps })
+    }
+}
+
+/// TLS with clients, or with servers.
+struct Renewal {
     config: Tls,
-    acceptor: TlsAcceptor,
+    endpoint: TlsEndpoint,
     served: Served,
     looked: Option<Instant>,
     /// The files as they were when they were last read, and as they were at the last look.
@@ -28,51 +102,31 @@ pub(crate) struct Renewal {
 type Stamp = Option<(u64, SystemTime)>;
 
 impl Renewal {
-    /// Reads the files for the first time.
-    ///
-    /// # Errors
-    /// [`Unusable`]
-    pub(crate) fn begin(config: Tls) -> Result<Renewal, Unusable> {
-        let read = stamps(&config);
-        let Loaded { terms, served, warnings } = load(&config, now())?;
+    fn begin(config: Tls) -> Result<Renewal, Unusable> {
+        let Read { loaded: Loaded { terms, served, warnings }, stamps } = Read::of(&config)?;
         warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         tracing::info!("TLS: {served}");
-        Ok(Renewal { acceptor: TlsAcceptor::new(terms), config, served, looked: None, seen: read.clone(), read })
+        let endpoint = TlsEndpoint::new(terms);
+        Ok(Renewal { endpoint, config, served, looked: None, seen: stamps.clone(), read: stamps })
     }
 
-    /// What connections are made with.
-    pub(crate) fn acceptor(&self) -> TlsAcceptor {
-        self.acceptor.clone()
-    }
-
-    /// When the certificate in force ends.
-    pub(crate) fn ends(&self) -> WallMs {
-        self.served.ends
-    }
-
-    /// Reads the files again, as these settings say. Connections that exist go on.
-    ///
-    /// # Errors
-    /// [`Unusable`]: nothing has changed.
-    pub(crate) fn renew(&mut self, config: &Tls) -> Result<(), Unusable> {
-        // Taken before: what changes meanwhile is seen as a change.
-        self.read = stamps(config);
-        self.seen.clone_from(&self.read);
-        let Loaded { terms, served, warnings } = load(config, now())?;
+    /// Puts what was read into force, as these settings say. Connections that exist go on.
+    fn renew(&mut self, config: &Tls, Read { loaded, stamps }: Read) {
+        let Loaded { terms, served, warnings } = loaded;
+        (self.read, self.seen) = (stamps.clone(), stamps);
         warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-        self.acceptor.replace(terms);
+        self.endpoint.replace(terms);
         match served == self.served {
             true => tracing::info!("TLS: read again, and the same as before: {served}"),
             false => tracing::info!("TLS: new connections get the {served}; before: {}", self.served),
         }
         self.served = served;
         self.config = config.clone();
-        Ok(())
     }
 
     /// To be called often: reads the files again if that is wanted, and some have changed and rest since the last look.
     /// (Who renews a certificate may write several files, one after the other.)
-    pub(crate) fn look(&mut self, at: Instant) {
+    fn look(&mut self, at: Instant) {
         if !self.config.follow_files || self.looked.is_some_and(|looked| at - looked < LOOK_EVERY) {
             return;
         }
@@ -83,9 +137,17 @@ impl Renewal {
         if rest && stamps != self.read {
             tracing::info!("files of TLS have changed: reading them again");
             let config = self.config.clone();
-            if let Err(unusable) = self.renew(&config) {
-                tracing::error!("{unusable}");
-                tracing::error!("TLS goes on with the {}; mend the files, or have them read by SIGHUP", self.served);
+            match Read::of(&config) {
+                Ok(read) => self.renew(&config, read),
+                Err(unusable) => {
+                    // They are looked at again when they change once more.
+                    self.read.clone_from(&stamps);
+                    tracing::error!("{unusable}");
+                    tracing::error!(
+                        "TLS goes on with the {}; mend the files, or have them read by SIGHUP",
+                        self.served
+                    );
+                }
             }
         }
     }

@@ -9,8 +9,8 @@ use pkcs8::{EncryptedPrivateKeyInfoRef, SecretDocument};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::Unusable;
 use crate::config::{CONVERT, Password, Store};
+use crate::unusable::Unusable;
 
 const BEGIN_ENCRYPTED: &str = "-----BEGIN ENCRYPTED PRIVATE KEY-----";
 const END_ENCRYPTED: &str = "-----END ENCRYPTED PRIVATE KEY-----";
@@ -29,7 +29,7 @@ pub(super) struct Identity {
 
 impl Store {
     fn unusable(&self, wrong: impl Into<String>, remedy: &str) -> Unusable {
-        Unusable { setting: self.setting.clone(), wrong: wrong.into(), remedy: remedy.to_owned() }
+        Unusable::file(&self.setting, wrong, remedy)
     }
 
     /// The server's own.
@@ -132,7 +132,7 @@ impl Store {
 
     fn decrypted(&self, block: &str) -> Result<PrivateKeyDer<'static>, Unusable> {
         let Some(password) = self.password()? else {
-            let remedy = "give ssl.keyStore.passwordPath=FILE or ssl.keyStore.password";
+            let remedy = "give it by passwordPath=FILE or password, beside the store's location";
             return Err(self.unusable("holds an encrypted key, and there is no password", remedy));
         };
         let refused = |why: String| {

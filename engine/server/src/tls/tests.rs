@@ -12,7 +12,8 @@ use ringkeeper_core::acl::Id;
 
 use super::certificate::facts;
 use super::*;
-use crate::config::{ClientAuth, Password, Store};
+use crate::config::key::Group;
+use crate::config::{ClientAuth, Config, Inputs, Password, Store, Whom};
 
 /// An authority, and a directory for files.
 struct Bench {
@@ -48,13 +49,15 @@ impl Bench {
     fn tls(&self, key_store: PathBuf) -> Tls {
         let store = |path| Store { path, password: Password::None, setting: "zoo.cfg:1: store".to_owned() };
         Tls {
+            whom: Whom::Clients,
             key_store: store(key_store),
             trust_store: Some(store(self.file("ca.pem", &self.issuer.pem()))),
             client_auth: ClientAuth::Need,
             v12: true,
             v13: true,
             cipher_suites: None,
-            verify_address: false,
+            verify_accepted: false,
+            verify_connected: false,
             follow_files: false,
             handshake_timeout: std::time::Duration::from_secs(10),
             max_handshakes: 0,
@@ -154,7 +157,7 @@ fn passwords_open_keys_and_stores() {
         let wrong = with(path, Password::Is("wrong".to_owned())).unwrap_err();
         assert!(wrong.contains("password") && !wrong.contains("secret"), "{wrong}");
     }
-    assert!(with(&pem, Password::None).unwrap_err().contains("ssl.keyStore.passwordPath"));
+    assert!(with(&pem, Password::None).unwrap_err().contains("passwordPath=FILE"));
 }
 
 #[test]
@@ -216,4 +219,71 @@ fn identities_are_the_subject_and_perhaps_super() {
         [Id::new("super", "CN=server"), Id::new("x509", "CN=server")]
     );
     assert_eq!(identities(Some(b"no certificate"), None), []);
+}
+
+#[test]
+fn servers_connect_and_have_to_know_whom_they_reach() {
+    let bench = Bench::new();
+    let (certificate, key) = bench.certificate(server_name(), 2040);
+    let path = bench.file("k.pem", &format!("{certificate}{key}"));
+    let of = |whom, client_auth, verify_accepted| {
+        let tls = Tls { whom, client_auth, verify_accepted, verify_connected: true, ..bench.tls(path.clone()) };
+        load(&tls, NOW).unwrap()
+    };
+    assert!(of(Whom::Clients, ClientAuth::Need, true).terms.connect.is_none());
+    let Loaded { terms, served, .. } = of(Whom::Servers, ClientAuth::None, false);
+    assert!(terms.connect.is_some() && terms.verify_connected && !terms.verify_accepted);
+    assert!(served.to_string().ends_with("servers need no certificates"), "{served}");
+    let loaded = of(Whom::Servers, ClientAuth::Need, true);
+    assert!(loaded.terms.verify_accepted && loaded.served.to_string().contains("servers by CN="), "{}", loaded.served);
+}
+
+/// Settings of an ensemble with certificates for clients and servers, and some more.
+fn configured(bench: &Bench, lines: &str) -> Config {
+    let dir = bench.dir.path().display();
+    let stores = ["", "quorum."]
+        .map(|of| format!("ssl.{of}keyStore.location={dir}/{of}pem\nssl.{of}trustStore.location={dir}/ca.pem\n"));
+    let servers = "server.id=1\nserver.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2\n";
+    let text = format!("dataDir=/d\n{servers}{}{lines}", stores.concat());
+    let file = Some(("zoo.cfg".into(), text.into_bytes()));
+    Config::load(&Inputs { file, ..Inputs::default() }, 1).unwrap().0
+}
+
+/// Makes the certificates, that for clients valid until the first of January of that year.
+fn certify(bench: &Bench, until: i32) {
+    for (of, until) in [("pem", until), ("quorum.pem", 2090)] {
+        let (certificate, key) = bench.certificate(server_name(), until);
+        bench.file(of, &format!("{certificate}{key}"));
+    }
+    bench.file("ca.pem", &bench.issuer.pem());
+}
+
+#[test]
+fn all_is_renewed_or_nothing() {
+    let bench = Bench::new();
+    certify(&bench, 2040);
+    let config = configured(&bench, "secureClientPort=1\nsslQuorum=true");
+    let mut renewals = Renewals::begin(&config).unwrap();
+    let year = |renewals: &Renewals| crate::date::minute(renewals.ends().unwrap())[..4].to_owned();
+    certify(&bench, 2050);
+    bench.file("quorum.pem", "nonsense");
+    let wrong = renewals.renew(&config).unwrap_err().to_string();
+    assert!(wrong.contains("ssl.quorum.keyStore.location") && wrong.contains("neither PEM nor"), "{wrong}");
+    assert_eq!(year(&renewals), "2040");
+    certify(&bench, 2050);
+    renewals.renew(&config).unwrap();
+    assert_eq!(year(&renewals), "2050");
+}
+
+#[test]
+fn ports_are_opened_and_closed_by_a_restart_alone() {
+    let bench = Bench::new();
+    certify(&bench, 2040);
+    let with = |lines: &str| configured(&bench, lines);
+    let waiting = |running: &str, read: &str| Renewals::begin(&with(running)).unwrap().waiting_for_restart(&with(read));
+    let (clients, servers) = ("secureClientPort=1", "sslQuorum=true");
+    assert_eq!(waiting(clients, ""), [Group::Tls]);
+    assert_eq!(waiting("", clients), [Group::Tls]);
+    assert_eq!(waiting(clients, servers), [Group::Tls, Group::PeerTls]);
+    assert_eq!(waiting(servers, "portUnification=true"), []);
 }

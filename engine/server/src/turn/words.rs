@@ -13,9 +13,10 @@ use crate::spread::{Errand, Inquiry, Part, Request};
 use crate::tls;
 use ringkeeper_core::frontend::{Frontend, FrontendMeasures, FrontendStats, HotPaths, LimitCounts};
 use ringkeeper_core::ids::{ConnId, SessionId, WallMs};
+use ringkeeper_core::replica::ReplicaStatus;
 use ringkeeper_core::tree::Tree;
 use ringkeeper_core::zab::RoleChange;
-use ringkeeper_net::{SocketStats, TlsAcceptor};
+use ringkeeper_net::{SocketStats, TlsEndpoint};
 use ringkeeper_node::{Backend, Clock as _, Node};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -32,7 +33,7 @@ pub(crate) struct Words {
     /// The port for TLS.
     pub(crate) secure_client_port: Option<u16>,
     /// What TLS connections are made with.
-    pub(crate) tls: Option<TlsAcceptor>,
+    pub(crate) tls: Option<TlsEndpoint>,
     /// The subject of the super user's certificate.
     pub(crate) super_subject: Option<String>,
     /// The ensemble; `None`: this server stands alone.
@@ -53,7 +54,7 @@ impl Turn {
             let (replica, clients) = self.facts(node, word.needs());
             words.completed(clients.add_to(replica), word.needs())
         });
-        let serving = facts.as_ref().filter(|facts| facts.serving);
+        let serving = facts.as_ref().filter(|facts| facts.answers);
         let mask = rest.first_chunk::<8>().map_or(0, |mask| u64::from_be_bytes(*mask));
         answer(word, mask, admitted, &words.environment, serving)
     }
@@ -111,8 +112,9 @@ fn run_errand(node: &mut Node, errand: Option<Errand>) {
 }
 
 impl Words {
-    fn mode(&self, role: RoleChange) -> Mode {
-        match (&self.ensemble, role) {
+    fn mode(&self, status: &ReplicaStatus) -> Mode {
+        match (&self.ensemble, status.role) {
+            _ if status.read_only => Mode::ReadOnly,
             (Some(_), RoleChange::Leading { .. }) => Mode::Leader,
             (Some(ensemble), _) if ensemble.me().votes => Mode::Follower,
             (Some(_), _) => Mode::Observer,
@@ -126,7 +128,8 @@ impl Words {
         let status = backend.replica.status(tree);
         let mut facts = Snapshot {
             serving: status.serving,
-            mode: self.mode(status.role),
+            answers: status.serving || status.read_only,
+            mode: self.mode(&status),
             role: Some(status.role),
             epoch: status.epoch,
             outlook: if status.serving { String::new() } else { backend.replica.outlook() },
@@ -136,6 +139,7 @@ impl Words {
             ephemeral_count: tree.ephemeral_count() as u64,
             data_size: tree.approximate_data_size(),
             global_sessions: status.sessions as u64,
+            local_sessions: status.local_sessions as u64,
             digests: vec![(status.last_zxid, tree.digest())],
             log_room: status.log_room,
             proposal_size: backend.replica.measures().proposal_size,
@@ -176,7 +180,7 @@ impl Words {
         }
         if needs.metrics {
             facts.measures.memory = self.live.memory();
-            facts.measures.handshakes = self.tls.as_ref().map_or(0, TlsAcceptor::handshakes_under_way);
+            facts.measures.handshakes = self.tls.as_ref().map_or(0, TlsEndpoint::handshakes_under_way);
             facts.measures.certificate_seconds =
                 self.live.certificate_ends().map(|ends| (ends.0 - tls::now().0).div_euclid(1000));
             facts.resident_bytes = resident_bytes();
@@ -262,6 +266,7 @@ impl ClientFacts {
     /// Completes the replica's facts.
     pub(crate) fn add_to(self, mut facts: Snapshot) -> Snapshot {
         facts.serving &= !self.stopping;
+        facts.answers &= !self.stopping;
         facts.latency = Latency::from(&self.stats.latency);
         facts.received = self.stats.packets_received;
         facts.sent = self.stats.packets_sent;

@@ -155,9 +155,7 @@ fn a_moment_can_be_restored() {
 fn what_is_not_known_to_be_committed_is_left_out() {
     let tmp = tempfile::tempdir().unwrap();
     let at = |name: &str| tmp.path().join(name);
-    // Nobody is given up for being paused.
-    let settings = [("ensemble.silence.min.ms", "60000"), ("ensemble.silence.max.ms", "60000")];
-    let mut ensemble = Ensemble::of(&Plan { settings: &settings, ..Plan::default() });
+    let mut ensemble = Ensemble::of(&Plan::default());
     let leader = ensemble.leader();
     let mut client = Client::connect(ensemble.addr(leader));
     client.create("/committed", b"", 0).unwrap();

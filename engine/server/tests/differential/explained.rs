@@ -48,6 +48,7 @@ pub const DIFFERENCES: &[Difference] = &[
     row("short-memory", "a refusal is better than a process that is killed", APART),
     row("watch-and-session-limits", "ZooKeeper has none", APART),
     row("outstanding-limit", "waiting requests hold no threads here", APART),
+    row("read-only-alone", "local sessions are another matter", APART),
     row("acl-ipv6", "since 3.9.4", APART),
 ];
 

@@ -13,6 +13,11 @@ mod memory;
 mod observers;
 mod partitions;
 mod pauses;
+mod peer_tls;
+#[path = "../tls/pki.rs"]
+#[allow(dead_code, clippy::unwrap_used, reason = "of what other tests use, too")]
+mod pki;
+mod read_only;
 mod restarts;
 mod sessions;
 mod wanderer;

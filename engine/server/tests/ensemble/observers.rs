@@ -9,7 +9,7 @@ use crate::{check_everywhere, check_journeys, check_written, wanderer, writer};
 const OBSERVER: usize = 3;
 
 fn with_an_observer() -> Ensemble {
-    Ensemble::of(&Plan { observers: 1, ..Plan::default() })
+    Ensemble::of(&Plan { observers: 1, steady: false, ..Plan::default() })
 }
 
 #[test]

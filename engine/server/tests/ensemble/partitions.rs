@@ -11,7 +11,7 @@ use crate::{check_everywhere, check_journeys, check_written, wanderer, writer};
 fn ensemble(test: &str) -> Option<(Network, Ensemble)> {
     match Network::new(3) {
         Ok(network) => {
-            let ensemble = Ensemble::of(&Plan { network: Some(&network), ..Plan::default() });
+            let ensemble = Ensemble::of(&Plan { steady: false, network: Some(&network), ..Plan::default() });
             Some((network, ensemble))
         }
         Err(reason) => {

@@ -8,13 +8,7 @@ use crate::support::wire::{Enc, op};
 #[test]
 fn a_slow_write_is_told_with_its_stages() {
     for cores in ["0", "2"] {
-        let settings = [
-            ("slow.request.threshold.ms", "200"),
-            ("client.cores", cores),
-            // Nobody is given up for being paused.
-            ("ensemble.silence.min.ms", "60000"),
-            ("ensemble.silence.max.ms", "60000"),
-        ];
+        let settings = [("slow.request.threshold.ms", "200"), ("client.cores", cores)];
         let ensemble = Ensemble::of(&Plan { admin: true, settings: &settings, ..Plan::default() });
         let leader = ensemble.leader();
         let followers: Vec<usize> = (0..3).filter(|at| *at != leader).collect();

@@ -24,14 +24,28 @@ pub struct Plan<'a> {
     pub admin: bool,
     /// The lines of the servers name their client ports, so that one of them tells where the others are.
     pub client_ports: bool,
+    /// No server is given up for being silent, only for being gone: a machine that has too much to do looks like a pause, and a
+    /// test that is not about pauses should not see a change of leaders.
+    pub steady: bool,
     /// Where the servers run; loopback if nowhere.
     pub network: Option<&'a Network>,
 }
 
+const STEADY: Settings<'static> = &[("ensemble.silence.min.ms", "60000"), ("ensemble.silence.max.ms", "60000")];
+
 impl Default for Plan<'_> {
     fn default() -> Self {
         let target = Target::Ringkeeper;
-        Plan { target, voters: 3, observers: 0, settings: &[], admin: false, client_ports: false, network: None }
+        Plan {
+            target,
+            voters: 3,
+            observers: 0,
+            settings: &[],
+            admin: false,
+            client_ports: false,
+            steady: true,
+            network: None,
+        }
     }
 }
 
@@ -65,9 +79,9 @@ impl Server {
 }
 
 impl Ensemble {
-    /// Starts `voters` servers and waits until all serve.
+    /// Starts `voters` servers as users have them, and waits until all serve.
     pub fn start(voters: usize) -> Ensemble {
-        Ensemble::of(&Plan { voters, ..Plan::default() })
+        Ensemble::of(&Plan { voters, steady: false, ..Plan::default() })
     }
 
     /// Starts the servers of a plan and waits until all serve.
@@ -81,7 +95,8 @@ impl Ensemble {
         for at in 0..count {
             ensemble.make_data_dir(at);
             let admin = if plan.admin { ensemble.admin_lines(at) } else { Vec::new() };
-            let own = ensemble.own_configuration(at, plan.settings, &admin);
+            let steady = if plan.steady && plan.target == Target::Ringkeeper { STEADY } else { &[] };
+            let own = ensemble.own_configuration(at, &[plan.settings, steady].concat(), &admin);
             std::fs::write(ensemble.config_path(at), own + &lines).unwrap();
         }
         (0..count).for_each(|at| ensemble.launch(at));
@@ -252,10 +267,15 @@ impl Ensemble {
 
     /// Adds lines to a server's configuration and has it read that again.
     pub fn reconfigure(&self, at: usize, lines: Settings<'_>) {
+        self.configure(at, lines);
+        process::signal(self.child(at), libc::SIGHUP);
+    }
+
+    /// Adds lines to a server's configuration, for its next start.
+    pub fn configure(&self, at: usize, lines: Settings<'_>) {
         let path = self.config_path(at);
         let text = std::fs::read_to_string(&path).unwrap() + &configuration(lines);
         std::fs::write(path, text).unwrap();
-        process::signal(self.child(at), libc::SIGHUP);
     }
 
     /// SIGKILL, and waits until the process is gone.

@@ -21,7 +21,8 @@ pub fn serve(target: Target, config: &Path) -> Command {
             c.args(["-Xms64m", "-Xmx768m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
             // Settings without ZooKeeper's own prefix are not taken from its file.
             let text = std::fs::read_to_string(config).unwrap();
-            c.args(text.lines().filter(|l| l.starts_with("znode.")).map(|l| format!("-D{l}")));
+            let bare = |line: &&str| line.starts_with("znode.") || line.starts_with("readonlymode.");
+            c.args(text.lines().filter(bare).map(|line| format!("-D{line}")));
             c.arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=error");
             c.args(["-cp", ZOOKEEPER_CLASS_PATH, "org.apache.zookeeper.server.quorum.QuorumPeerMain"]);
             c

@@ -26,7 +26,13 @@ impl Authority {
 
     /// For a server on this machine, or a client from it.
     pub fn issue(&self, name: &str) -> Identity {
-        let mut params = CertificateParams::new(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+        self.issue_for(name, &["localhost", "127.0.0.1"])
+    }
+
+    /// For these hosts.
+    pub fn issue_for(&self, name: &str, hosts: &[&str]) -> Identity {
+        let mut params =
+            CertificateParams::new(hosts.iter().map(|host| (*host).to_owned()).collect::<Vec<_>>()).unwrap();
         params.distinguished_name = named(name);
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();

@@ -12,6 +12,7 @@
 //! | What is shown never goes back in one life of a server | [`Check::shows`] |
 //! | A request is executed once, and those of a session in the order in which they were asked | `order` |
 //! | A session that has ended does nothing more, unless a snapshot brings it back | `order` |
+//! | A session that only one server knows does nothing that is replicated | `order` |
 //! | Who watches is told of all that is different when the tree was replaced | `states` |
 //! | An acknowledged write is what the history says; it is later than all that was acknowledged when it was asked for | [`Check::acknowledged`] |
 //! | A read shows the state at its zxid | [`Check::view`] |
@@ -138,6 +139,11 @@ impl Check {
     #[must_use]
     pub fn closed(&self, session: SessionId) -> Option<(Zxid, Time)> {
         self.order.closed(session)
+    }
+
+    /// A server that has no leader has opened a session that only it knows.
+    pub fn opened_read_only(&mut self, session: SessionId) {
+        self.order.opened_read_only(session);
     }
 
     /// The run has come to its end with these states.

@@ -61,6 +61,8 @@ pub struct Order {
     shown: BTreeMap<Zxid, (SessionId, i32)>,
     tags: BTreeSet<Tag>,
     sessions: BTreeMap<SessionId, Story>,
+    /// Sessions of servers without a leader.
+    read_only: BTreeSet<SessionId>,
 }
 
 impl Order {
@@ -120,6 +122,7 @@ impl Order {
         if session == SessionId::NONE {
             return;
         }
+        assert!(!self.read_only.contains(&session), "{zxid} is of {session}, which a read-only server has opened");
         let story = self.sessions.entry(session).or_default();
         assert!(!story.is_closed, "{zxid} is of session {session}, which has ended: {:?}", story.closed);
         if frame.txn_type() == TxnType::CloseSession as i32 {
@@ -147,6 +150,11 @@ impl Order {
         for (session, _) in &restored.back {
             self.sessions.entry(*session).or_default().is_closed = false;
         }
+    }
+
+    pub fn opened_read_only(&mut self, session: SessionId) {
+        let new = self.read_only.insert(session) && !self.sessions.contains_key(&session);
+        assert!(new, "a read-only server gives {session} to a second client");
     }
 
     pub fn was_ended_by_restore(&self, session: SessionId) -> bool {

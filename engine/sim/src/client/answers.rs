@@ -34,32 +34,41 @@ impl Client {
         let (name, at, ms) = (self.name, self.at, response.timeout_ms);
         let id = SessionId(response.session_id);
         world.trace.say(world.now, || format!("client {name}: server {at} grants {id} {ms} ms"));
+        let read_only = response.read_only.expect("it was asked for, so it is told");
+        assert!(self.takes_read_only || !read_only, "client {name}: a read-only server is of no use to it");
         if response.timeout_ms == 0 {
-            return self.expired(world);
+            return self.expired(world, read_only);
         }
         match &self.session {
             Some(session) => {
+                assert_eq!(session.read_only, read_only, "client {name}: {id} is known to one server, or to all");
                 assert_eq!(session.id, id, "client {}: a session that is taken up is the same", self.name);
                 world.seen.note("session taken up");
             }
             None => self.last_write = Zxid::ZERO,
         }
         let new = self.session.is_none();
-        self.session = Some(Session { id, passwd: response.passwd.to_vec() });
+        self.session = Some(Session { id, passwd: response.passwd.to_vec(), read_only });
         self.phase = Phase::Open;
         let Some(wire) = self.wire else { return };
         if !self.watching.is_empty() {
             self.watching.replaying = Some(self.last_zxid);
             self.submit(world, wire, What::SetWatches);
         }
-        if new {
+        if new && read_only {
+            world.check.opened_read_only(id);
+            world.seen.note("read-only session");
+        } else if new {
             self.prepare(world, wire);
         }
     }
 
     /// The session is over.
-    fn expired(&mut self, world: &mut World) {
+    fn expired(&mut self, world: &mut World, by_read_only: bool) {
         let session = self.session.take().expect("only a session that there was can be refused");
+        if session.read_only || by_read_only {
+            return self.over(world, &session);
+        }
         let closed = world.check.closed(session.id);
         let (_, at) =
             closed.unwrap_or_else(|| panic!("client {}: {} is refused, but not closed", self.name, session.id));
@@ -112,6 +121,9 @@ impl Client {
 
     fn answer(&mut self, world: &mut World, asked: &Asked, zxid: Zxid, err: i32, body: &[u8]) {
         let who = format!("client {}: {asked:?} with {zxid} ({err})", self.name);
+        if self.is_read_only() && !self.may_be_read(world, asked, err, &who) {
+            return;
+        }
         match &asked.what {
             What::Data(path, watch) => self.read_is_true(world, &who, path, *watch, (zxid, err), OpCode::GetData, body),
             What::Exists(path, watch) => {
@@ -177,7 +189,7 @@ impl Client {
         }
     }
 
-    fn closed(&mut self) {
+    pub(super) fn closed(&mut self) {
         self.session = None;
         self.closing = false;
         self.watching.clear();

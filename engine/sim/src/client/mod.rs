@@ -1,8 +1,9 @@
 //! A client, as libraries are: it keeps its session over connections, asks for several things at a time, and holds every
-//! answer against the history.
+//! answer against the history. Some take a server that is read-only while they find no other.
 
 mod answers;
 mod ask;
+mod read_only;
 mod restore;
 mod watches;
 
@@ -34,6 +35,8 @@ enum Phase {
 struct Session {
     id: SessionId,
     passwd: Vec<u8>,
+    /// Only one server knows it, and takes no writes.
+    read_only: bool,
 }
 
 /// See the module.
@@ -64,6 +67,8 @@ pub struct Client {
     /// It has asked for the end of its session.
     closing: bool,
     restoring: Restoring,
+    /// A read-only server will do while there is no other.
+    takes_read_only: bool,
 }
 
 impl Client {
@@ -92,6 +97,7 @@ impl Client {
             vouched: 0,
             closing: false,
             restoring: Restoring::default(),
+            takes_read_only: plan.limits.read_only_after.is_some() && name % 2 == 1,
         }
     }
 
@@ -112,7 +118,7 @@ impl Client {
             world.hang_up(wire);
             return self.disconnected(world);
         }
-        if self.phase == Phase::Open {
+        if self.phase == Phase::Open && !self.looks_elsewhere(world, wire) {
             self.ask(world, wire);
         }
     }
@@ -134,7 +140,7 @@ impl Client {
             timeout_ms: self.timeout_ms,
             session_id: session.map_or(0, |session| session.id.0),
             passwd: Some(session.map_or(&blank, |session| &session.passwd)),
-            read_only: Some(false),
+            read_only: Some(self.takes_read_only),
         };
         append_connect_request(&mut bytes, &request);
         let asks_for = session.map(|session| session.id);
@@ -162,6 +168,10 @@ impl Client {
             return;
         }
         match what {
+            ToClient::Closed if self.phase == Phase::Greeting => {
+                self.turned_away(world);
+                self.disconnected(world);
+            }
             ToClient::Closed => {
                 let session = self.session.as_ref().filter(|_| self.phase == Phase::Open);
                 // One that the restore of an older state has ended cannot keep its connection.

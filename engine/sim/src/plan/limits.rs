@@ -32,6 +32,8 @@ pub struct Limits {
     pub silence: Time,
     /// For so long clients are held without a leader.
     pub hold: Time,
+    /// After so long without a leader a server serves clients that only read, if it ever does.
+    pub read_only_after: Option<Time>,
     /// What clients ask for as their session timeout.
     pub session_timeout: Time,
     /// A message between servers takes this and up to as much again.
@@ -62,6 +64,7 @@ impl Limits {
             keep: pick(rng, &[1, 2, 3]),
             silence: pick(rng, &[60 * MS, 120 * MS, 250 * MS]),
             hold: pick(rng, &[300 * MS, 1_500 * MS]),
+            read_only_after: pick(rng, &[None, Some(80 * MS), Some(400 * MS)]),
             session_timeout: pick(rng, &[300 * MS, 800 * MS, 4_000 * MS]),
             net_delay: pick(rng, &[50 * US, 50 * US, 300 * US, 3 * MS]),
             disk_delay: pick(rng, &[20 * US, 20 * US, 200 * US, MS]),

@@ -130,6 +130,7 @@ impl Server {
             history_bytes: limits.history_bytes,
             seed,
             hold_clients: Duration::from_nanos(limits.hold),
+            read_only_after: limits.read_only_after.map(Duration::from_nanos),
             defects: plan.defects,
             tick: Duration::from_millis(50),
             min_session_timeout_ms: timeout_ms,

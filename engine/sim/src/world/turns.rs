@@ -237,7 +237,10 @@ impl World {
         let server = &mut self.servers[at];
         let Some(process) = &mut server.process else { return };
         let tree = &process.node.tree;
-        let role = process.node.backend.replica.role();
+        let replica = &process.node.backend.replica;
+        let role = replica.role();
+        let has_leader = role != RoleChange::Looking;
+        assert!(!has_leader || !replica.is_read_only(), "server {at} is read-only although it is {role:?}");
         if role == process.role {
             return;
         }

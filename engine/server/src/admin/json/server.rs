@@ -68,7 +68,7 @@ pub(in crate::admin) fn last_snapshot(asked: &Asked<'_>) -> Fields {
 
 /// As mntr, numbers as numbers.
 pub(in crate::admin) fn monitor(asked: &Asked<'_>) -> Fields {
-    if !asked.server.serving {
+    if !asked.server.answers {
         return fields(json!({"version": version::zookeeper()}));
     }
     let values = monitor::values(asked.server).into_iter();

@@ -24,14 +24,15 @@ pub(super) struct Findings {
 /// Looks at this machine.
 pub(super) fn here(config: &Config) -> Findings {
     let directories = directory::examine(config).and_then(|()| directory::examine_access(config));
-    let tls = config.tls.as_ref().map(|tls| tls::load(tls, tls::now())).transpose();
+    let all = [config.tls.as_ref(), config.peer_tls()].into_iter().flatten();
+    let tls = all.map(|tls| tls::load(tls, tls::now())).collect::<Result<Vec<_>, _>>();
     let names = names(config);
     let mut findings = Findings {
         error: directories.err().map(|unusable| (unusable.status, unusable.to_string())),
         ..Findings::default()
     };
     match tls {
-        Ok(loaded) => findings.warnings.extend(loaded.into_iter().flat_map(|loaded| loaded.warnings)),
+        Ok(loaded) => findings.warnings.extend(loaded.into_iter().flat_map(|one| one.warnings)),
         Err(unusable) if findings.error.is_none() => {
             findings.error = Some((Status::Configuration, unusable.to_string()));
         }
@@ -64,7 +65,7 @@ struct Name {
 
 fn names(config: &Config) -> Vec<Name> {
     let mut names = Vec::new();
-    if let Some(host) = &config.clients.host {
+    if let Some(host) = &config.clients.address.host {
         names.push(Name { host: host.clone(), setting: config.settings.named(&keys::CLIENT_PORT_ADDRESS), own: true });
     }
     if let Some(host) = config.clients.secure.as_ref().and_then(|secure| secure.host.clone()) {

@@ -185,7 +185,7 @@ mod tests {
             let (config, problems) = Config::load(&Inputs { flags, ..Inputs::default() }, 2).unwrap();
             assert_eq!(problems.warnings, []);
             assert_eq!(config.data.dir, Path::new("/dev/x").join(format!("server-{servers}")));
-            assert_eq!(config.clients.display(), format!("127.0.0.1:{}", 2180 + u16::from(servers)));
+            assert_eq!(config.clients.address.to_string(), format!("127.0.0.1:{}", 2180 + u16::from(servers)));
             assert_eq!(config.logging.filter, "debug");
             assert!(config.admin.listen.is_some(), "{:?}", config.admin);
             let members = config.ensemble.map(|ensemble| (ensemble.id, ensemble.members.len()));

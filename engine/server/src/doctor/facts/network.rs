@@ -1,7 +1,7 @@
 //! Addresses: whether they are free here, and how far away the other servers are.
 
 use super::files::Files;
-use crate::config::{Config, Ensemble};
+use crate::config::{Address, Config, Ensemble};
 use ringkeeper_net::listen;
 use serde::Serialize;
 use std::io;
@@ -94,16 +94,13 @@ impl Network {
     pub(super) fn try_out(&mut self, config: &Config) {
         let clients = &config.clients;
         if clients.plain {
-            self.listening.push(Listening::try_out("clients", clients.display(), clients.port, clients.resolve()));
+            self.listening.push(Listening::try_address("clients", &clients.address));
         }
         if let Some(secure) = &clients.secure {
-            let tried = Listening::try_out("clients with TLS", secure.display(), secure.port, secure.resolve());
-            self.listening.push(tried);
+            self.listening.push(Listening::try_address("clients with TLS", secure));
         }
         for (purpose, http) in [("the admin server", &config.admin.listen), ("metrics", &config.admin.metrics)] {
-            self.listening.extend(
-                http.as_ref().map(|http| Listening::try_out(purpose, http.display(), http.port, http.resolve())),
-            );
+            self.listening.extend(http.as_ref().map(|http| Listening::try_address(purpose, http)));
         }
         let Some(ensemble) = &config.ensemble else { return };
         let port = ensemble.me().peer.first().map_or(0, |(_, port)| *port);
@@ -119,6 +116,10 @@ impl Network {
 }
 
 impl Listening {
+    fn try_address(purpose: &'static str, address: &Address) -> Listening {
+        Listening::try_out(purpose, address.to_string(), address.port, address.resolve())
+    }
+
     fn try_out(purpose: &'static str, address: String, port: u16, resolved: io::Result<Vec<SocketAddr>>) -> Listening {
         // One of them is enough, as at the server's start.
         let tried = resolved.and_then(|addresses| {
