@@ -8,9 +8,9 @@ use std::time::Duration;
 /// How long operations of the schedule that are overdue at its end are still sent: as long as the load lasted, at most
 /// this.
 const OVERTIME: Nanos = 10 * SECOND;
-/// Connections that one pass of an open loop writes to, if they have room. A write costs more than a request: if all
-/// connections were written to, the next arrivals would wait longer than these are apart.
-const SPREAD: u64 = 8;
+/// Connections that one pass of an open loop writes to, if they have room. A write costs more than a request: the more are
+/// written to, the longer the next arrivals and the replies wait. With one, what comes together would all go one way.
+const SPREAD: u64 = 2;
 /// How long an interrupted load waits for replies.
 const PATIENCE: Nanos = SECOND;
 
