@@ -64,13 +64,19 @@ impl Limits {
             keep: pick(rng, &[1, 2, 3]),
             silence: pick(rng, &[60 * MS, 120 * MS, 250 * MS]),
             hold: pick(rng, &[300 * MS, 1_500 * MS]),
-            read_only_after: pick(rng, &[None, Some(80 * MS), Some(400 * MS)]),
+            read_only_after: None,
             session_timeout: pick(rng, &[300 * MS, 800 * MS, 4_000 * MS]),
             net_delay: pick(rng, &[50 * US, 50 * US, 300 * US, 3 * MS]),
             disk_delay: pick(rng, &[20 * US, 20 * US, 200 * US, MS]),
             drift_ppm: pick(rng, &[0, 500, 20_000]),
             client_pause: pick(rng, &[5 * MS, 15 * MS, 40 * MS]),
         }
+    }
+
+    /// The same with servers that may be read-only, in every fourth run. What else is drawn does not depend on it.
+    pub(super) fn with_read_only(self, seed: u64) -> Limits {
+        let read_only_after = (seed % 4 == 3).then(|| pick(&mut Rng::new(seed), &[80 * MS, 400 * MS]));
+        Limits { read_only_after, ..self }
     }
 
     /// Everybody.

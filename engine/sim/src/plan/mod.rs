@@ -49,7 +49,7 @@ impl Plan {
     #[must_use]
     pub fn of(seed: u64, mode: Mode) -> Plan {
         let mut rng = Rng::new(seed ^ 0x91A4);
-        let limits = Limits::draw(&mut rng);
+        let limits = Limits::draw(&mut rng).with_read_only(seed);
         let calm = (400 + rng.below(1_800)) * MS;
         let faults = fault::draw(&mut rng, calm, limits.servers());
         let permanent = match mode {
