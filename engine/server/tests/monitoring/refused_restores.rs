@@ -134,7 +134,9 @@ fn large(mebibytes: usize) -> Vec<u8> {
     let zeros = vec![0; 1 << 20];
     let mut builder = Builder::default();
     let root = builder.node(0, &node("", &[])).unwrap();
-    (0..mebibytes).for_each(|n| drop(builder.node(root, &node(&format!("n{n}"), &zeros)).unwrap()));
+    for n in 0..mebibytes {
+        builder.node(root, &node(&format!("n{n}"), &zeros)).unwrap();
+    }
     let mut tree = builder.finish(Zxid(1)).unwrap();
     let head = tree.snapshot_begin();
     let (zxid, digest, nodes, sessions) = (head.zxid, head.digest, head.node_count, head.session_count);
