@@ -5,9 +5,10 @@
 mod echo;
 
 use echo::{CLOSE, HOLD, LONG, LONG_REPLY, Server, config, start};
-use ringkeeper_net::ConnectionLimits;
+use ringkeeper_net::{ConnectionLimits, SocketStats};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
 fn connect(server: &Server) -> TcpStream {
     TcpStream::connect(server.addr).unwrap()
@@ -65,6 +66,7 @@ fn impossible_lengths_close_without_a_reply() {
         stream.write_all(&prefix.to_be_bytes()).unwrap();
         assert_eq!(read_rest(&mut stream), b"");
     }
+    wait_until_counted(&server, |stats| stats.bad_frames == 4 && stats.too_slow == 0);
 }
 
 #[test]
@@ -85,6 +87,14 @@ fn a_long_reply_is_sent_whole_before_the_close() {
     assert_eq!(read_rest(&mut stream), b"");
 }
 
+fn wait_until_counted(server: &Server, expected: impl Fn(&SocketStats) -> bool) {
+    let started = Instant::now();
+    while !expected(&server.stats()) {
+        assert!(started.elapsed() < Duration::from_secs(60), "{:?}", server.stats());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 #[test]
 fn a_client_that_does_not_read_is_closed_and_others_live() {
     let server = start(config());
@@ -97,6 +107,7 @@ fn a_client_that_does_not_read_is_closed_and_others_live() {
     other.write_all(&frame(b"hello")).unwrap();
     assert_eq!(read_frame(&mut other).unwrap(), b"hello");
     assert!(read_rest(&mut greedy).len() < 6 * LONG_REPLY);
+    wait_until_counted(&server, |stats| stats.too_slow == 1 && stats.bad_frames == 0);
 }
 
 #[test]

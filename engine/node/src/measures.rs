@@ -81,10 +81,7 @@ impl Backend {
     #[must_use]
     pub fn learners(&self, now: Instant, proposed: Zxid) -> Vec<Learner> {
         let learner = |status: LearnerStatus| {
-            let lacks = match status.acked.epoch() == proposed.epoch() {
-                true => proposed.0.saturating_sub(status.acked.0),
-                false => u64::from(proposed.counter()),
-            };
+            let lacks = lacking(status.acked, proposed);
             let since = if lacks == 0 { None } else { self.timeline.lacking_since(status.acked) };
             Learner { status, lacks, lag: since.map_or(Duration::ZERO, |since| now.since(since)) }
         };
@@ -95,5 +92,34 @@ impl Backend {
     #[must_use]
     pub fn stages_of(&self, slow: &SlowRequest) -> Option<Stages> {
         self.timeline.stages(slow.zxid?, slow.received, slow.answered)
+    }
+}
+
+/// Transactions between what a server has acknowledged and what is proposed. Of an epoch before, how many there were after
+/// the acknowledged one is not known here: those of the present one are lacking for sure.
+fn lacking(acked: Zxid, proposed: Zxid) -> u64 {
+    match acked.epoch() == proposed.epoch() {
+        true => proposed.0.saturating_sub(acked.0),
+        false => u64::from(proposed.counter()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_lacking_is_counted_within_an_epoch() {
+        let at = |epoch: u64, counter: u64| Zxid(epoch << 32 | counter);
+        for (acked, proposed, lacks) in [
+            (at(2, 5), at(2, 5), 0),
+            (at(2, 5), at(2, 8), 3),
+            (at(2, 8), at(2, 5), 0),
+            (at(1, 900), at(2, 3), 3),
+            (at(1, 2), at(4, 0), 0),
+            (Zxid::ZERO, at(1, 7), 7),
+        ] {
+            assert_eq!(lacking(acked, proposed), lacks, "{acked} of {proposed}");
+        }
     }
 }

@@ -101,6 +101,70 @@ fn unit_and_container_allow_the_same_calls() {
     }
 }
 
+/// Whoever reads such a profile takes what it does not know for nothing, or refuses to start a container: so everything in it
+/// has to be of the form (docs.docker.com, "Seccomp security profiles"; runc's names of actions and comparisons).
+#[test]
+fn the_profile_for_containers_has_the_form_that_docker_reads() {
+    const TOP: [&str; 4] = ["defaultAction", "defaultErrnoRet", "archMap", "syscalls"];
+    const RULE: [&str; 4] = ["names", "action", "errnoRet", "args"];
+    const ARGUMENT: [&str; 4] = ["index", "value", "valueTwo", "op"];
+    const ACTIONS: [&str; 2] = ["SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO"];
+    let keys = |value: &Value, known: &[&str]| {
+        let unknown = value.as_object().unwrap().keys().filter(|key| !known.contains(&key.as_str()));
+        assert_eq!(unknown.collect::<Vec<_>>(), Vec::<&String>::new(), "{value}");
+    };
+    let profile: Value = serde_json::from_str(&text("container/seccomp.json")).unwrap();
+    keys(&profile, &TOP);
+    assert!(profile["defaultErrnoRet"].is_u64());
+    for arch in profile["archMap"].as_array().unwrap() {
+        let all = std::iter::once(&arch["architecture"]).chain(arch["subArchitectures"].as_array().unwrap());
+        assert!(all.into_iter().all(|name| name.as_str().unwrap().starts_with("SCMP_ARCH_")), "{arch}");
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    for rule in profile["syscalls"].as_array().unwrap() {
+        keys(rule, &RULE);
+        assert!(ACTIONS.contains(&rule["action"].as_str().unwrap()), "{rule}");
+        assert_eq!(rule["action"] == "SCMP_ACT_ERRNO", rule["errnoRet"].is_u64(), "{rule}");
+        for name in rule["names"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()) {
+            assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'), "{name}");
+            assert!(seen.insert(name), "{name} has two rules");
+        }
+        for argument in rule["args"].as_array().into_iter().flatten() {
+            keys(argument, &ARGUMENT);
+            assert!(argument["index"].as_u64().unwrap() < 6 && argument["value"].is_u64(), "{argument}");
+            assert_eq!(argument["op"], "SCMP_CMP_MASKED_EQ", "{argument}");
+        }
+    }
+    assert!(seen.len() > 200, "{} calls", seen.len());
+}
+
+/// The image is of files that are there, and its server takes the variables that it is given.
+#[test]
+fn the_image_is_made_of_what_is_there() {
+    let recipe = text("container/Dockerfile");
+    let dir = scratch();
+    let mut check = Command::new(RINGKEEPER);
+    check.env_clear().args(["config", "--check", "--strict"]);
+    for line in recipe.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match &words[..] {
+            ["COPY", from, _] if *from != "." => assert!(deploy("..").join(from).is_file(), "{line}"),
+            ["ENV", variable] => {
+                let (name, value) = variable.split_once('=').unwrap();
+                check.env(name, value.replace("/var/lib/ringkeeper", dir.path().to_str().unwrap()));
+            }
+            ["ENTRYPOINT", words] => assert_eq!(*words, "[\"ringkeeper\"]"),
+            ["CMD", words] => assert_eq!(*words, "[\"serve\"]"),
+            _ => {}
+        }
+    }
+    assert!(succeeds(&mut check).contains("the configuration is valid"));
+    let stages = recipe.lines().filter(|line| line.starts_with("COPY --from=build ")).count();
+    assert!(stages == 1 && recipe.contains(" AS build\n") && recipe.contains("/out/ringkeeper\n"), "{recipe}");
+    // As nobody of the host's, and healthy when it answers.
+    assert!(recipe.contains("\nUSER 10001:10001\n") && recipe.contains("CMD [\"healthy\"]\n"));
+}
+
 #[test]
 fn the_unit_gives_what_doctor_asks_for() {
     let dir = scratch();

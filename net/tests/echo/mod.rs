@@ -2,12 +2,13 @@
 
 use ringkeeper_core::ids::ConnId;
 use ringkeeper_net::{
-    Door, Frames, Listening, Rules, Service, Signal, SocketOptions, Sockets, SocketsConfig, Speaks, Word, listen,
+    Door, Frames, Listening, Rules, Service, Signal, SocketOptions, SocketStats, Sockets, SocketsConfig, Speaks, Word,
+    listen,
 };
 use std::cell::{Cell, RefCell};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 /// Asks for a reply of [`LONG_REPLY`] bytes.
@@ -25,9 +26,16 @@ const TICK: Duration = Duration::from_millis(5);
 pub struct Server {
     pub addr: SocketAddr,
     clock: libc::clockid_t,
+    stats: Arc<Mutex<SocketStats>>,
 }
 
 impl Server {
+    /// What was counted until the last tick.
+    #[allow(dead_code, reason = "not for everybody")]
+    pub fn stats(&self) -> SocketStats {
+        *self.stats.lock().expect("nobody panics with it")
+    }
+
     /// CPU time of the server's thread.
     #[allow(dead_code, reason = "for the benchmark")]
     pub fn cpu(&self) -> Duration {
@@ -59,6 +67,8 @@ pub fn start_speaking(config: SocketsConfig, speaks: Speaks) -> Server {
     let listener = listen((Ipv4Addr::LOCALHOST, 0).into(), 1024).expect("a free port");
     let addr = listener.local_addr().expect("a bound socket");
     let (tell, told) = mpsc::channel();
+    let stats = Arc::new(Mutex::new(SocketStats::default()));
+    let counted = Arc::clone(&stats);
     glommio::LocalExecutorBuilder::new(glommio::Placement::Unbound)
         .ring_depth(4096)
         .io_memory(256 << 10)
@@ -70,13 +80,13 @@ pub fn start_speaking(config: SocketsConfig, speaks: Speaks) -> Server {
                 clock
             };
             tell.send(clock).expect("the starter waits");
-            run(config, Listening { socket: listener, speaks }).await;
+            run(config, Listening { socket: listener, speaks }, counted).await;
         })
         .expect("io_uring is there");
-    Server { addr, clock: told.recv().expect("the executor starts") }
+    Server { addr, clock: told.recv().expect("the executor starts"), stats }
 }
 
-async fn run(config: SocketsConfig, listening: Listening) {
+async fn run(config: SocketsConfig, listening: Listening, counted: Arc<Mutex<SocketStats>>) {
     let echo = Rc::new(Echo::default());
     let sockets = Sockets::new(config, Rc::clone(&echo) as Rc<dyn Service>).expect("an epoll set");
     sockets.accept_from(vec![listening], Vec::new()).expect("a listening socket");
@@ -87,6 +97,7 @@ async fn run(config: SocketsConfig, listening: Listening) {
             loop {
                 glommio::timer::sleep(TICK).await;
                 sockets.tick(std::time::Instant::now());
+                *counted.lock().expect("nobody panics with it") = sockets.stats();
                 echo.held.borrow_mut().clear();
                 sockets.resume(|conn| echo.accepts_input(conn));
             }

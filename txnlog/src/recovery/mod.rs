@@ -206,7 +206,8 @@ impl Recovery {
         }
         if let Some(epochs) = promised {
             return Err(OpenError::Incomplete(format!(
-                "the epoch record says that this server has taken part up to epoch {}, but there is neither snapshot                  nor transaction log",
+                "the epoch record says that this server has taken part up to epoch {}, but there is neither snapshot \
+                 nor transaction log",
                 epochs.current.0
             )));
         }

@@ -84,8 +84,13 @@ fn take(request: &Request, peer: SocketAddr, desk: &Desk) -> Result<(Zxid, File,
     let super_digest = desk.access.super_digest.as_deref();
     authorisation::check(request.authorization.as_deref(), peer.ip(), &server.root_acl, super_digest)?;
     if !desk.snapshots.take(Instant::now()) {
+        desk.words.live.count_admin(|measures| measures.snapshots_too_soon += 1);
         return Err(NoSnapshot::TooOften(desk.settings.interval));
     }
+    take_now(desk).inspect_err(|_| desk.words.live.count_admin(|measures| measures.snapshot_errors += 1))
+}
+
+fn take_now(desk: &Desk) -> Result<(Zxid, File, u64), NoSnapshot> {
     let zxid = wait(desk)?;
     // Once it is open it can be read to its end, even if a newer snapshot makes it superfluous.
     let file = File::open(desk.data().dir.join(snapshot_name(zxid)))?;

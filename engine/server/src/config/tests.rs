@@ -173,8 +173,12 @@ fn settings_that_contradict_each_other() {
         "zoo.cfg:3: largeRequestThreshold=1000 lets no large request through: largeRequestMaxBytes=1000 is not more; \
          raise the one or lower the other"
     });
-    let (_, warnings) = valid("dataDir=/d\nlargeRequestThreshold=2000000");
-    assert!(warnings[0].contains("never acts"), "{warnings:?}");
+    // The longest request that is taken is as long as jute.maxbuffer.
+    for (threshold, acts) in [(8191, true), (8192, false), (8193, false)] {
+        let (_, warnings) = valid(&format!("dataDir=/d\njute.maxbuffer=8192\nlargeRequestThreshold={threshold}"));
+        let told = warnings.iter().any(|warning| warning.contains("never acts"));
+        assert_eq!(told, !acts, "{threshold}: {warnings:?}");
+    }
 }
 
 #[test]

@@ -174,8 +174,10 @@ fn mntr_has_the_recorded_gauges() {
     let order = |names: Vec<&str>| names.into_iter().take(24).map(str::to_owned).collect::<Vec<_>>();
     let theirs = recorded.lines().skip(2).filter_map(|line| line.split('\t').next()).collect();
     assert_eq!(order(values.iter().map(|(name, _)| *name).collect()), order(theirs), "gauges first, in their order");
+    // Those of 3.9, which is younger than what was recorded.
+    let later = |name: &str| ["restore_", "snapshot_error", "snapshot_rate"].iter().any(|part| name.contains(part));
     for (name, value) in values {
-        assert!(known.contains(name), "ZooKeeper has no {name}");
+        assert!(known.contains(name) || later(name), "ZooKeeper has no {name}");
         assert!(value.parse::<f64>().is_ok(), "{name} = {value}");
     }
     assert!(ours.contains("zk_avg_latency\t1.8182\n") && ours.contains("zk_znode_count\t9\n"), "{ours}");

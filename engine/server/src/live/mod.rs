@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::config::{Config, Limits, Settings};
 use crate::four_letter::Whitelist;
+use crate::metrics::AdminMeasures;
 use ringkeeper_core::ids::WallMs;
 
 /// What is in force at one time.
@@ -59,6 +60,7 @@ pub(crate) struct Live {
     short: AtomicBool,
     /// When the first certificate of TLS ends, in milliseconds; 0 if there is none.
     certificate_ends: AtomicI64,
+    admin: Mutex<AdminMeasures>,
 }
 
 impl Live {
@@ -70,6 +72,7 @@ impl Live {
             limit: AtomicU64::new(0),
             short: AtomicBool::new(false),
             certificate_ends: AtomicI64::new(0),
+            admin: Mutex::default(),
         }
     }
 
@@ -100,6 +103,16 @@ impl Live {
 
     pub(crate) fn set_certificate_ends(&self, ends: WallMs) {
         self.certificate_ends.store(ends.0, Ordering::Relaxed);
+    }
+
+    /// What the admin server counts.
+    pub(crate) fn admin_measures(&self) -> AdminMeasures {
+        self.admin.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Has the admin server's counters changed.
+    pub(crate) fn count_admin(&self, change: impl FnOnce(&mut AdminMeasures)) {
+        change(&mut self.admin.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     fn set_memory(&self, memory: MemoryUse) {

@@ -190,6 +190,23 @@ mod tests {
     }
 
     #[test]
+    fn while_memory_is_short_unused_memory_is_given_back_now_and_then() {
+        let short = Live::new(Current::of(&configured("memory.limit.bytes=1000")));
+        let (mut watch, start) = (MemoryWatch::default(), Instant::now());
+        for (after, given_back) in [
+            (Duration::ZERO, Duration::ZERO),
+            (GIVE_BACK_EVERY / 2, Duration::ZERO),
+            (GIVE_BACK_EVERY, GIVE_BACK_EVERY),
+        ] {
+            watch.look(&short, start + after);
+            assert_eq!(watch.gave_back, Some(start + given_back), "{after:?}");
+        }
+        let mut watch = MemoryWatch::default();
+        watch.look(&Live::new(Current::of(&configured("memory.refuse.percent=0"))), start);
+        assert_eq!(watch.gave_back, None);
+    }
+
+    #[test]
     fn memory_that_was_short_is_so_until_well_below_the_bound() {
         // Of this process, at 97.5 % of what it may use: below the bound, and not well below it. With so much in use what the
         // test itself needs hardly counts.

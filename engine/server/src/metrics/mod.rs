@@ -3,6 +3,7 @@
 //! Counters are plain numbers of the executor that counts ([`ringkeeper_core::measure`]). Whoever wants to know collects
 //! copies of them from all executors; here they become families of metrics, and those become text.
 
+mod admin;
 mod catalogue;
 mod change;
 mod family;
@@ -16,6 +17,7 @@ mod zookeeper;
 #[cfg(test)]
 mod tests;
 
+pub use admin::AdminMeasures;
 pub use catalogue::{families, zookeeper_families};
 pub use change::ChangeTimes;
 pub(crate) use change::lines as change_lines;
@@ -49,6 +51,8 @@ pub struct Measures {
     pub handshakes: u32,
     /// Seconds until the first certificate that clients or other servers see ends, less than nothing when it has; `None` without TLS.
     pub certificate_seconds: Option<i64>,
+    /// Snapshots and restores over HTTP.
+    pub admin: AdminMeasures,
     /// Each executor.
     pub executors: Vec<ExecutorLoad>,
 }

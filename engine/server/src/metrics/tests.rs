@@ -1,6 +1,6 @@
 //! Rules that all families obey.
 
-use super::{Measures, Series, families, prometheus};
+use super::{AdminMeasures, Measures, Series, families, prometheus};
 use crate::four_letter::{Mode, Snapshot};
 use crate::live::{MemoryUse, own_metrics};
 use ringkeeper_core::frontend::{FrontendMeasures, LimitCounts};
@@ -68,7 +68,14 @@ fn measures() -> Measures {
     };
     let backend = BackendMeasures { replica, stages, snapshot_failures: 126, ..BackendMeasures::default() };
     let memory = MemoryUse { used: 127, limit: 128, short: true };
-    Measures { backend, frontend, sockets, limits, memory, ..Measures::default() }
+    let admin = AdminMeasures {
+        snapshot_errors: 129,
+        snapshots_too_soon: 130,
+        restore_errors: 131,
+        restores_too_soon: 132,
+        restores: seen(133),
+    };
+    Measures { backend, frontend, sockets, limits, memory, admin, ..Measures::default() }
 }
 
 fn text(mode: Mode) -> String {
@@ -160,6 +167,12 @@ fn zookeepers_names_have_what_they_mean_there() {
             ("commit_count", 103.0),
             ("learner_commit_received_count", 0.0),
             ("proposal_count", 101.0),
+            ("snapshot_error_count", 129.0),
+            ("snapshot_rate_limited_count", 130.0),
+            ("restore_error_count", 131.0),
+            ("restore_rate_limited_count", 132.0),
+            ("restore_time_count", 133.0),
+            ("restore_time_sum", 133_000.0),
             ("learners", 4.0),
             ("synced_followers", 1.0),
             ("synced_observers", 2.0),

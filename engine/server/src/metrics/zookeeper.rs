@@ -139,8 +139,10 @@ pub(super) fn counters(server: &Snapshot) -> Vec<Family> {
         ("sync_processor_request_queued", "Transactions handed to the log.", backend.log.batch_frames.sum()),
         ("request_commit_queued", "Transactions that were applied.", replica.applied),
     ]
+    .into_iter()
+    .chain(server.measures.admin.counters())
     .map(|(name, help, count)| Family::counter(name, help, count))
-    .into()
+    .collect()
 }
 
 pub(super) fn summaries(server: &Snapshot) -> Vec<Family> {
@@ -163,6 +165,7 @@ pub(super) fn summaries(server: &Snapshot) -> Vec<Family> {
         ),
         millis("fsynctime", "Time until the log is on stable storage, in milliseconds.", Depth::Basic, &log.synced),
         millis("snapshottime", "Time to take a snapshot, in milliseconds.", Depth::Basic, &backend.snapshots),
+        server.measures.admin.restore_time(),
         millis(
             "unavailable_time",
             "Time without a leader, in milliseconds.",

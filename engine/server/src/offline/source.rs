@@ -85,8 +85,15 @@ pub(crate) fn read_snapshot(path: &Path, progress: &mut dyn FnMut()) -> anyhow::
         reader.read(|bytes| {
             progress();
             loader.feed(bytes).map_err(|error| error.to_string())
-        })
+        })?;
+        Ok(*reader.head())
     });
-    let tree = read.and_then(|()| loader.finish().map_err(|error| OpenError::Refused(error.to_string())));
+    let tree = read.and_then(|head| {
+        let tree = loader.finish().map_err(|error| OpenError::Refused(error.to_string()))?;
+        if (tree.last_zxid(), tree.digest()) != (head.zxid, head.digest) {
+            return Err(OpenError::Refused("its header has another zxid or digest than the state".to_owned()));
+        }
+        Ok(tree)
+    });
     tree.with_context(|| path.display().to_string())
 }

@@ -148,7 +148,7 @@ impl Hub {
     /// Does the errand, and tells what the replica's executor knows.
     fn answer(&self, state: &mut State, inquiry: &Inquiry) {
         match inquiry.errand {
-            Some(Errand::Reset(Reset::Server)) => state.backend.reset_measures(),
+            Some(Errand::Reset(Reset::Server)) => self.words.reset_measures(&mut state.backend),
             Some(Errand::TakeSnapshot) => state.backend.want_snapshot(),
             Some(Errand::Reset(Reset::Connections)) | None => {}
         }

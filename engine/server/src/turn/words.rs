@@ -8,7 +8,7 @@ use crate::four_letter::{
     Snapshot, Watches, answer,
 };
 use crate::live::{Live, own_metrics};
-use crate::metrics::{ChangeTimes, ExecutorLoad, Measures, resident_bytes};
+use crate::metrics::{AdminMeasures, ChangeTimes, ExecutorLoad, Measures, resident_bytes};
 use crate::spread::{Errand, Inquiry, Part, Request};
 use crate::tls;
 use ringkeeper_core::frontend::{Frontend, FrontendMeasures, FrontendStats, HotPaths, LimitCounts};
@@ -50,7 +50,7 @@ impl Turn {
         let node = &mut *self.node.borrow_mut();
         let admitted = words.live.current().words;
         let facts = admitted.admits(word).then(|| {
-            run_errand(node, word.resets().map(Errand::Reset));
+            words.run_errand(node, word.resets().map(Errand::Reset));
             let (replica, clients) = self.facts(node, word.needs());
             words.completed(clients.add_to(replica), word.needs())
         });
@@ -70,7 +70,7 @@ impl Turn {
 
     fn contribute(&self, inquiry: &Inquiry) {
         let node = &mut *self.node.borrow_mut();
-        run_errand(node, inquiry.errand);
+        self.words.run_errand(node, inquiry.errand);
         let (replica, clients) = self.facts(node, inquiry.needs);
         inquiry.contribute([Part::Replica(Box::new(replica)), Part::Clients(Box::new(clients))]);
     }
@@ -99,19 +99,25 @@ impl Turn {
     }
 }
 
-fn run_errand(node: &mut Node, errand: Option<Errand>) {
-    match errand {
-        Some(Errand::Reset(Reset::Connections)) => node.frontend.reset_connection_stats(),
-        Some(Errand::Reset(Reset::Server)) => {
-            node.frontend.reset_stats();
-            node.backend.reset_measures();
-        }
-        Some(Errand::TakeSnapshot) => node.backend.want_snapshot(),
-        None => {}
-    }
-}
-
 impl Words {
+    fn run_errand(&self, node: &mut Node, errand: Option<Errand>) {
+        match errand {
+            Some(Errand::Reset(Reset::Connections)) => node.frontend.reset_connection_stats(),
+            Some(Errand::Reset(Reset::Server)) => {
+                node.frontend.reset_stats();
+                self.reset_measures(&mut node.backend);
+            }
+            Some(Errand::TakeSnapshot) => node.backend.want_snapshot(),
+            None => {}
+        }
+    }
+
+    /// Starts counting anew what clients' executors do not count.
+    pub(crate) fn reset_measures(&self, backend: &mut Backend) {
+        backend.reset_measures();
+        self.live.count_admin(|measures| *measures = AdminMeasures::default());
+    }
+
     fn mode(&self, status: &ReplicaStatus) -> Mode {
         match (&self.ensemble, status.role) {
             _ if status.read_only => Mode::ReadOnly,
@@ -180,6 +186,7 @@ impl Words {
         }
         if needs.metrics {
             facts.measures.memory = self.live.memory();
+            facts.measures.admin = self.live.admin_measures();
             facts.measures.handshakes = self.tls.as_ref().map_or(0, TlsEndpoint::handshakes_under_way);
             facts.measures.certificate_seconds =
                 self.live.certificate_ends().map(|ends| (ends.0 - tls::now().0).div_euclid(1000));

@@ -6,6 +6,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod log_dir;
+
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;

@@ -41,6 +41,21 @@ fn one_command_at_a_time() {
 }
 
 #[test]
+fn nodes_that_keep_their_access_list_are_counted() {
+    for server in servers("nodes_that_keep_their_access_list_are_counted") {
+        let address = server.addr();
+        for (path, acl) in [("/t", "cdrwa"), ("/t/a", "cdrw"), ("/t/b", "cdrwa"), ("/t/c", "cdrw")] {
+            assert_eq!(cli(address, &["create", path, "", &format!("world:anyone:{acl}")]).status, 0);
+        }
+        let said = cli(address, &["setAcl", "-R", "/t", "world:anyone:cdrwa"]);
+        assert_eq!(said.status, 8, "{}", said.err);
+        assert!(said.err.contains("Insufficient permission : /t/a (2 nodes keep their ACL)"), "{}", said.err);
+        assert_eq!(cli(address, &["setAcl", "-R", "/t/b", "world:anyone:r"]).status, 0);
+        assert_eq!(cli(address, &["getAcl", "/t/b"]).out, "'world,'anyone\n: r\n");
+    }
+}
+
+#[test]
 fn many_commands_from_a_pipe_or_a_file() {
     let script = "# comment\n\n  # another\ncreate /a\nget /nope\n  create /a/b 'x y'\nget -w /a/b\nset /a/b z\ndelete /a\nls /a\n";
     for server in servers("many_commands_from_a_pipe_or_a_file") {

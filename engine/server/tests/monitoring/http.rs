@@ -40,9 +40,14 @@ pub fn ask(addr: SocketAddr, request: &str) -> Answer {
 /// Asks with these lines and a body.
 pub fn send(addr: SocketAddr, request: &str, body: &[u8]) -> Answer {
     let mut stream = TcpStream::connect(addr).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
     stream.write_all(body).unwrap();
+    read_answer(stream)
+}
+
+/// What is answered until the server closes the connection.
+pub fn read_answer(mut stream: TcpStream) -> Answer {
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).unwrap();
     let at = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("an answer has a head");

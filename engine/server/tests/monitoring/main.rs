@@ -11,6 +11,7 @@ mod fields;
 mod health;
 mod http;
 mod metrics;
+mod refused_restores;
 mod restore;
 mod slow;
 mod snapshot;

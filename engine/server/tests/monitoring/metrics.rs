@@ -96,11 +96,13 @@ fn a_reset_counts_anew() {
             .map(|stage| value(&text, &format!("ringkeeper_write_stage_seconds_count{{stage=\"{stage}\"}}")));
         log >= applied
     });
+    assert!(value(&scrape(addr), "ringkeeper_sessions_total{event=\"opened\"}") >= 1.0);
     assert_eq!(get(addr, "/commands/stat_reset").json()["error"], serde_json::Value::Null);
     let text = scrape(addr);
     assert_eq!(value(&text, "ringkeeper_requests_total{op=\"create\"}"), 0.0);
     assert_eq!(value(&text, "ringkeeper_write_stage_seconds_count{stage=\"log\"}"), 0.0);
     assert_eq!(value(&text, "packets_received"), 0.0);
+    assert_eq!(value(&text, "ringkeeper_sessions_total{event=\"opened\"}"), 0.0);
     assert!(value(&text, "leader_uptime") > 0.0 && value(&text, "znode_count") > 5.0, "gauges stay");
 }
 

@@ -7,8 +7,8 @@ use crate::support::wire::ConnectRequest;
 use std::net::SocketAddr;
 
 /// Of super:admin.
-const SUPER: (&str, &str) = ("DigestAuthenticationProvider.superDigest", "super:xQJmxLMiHGwaqBvst5y6rkB6HQs=");
-const AUTHORIZATION: &str = "Authorization: digest super:admin\r\n";
+pub const SUPER: (&str, &str) = ("DigestAuthenticationProvider.superDigest", "super:xQJmxLMiHGwaqBvst5y6rkB6HQs=");
+pub const AUTHORIZATION: &str = "Authorization: digest super:admin\r\n";
 const NO_NODE: Fault = Fault::Code(-101);
 const CREATED: i32 = 1;
 const DELETED: i32 = 2;
@@ -20,13 +20,13 @@ fn start(more: &[(&str, &str)]) -> Ensemble {
     Ensemble::of(&Plan { admin: true, settings: &settings, ..Plan::default() })
 }
 
-fn snapshot(addr: SocketAddr) -> Vec<u8> {
+pub fn snapshot(addr: SocketAddr) -> Vec<u8> {
     let answer = ask(addr, &format!("GET /commands/snapshot HTTP/1.1\r\n{AUTHORIZATION}\r\n"));
     assert_eq!(answer.status, 200, "{}", answer.text());
     answer.body
 }
 
-fn restore(addr: SocketAddr, snapshot: &[u8]) -> Answer {
+pub fn restore(addr: SocketAddr, snapshot: &[u8]) -> Answer {
     let length = snapshot.len();
     let head = format!("POST /commands/restore HTTP/1.1\r\n{AUTHORIZATION}Content-Length: {length}\r\n\r\n");
     send(addr, &head, snapshot)

@@ -4,6 +4,17 @@ use crate::http::get;
 use crate::support::client::Client;
 use crate::support::ensemble::{Ensemble, Plan};
 use crate::support::wire::{Enc, op};
+use std::net::SocketAddr;
+
+/// A number that the server tells of itself.
+fn monitor(addr: SocketAddr, name: &str) -> u64 {
+    get(addr, "/commands/monitor").json()[name].as_u64().unwrap_or(0)
+}
+
+/// Transactions that are on its own disk.
+fn logged(addr: SocketAddr) -> u64 {
+    monitor(addr, "cnt_sync_processor_queue_and_flush_time_ms")
+}
 
 #[test]
 fn a_slow_write_is_told_with_its_stages() {
@@ -14,21 +25,26 @@ fn a_slow_write_is_told_with_its_stages() {
         let followers: Vec<usize> = (0..3).filter(|at| *at != leader).collect();
         let mut client = Client::connect(ensemble.addr(leader));
         client.create("/slow", b"", 0).unwrap();
+        let addr = ensemble.admin_addr(leader);
+        let all_logged = |_: &Ensemble| logged(addr) >= monitor(addr, "proposal_count");
+        ensemble.wait_until("the leader's log has all before", all_logged);
+        let before = logged(addr);
         // Without a follower that turns nothing is committed.
         followers.iter().for_each(|at| ensemble.pause(*at));
         client.send(op::SET_DATA, &Enc::new().str("/slow").buf(Some(&b"x"[..])).i32(-1).0);
-        // That time passes is what makes it slow.
-        std::thread::sleep(std::time::Duration::from_millis(250));
+        // It is in the leader's log, and waits for longer than the threshold by the leader's own clock.
+        ensemble.wait_until("the write is logged", |_| logged(addr) > before);
+        let seen = monitor(addr, "uptime");
+        ensemble.wait_until("it has waited", |_| monitor(addr, "uptime") > seen + 200);
         followers.iter().for_each(|at| ensemble.resume(*at));
         client.reply().unwrap();
-        let addr = ensemble.admin_addr(leader);
         let told = get(addr, "/commands/slow_requests").json();
         let slow = &told["requests"][0];
         assert_eq!((&slow["path"], &slow["operation"]), (&"/slow".into(), &"setData".into()), "{told:#}");
         assert!(slow["duration_ms"].as_f64().unwrap() >= 200.0, "{told:#}");
         let stages = &slow["stages_ms"];
         let stage = |name: &str| stages[name].as_f64().unwrap_or_else(|| panic!("{name}: {told:#}"));
-        assert!(stage("quorum") >= 150.0 && stage("log") < stage("quorum"), "{told:#}");
+        assert!(stage("quorum") >= 200.0 && stage("log") < stage("quorum"), "{told:#}");
         assert!(ensemble.output(leader).contains("slow request"), "it is logged, too");
     }
 }

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 /// Of super:admin.
 const SUPER: (&str, &str) = ("DigestAuthenticationProvider.superDigest", "super:xQJmxLMiHGwaqBvst5y6rkB6HQs=");
 
-fn ask_for(addr: SocketAddr, authorization: &str, query: &str) -> Answer {
+pub fn ask_for(addr: SocketAddr, authorization: &str, query: &str) -> Answer {
     ask(addr, &format!("GET /commands/snapshot{query} HTTP/1.1\r\nHost: x\r\n{authorization}\r\n"))
 }
 

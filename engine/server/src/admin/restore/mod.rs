@@ -12,6 +12,7 @@ use super::http::{Method, Request, Response, Status};
 use super::upload::Upload;
 use crate::config::table as keys;
 use crate::four_letter::Needs;
+use crate::live::MemoryUse;
 use ringkeeper_core::error_code::ErrorCode;
 use ringkeeper_core::ids::Zxid;
 use ringkeeper_core::tree::Tree;
@@ -134,9 +135,20 @@ fn restore(
         Err(TryLockError::Poisoned(alone)) => alone.into_inner(),
         Err(TryLockError::WouldBlock) => return Err(NoRestore::Busy),
     };
-    if !desk.restores.take(Instant::now()) {
+    let begun = Instant::now();
+    if !desk.restores.take(begun) {
+        desk.words.live.count_admin(|measures| measures.restores_too_soon += 1);
         return Err(NoRestore::TooOften(desk.settings.interval));
     }
+    let restored = receive_and_replace(upload, desk);
+    desk.words.live.count_admin(|measures| match restored {
+        Ok(_) => measures.restores.record_time(begun.elapsed()),
+        Err(_) => measures.restore_errors += 1,
+    });
+    restored
+}
+
+fn receive_and_replace(upload: &mut Upload<'_>, desk: &Desk) -> Result<Map<String, Value>, NoRestore> {
     let tree = spool::receive(upload, &desk.data().dir)?;
     let (snapshot, here) = (tree.last_zxid(), desk.ask(Needs::default(), None)?.zxid);
     if snapshot > here {
@@ -150,15 +162,18 @@ fn restore(
 /// path and data is about this.
 fn check_memory(tree: &Tree, desk: &Desk) -> Result<(), NoRestore> {
     const NODE: u64 = 200;
-    let memory = desk.words.live.memory();
-    let percent = u64::from(desk.words.live.current().limits.memory.percent);
+    let size = tree.approximate_data_size() + NODE * tree.node_count() as u64;
+    let copies = if desk.exchange.client_executors() > 0 { 2 } else { 1 };
+    let percent = desk.words.live.current().limits.memory.percent;
+    has_room(2 * size * copies, desk.words.live.memory(), percent)
+}
+
+/// Whether so many bytes more may be used. A share of 0, or an unknown limit, is no limit.
+fn has_room(needed: u64, memory: MemoryUse, percent: u8) -> Result<(), NoRestore> {
     if percent == 0 || memory.limit == 0 {
         return Ok(());
     }
-    let size = tree.approximate_data_size() + NODE * tree.node_count() as u64;
-    let copies = if desk.exchange.client_executors() > 0 { 2 } else { 1 };
-    let needed = 2 * size * copies;
-    let free = (memory.limit / 100 * percent).saturating_sub(memory.used);
+    let free = (memory.limit / 100 * u64::from(percent)).saturating_sub(memory.used);
     if needed > free { Err(NoRestore::Memory { needed, free }) } else { Ok(()) }
 }
 
@@ -202,5 +217,22 @@ fn give_up(staging: Staging<'_>) {
     let path = staging.path.clone();
     if let Err(error) = staging.give_up() {
         tracing::warn!(path, %error, "what was put into the tree for a restore is still there");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_needed_must_be_free() {
+        let memory = |used, limit| MemoryUse { used, limit, short: false };
+        assert!(has_room(400, memory(500, 1000), 90).is_ok());
+        let refused = has_room(401, memory(500, 1000), 90).unwrap_err();
+        assert!(matches!(refused, NoRestore::Memory { needed: 401, free: 400 }), "{refused}");
+        assert_eq!(refused.status().text(), "413 Content Too Large");
+        assert!(has_room(1, memory(950, 1000), 90).is_err(), "more than the share is used");
+        assert!(has_room(u64::MAX, memory(500, 1000), 0).is_ok(), "no share is no limit");
+        assert!(has_room(u64::MAX, memory(500, 0), 90).is_ok(), "what is not known is no limit");
     }
 }

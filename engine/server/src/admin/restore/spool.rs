@@ -3,6 +3,7 @@
 use crate::admin::upload::Upload;
 use crate::offline::source::read_snapshot;
 use ringkeeper_core::tree::Tree;
+use ringkeeper_txnlog::error::OpenError;
 use ringkeeper_txnlog::snapshot::{snapshot_name, zxid_of_file};
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -30,6 +31,8 @@ pub(super) enum BadUpload {
     ZooKeepers,
     #[error("this is no snapshot of Ringkeeper's, as GET snapshot sends it")]
     Foreign,
+    #[error("the snapshot has format version {version}, and this server reads {known}: was it sent by a newer one?")]
+    Version { version: u32, known: u32 },
     #[error("the snapshot is damaged: {0:#}")]
     Damaged(anyhow::Error),
 }
@@ -72,7 +75,14 @@ pub(super) fn receive(upload: &mut Upload<'_>, data_dir: &Path) -> Result<Tree, 
     };
     let named = folder.0.join(snapshot_name(zxid));
     fs::rename(&path, &named).map_err(in_folder)?;
-    let tree = read_snapshot(&named, &mut || {}).map_err(BadUpload::Damaged)?;
+    let tree = read_snapshot(&named, &mut || {}).map_err(unreadable)?;
     tree.check_zxids().map_err(|error| BadUpload::Damaged(error.into()))?;
     Ok(tree)
+}
+
+fn unreadable(error: anyhow::Error) -> BadUpload {
+    match error.downcast_ref() {
+        Some(OpenError::Version { version, known, .. }) => BadUpload::Version { version: *version, known: *known },
+        _ => BadUpload::Damaged(error),
+    }
 }

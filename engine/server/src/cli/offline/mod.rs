@@ -18,6 +18,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::exit::Status;
 use crate::offline::Directories;
+use ringkeeper_txnlog::error::OpenError;
 
 /// A command: its name, how it is described, and what it does.
 struct Offline {
@@ -57,6 +58,9 @@ pub(super) fn run(name: &str, arguments: &ArgMatches) -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
+            if name != "log" && matches!(error.downcast_ref(), Some(OpenError::Incomplete(_))) {
+                eprintln!("hint: if the server has a dataLogDir, give --log-dir, too");
+            }
             Status::Failed.into()
         }
     }

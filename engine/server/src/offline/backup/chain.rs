@@ -16,7 +16,7 @@ pub(crate) struct Base {
 pub(crate) struct Chain {
     /// `None` for the empty state.
     pub(crate) base: Option<Base>,
-    /// In order; the first may begin before the snapshot.
+    /// In order; each may begin before the end of what is before it.
     pub(crate) pieces: Vec<Head>,
 }
 
@@ -45,18 +45,14 @@ pub(crate) fn chains(mut bases: Vec<Base>, mut pieces: Vec<Head>) -> Vec<Chain> 
     from_nothing.into_iter().chain(bases.into_iter().map(Some)).map(|base| chain(base, &pieces)).collect()
 }
 
+/// Pieces may overlap: two servers' backups that were put together tell the same history. The one that goes furthest is next.
 fn chain(base: Option<Base>, pieces: &[Head]) -> Chain {
     let mut chain = Chain { base, pieces: Vec::new() };
-    while let Some(next) = pieces.iter().find(|piece| follows(&chain, piece)) {
+    let follows = |last: Zxid, piece: &&Head| piece.prev <= last && piece.last > last;
+    while let Some(next) = pieces.iter().filter(|piece| follows(chain.last(), piece)).max_by_key(|piece| piece.last) {
         chain.pieces.push(*next);
     }
     chain
-}
-
-fn follows(chain: &Chain, piece: &Head) -> bool {
-    let last = chain.last();
-    let joins = if chain.pieces.is_empty() { piece.prev <= last } else { piece.prev == last };
-    joins && piece.last > last
 }
 
 #[cfg(test)]
@@ -85,6 +81,10 @@ mod tests {
         assert_eq!(ranges(&[5, 30], &[(5, 9), (9, 12), (30, 40)]), [(5, 12), (30, 40)]);
         assert_eq!(ranges(&[5, 7], &[(5, 9), (9, 12)]), [(5, 12), (7, 12)], "a snapshot within");
         assert_eq!(ranges(&[5], &[(5, 9), (10, 12)]), [(5, 9)]);
+        assert_eq!(ranges(&[5], &[(5, 9), (8, 12), (12, 14)]), [(5, 14)], "pieces that overlap");
+        assert_eq!(ranges(&[5], &[(3, 7), (5, 9), (5, 12), (6, 8)]), [(5, 12)], "the one that goes furthest");
+        assert_eq!(ranges(&[5], &[(2, 5), (2, 4)]), [(5, 5)], "nothing that the snapshot does not have");
+        assert_eq!(ranges(&[5], &[(6, 9)]), [(5, 5)], "the one after the snapshot is missing");
         assert_eq!(chains(vec![base(5)], vec![piece(5, 9)])[0].last_wall(), WallMs(9));
     }
 }

@@ -86,10 +86,30 @@ impl BackupDir {
                 let wall = SnapshotReader::open(&*view, &entry.name).with_context(context)?.head().wall;
                 bases.push(Base { zxid, wall });
             } else if entry.name.starts_with("frames.") && entry.name != "frames.tmp" {
-                pieces.push(piece::head(&self.path.join(&entry.name))?);
+                pieces.push(self.piece(&entry.name)?);
             }
         }
         Ok(chains(bases, pieces))
+    }
+
+    fn piece(&self, name: &str) -> anyhow::Result<piece::Head> {
+        let path = self.path.join(name);
+        let head = piece::head(&path)?;
+        let path = path.display();
+        anyhow::ensure!(
+            head.ensemble == self.ensemble,
+            "{path} is of another ensemble ({:016x}, not {:016x}): move it away",
+            head.ensemble,
+            self.ensemble
+        );
+        anyhow::ensure!(
+            head.name() == name,
+            "{path} has transactions after {} through {}, and should be named {}",
+            head.prev,
+            head.last,
+            head.name()
+        );
+        Ok(head)
     }
 
     /// Copies a snapshot of a server's, and verifies the copy.

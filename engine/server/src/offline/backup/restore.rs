@@ -110,6 +110,8 @@ fn rebuild(from: &BackupDir, chain: &Chain, target: Target, progress: &mut dyn F
             if done {
                 return Ok(false);
             }
+            let (last, prev) = (restored.tree.last_zxid(), frame.prev_zxid());
+            anyhow::ensure!(prev == last, "transaction {} follows {prev}, not {last}", frame.zxid());
             restored.tree.apply(frame, &mut applied).with_context(|| format!("transaction {}", frame.zxid()))?;
             restored.wall = Some(frame.wall());
             restored.transactions += 1;
@@ -133,9 +135,14 @@ mod tests {
 
     fn backup(dir: &Path) -> BackupDir {
         let backup = BackupDir::open_or_begin(dir, 7).unwrap();
-        let mut writer = PieceWriter::create(dir, Zxid::ZERO, 7).unwrap();
-        let mut prev_zxid = Zxid::ZERO;
-        for (zxid, wall) in TRANSACTIONS {
+        piece(dir, 7, 0, &TRANSACTIONS);
+        backup
+    }
+
+    fn piece(dir: &Path, ensemble: u64, prev: u64, transactions: &[(u64, i64)]) {
+        let mut prev_zxid = Zxid(prev);
+        let mut writer = PieceWriter::create(dir, prev_zxid, ensemble).unwrap();
+        for (zxid, wall) in transactions.iter().copied() {
             let (mut bytes, zxid) = (FrameBuf::new(), Zxid(zxid));
             // The end of a session that nobody has.
             let (session, wall, tag) = (SessionId(1), WallMs(wall), Tag::NONE);
@@ -145,7 +152,6 @@ mod tests {
             prev_zxid = zxid;
         }
         writer.finish().unwrap();
-        backup
     }
 
     #[test]
@@ -166,6 +172,43 @@ mod tests {
         let at = |ms| restored(Target::Time(WallMs(ms))).unwrap().0;
         assert_eq!([at(1999), at(2000), at(3999), at(4000)], [1, 3, 3, 1 << 32 | 1].map(Zxid));
         assert!(said(Target::Time(WallMs(999))).contains("no transaction yet"));
+    }
+
+    #[test]
+    fn pieces_that_overlap_and_pieces_that_are_missing() {
+        let tmp = tempfile::tempdir().unwrap();
+        let newest = |name: &str, pieces: &[(u64, &[(u64, i64)])]| {
+            let dir = tmp.path().join(name);
+            let backup = BackupDir::open_or_begin(&dir, 7).unwrap();
+            pieces.iter().for_each(|(prev, transactions)| piece(&dir, 7, *prev, transactions));
+            let to = Directories::new(&tmp.path().join(format!("{name}-restored")), None);
+            let restored = restore(&backup, Target::Newest, &to, &mut || ()).map_err(|error| format!("{error:#}"));
+            restored.map(|restored| (restored.tree.last_zxid().0, restored.transactions))
+        };
+        let [one, two, three, four] = TRANSACTIONS;
+        let last = 1 << 32 | 1;
+        // Each transaction once, from wherever.
+        assert_eq!(newest("overlap", &[(0, &[one, two]), (1, &[two, three]), (2, &[three, four])]), Ok((last, 4)));
+        assert_eq!(newest("within", &[(0, &[one, two, three, four]), (1, &[two])]), Ok((last, 4)));
+        assert_eq!(newest("end", &[(0, &[one, two])]), Ok((2, 2)), "what it reaches, and `--list` says how far");
+        assert_eq!(newest("gap", &[(0, &[one, two]), (3, &[four])]), Ok((2, 2)), "what is behind a gap is of no use");
+        assert!(newest("begin", &[(2, &[three, four])]).unwrap_err().contains("it has none"));
+        // Pieces that join by number and were not made of one history.
+        let other = newest("other", &[(0, &[one, three]), (2, &[four])]);
+        assert!(other.unwrap_err().contains("follows 0x2, not 0x3"));
+    }
+
+    #[test]
+    fn a_piece_of_another_ensemble_or_name_is_refused() {
+        let tmp = tempfile::tempdir().unwrap();
+        let backup = backup(tmp.path());
+        let said = || format!("{:#}", backup.chains().unwrap_err());
+        piece(tmp.path(), 8, 1 << 32 | 1, &[(1 << 32 | 2, 5000)]);
+        assert!(said().contains("of another ensemble"), "{}", said());
+        let name = |prev: u64, last: u64| tmp.path().join(format!("frames.{prev:016x}-{last:016x}"));
+        std::fs::remove_file(name(1 << 32 | 1, 1 << 32 | 2)).unwrap();
+        std::fs::rename(name(0, 1 << 32 | 1), name(0, 9)).unwrap();
+        assert!(said().contains("has transactions"), "{}", said());
     }
 
     #[test]

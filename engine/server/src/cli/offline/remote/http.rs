@@ -128,6 +128,37 @@ impl Answer {
         let told = serde_json::from_slice::<serde_json::Value>(&body).ok();
         let told = told.as_ref().and_then(|json| json["error"].as_str());
         let text = told.map_or_else(|| String::from_utf8_lossy(&body).trim().to_owned(), str::to_owned);
-        anyhow::bail!("the server refuses ({}): {text}", self.status)
+        anyhow::bail!(refusal(self.status, self.header("www-authenticate"), &text))
+    }
+}
+
+/// What is told of an answer that is none. Whoever calls a command knows no headers, so who asks is told in its words.
+/// `scheme` is the authorisation that the server wants, if it says so.
+fn refusal(status: u16, scheme: Option<&str>, text: &str) -> String {
+    const WHO: &str = "the super user (DigestAuthenticationProvider.superDigest), or somebody to whom the access list of \
+                       / gives all permissions (cdrwa) by name";
+    match status {
+        401 => format!(
+            "the server does not know who asks (401; it wants {}): give --auth digest:user:password, or --auth ip; it must \
+             be {WHO}",
+            scheme.unwrap_or("an authorisation")
+        ),
+        403 => format!("the server refuses who asks, see --auth (403): it must be {WHO}"),
+        _ => format!("the server refuses ({status}): {text}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::refusal;
+
+    #[test]
+    fn who_asks_is_told_in_the_words_of_the_command_line() {
+        let unknown = refusal(401, Some("digest"), "Authorization: …");
+        assert!(unknown.contains("--auth digest:user:password") && unknown.contains("it wants digest"), "{unknown}");
+        assert!(!unknown.contains("Authorization") && unknown.contains("superDigest"), "{unknown}");
+        let not_granted = refusal(403, None, "…");
+        assert!(not_granted.contains("--auth") && not_granted.contains("cdrwa"), "{not_granted}");
+        assert_eq!(refusal(409, None, "busy"), "the server refuses (409): busy");
     }
 }
