@@ -43,6 +43,8 @@ pub enum Ask {
     },
     /// The client of a read-only server has ended its session.
     EndReadOnly {
+        /// By which connection.
+        conn: ConnId,
         /// The session.
         session: SessionId,
     },

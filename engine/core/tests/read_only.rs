@@ -200,6 +200,18 @@ fn sessions_of_a_read_only_server_end_when_their_clients_say_so_or_are_silent() 
 }
 
 #[test]
+fn a_connection_that_its_session_has_left_does_not_end_it() {
+    let (mut server, ..) = read_only();
+    let (old, session, passwd) = reader(&mut server);
+    let new = server.open();
+    server.connect_as(new, session, &passwd, Some(true));
+    server.send(old, 3, &Request::CloseSession);
+    server.turn();
+    assert_eq!(answer(&mut server, new), Some((10_000, session, passwd, true)));
+    assert_eq!((server.closed.clone(), server.replica.status(&server.tree).local_sessions), (vec![old], 1));
+}
+
+#[test]
 fn what_was_sent_with_the_connect_request_is_answered() {
     let (mut server, ..) = read_only();
     let conn = server.open();

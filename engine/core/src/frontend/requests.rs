@@ -64,7 +64,7 @@ impl Frontend {
         }
         let Some(op) = OpCode::from_wire(header.op) else {
             match own && header.op == RESTORE {
-                true if read_only => self.refuse_to_change(id, header.xid, false, tree),
+                true if read_only => self.refuse_to_change(id, header.xid, tree),
                 true => self.submit(id, header, frame, Operation::Write(RESTORE), since),
                 false => self.refuse_unknown(id, header.xid),
             }
@@ -82,9 +82,8 @@ impl Frontend {
             OpCode::Notification | OpCode::Check | OpCode::DeleteContainer | OpCode::CreateSession | OpCode::Error => {
                 self.refuse_unknown(id, header.xid)
             }
-            _ if read_only && !is_local_read(op) => {
-                self.refuse_to_change(id, header.xid, op == OpCode::CloseSession, tree);
-            }
+            OpCode::CloseSession if read_only => self.end_read_only(id, header.xid, tree),
+            _ if read_only && !is_local_read(op) => self.refuse_to_change(id, header.xid, tree),
             OpCode::Sync => match jute::Request::decode(header.op, body) {
                 Ok(jute::Request::Sync { path }) => {
                     self.submit(id, header, frame, Operation::Sync(path.map(|p| (*p).into())), since);
@@ -158,15 +157,18 @@ impl Frontend {
         self.asks.push_request(Request { conn: id, session, attached, cxid, op, auth, since, body: 0..0 }, body);
     }
 
-    /// Whoever has a session that only this server knows can do nothing with it but read, and end it: `ends`.
+    /// Whoever has a session that only this server knows can do nothing with it but read, and end it.
     ///
     /// Source: `ReadOnlyRequestProcessor`.
-    fn refuse_to_change(&mut self, id: ConnId, xid: i32, ends: bool, tree: &Tree) {
-        if ends && let Some(session) = self.peek(id).map(|conn| conn.session) {
-            self.asks.push(Ask::EndReadOnly { session });
-        }
-        let error = if ends { ErrorCode::Ok } else { ErrorCode::NotReadOnly };
-        self.ready(id, ends, |out| ReplyFrame::bare(out, xid, tree.last_zxid().wire(), error));
+    fn refuse_to_change(&mut self, id: ConnId, xid: i32, tree: &Tree) {
+        self.ready(id, false, |out| ReplyFrame::bare(out, xid, tree.last_zxid().wire(), ErrorCode::NotReadOnly));
+    }
+
+    fn end_read_only(&mut self, id: ConnId, xid: i32, tree: &Tree) {
+        let Some(conn) = self.peek(id) else { return };
+        let session = conn.session;
+        self.asks.push(Ask::EndReadOnly { conn: id, session });
+        self.ready(id, true, |out| ReplyFrame::bare(out, xid, tree.last_zxid().wire(), ErrorCode::Ok));
     }
 
     /// Something that no client may ask for: ZooKeeper answers -6 with zxid -1, then closes the connection.

@@ -57,8 +57,10 @@ impl Replica {
                     let (conn, session, read_only) = (*conn, *session, *read_only);
                     self.connect(cx, tree, &Applicant { conn, session, passwd, timeout_ms, read_only }, audience);
                 }
-                Ask::EndReadOnly { session } => {
-                    self.read_only.as_mut().and_then(|read_only| read_only.end(*session));
+                Ask::EndReadOnly { conn, session } => {
+                    if let Some(read_only) = &mut self.read_only {
+                        read_only.ended_by(*conn, *session);
+                    }
                 }
                 Ask::Gone { conn, session } => {
                     if let Some(read_only) = &mut self.read_only {

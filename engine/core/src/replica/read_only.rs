@@ -66,8 +66,15 @@ impl ReadOnly {
         }
     }
 
+    /// The client has ended its session, unless it speaks for it by another connection now.
+    pub(super) fn ended_by(&mut self, conn: ConnId, session: SessionId) {
+        if self.attached.get(&session) == Some(&conn) {
+            self.end(session);
+        }
+    }
+
     /// The session is over; who spoke for it.
-    pub(super) fn end(&mut self, session: SessionId) -> Option<ConnId> {
+    fn end(&mut self, session: SessionId) -> Option<ConnId> {
         self.sessions.forget(session);
         self.attached.remove(&session)
     }
