@@ -3,7 +3,7 @@
 use super::desk::Desk;
 use super::http::{Method, Request, Response, Status};
 use super::upload::Upload;
-use super::{json, restore, snapshot};
+use super::{json, restore, snapshot, transactions};
 use crate::four_letter::{Needs, Reset, Snapshot};
 use crate::spread::Errand;
 use crate::turn::Words;
@@ -57,7 +57,9 @@ impl Command {
 const SNAPSHOT: &[&str] = &["snapshot", "snap"];
 const RESTORE: &[&str] = &["restore", "rest"];
 
-/// All but snapshot and restore, which answer otherwise.
+const TRANSACTIONS: &str = "transactions";
+
+/// All but snapshot, restore and transactions, which answer otherwise.
 static COMMANDS: &[Command] = &[
     command(&["connection_stat_reset", "crst"], NOTHING, json::nothing).after(Errand::Reset(Reset::Connections)),
     command(&["configuration", "conf", "config"], DIRECTORIES, json::configuration),
@@ -92,7 +94,7 @@ static COMMANDS: &[Command] = &[
 /// All names that answers show, by the alphabet.
 pub(super) fn names() -> Vec<&'static str> {
     let mut names: Vec<&str> =
-        COMMANDS.iter().map(|command| command.names[0]).chain([SNAPSHOT[0], RESTORE[0]]).collect();
+        COMMANDS.iter().map(|command| command.names[0]).chain([SNAPSHOT[0], RESTORE[0], TRANSACTIONS]).collect();
     names.sort_unstable();
     names
 }
@@ -116,6 +118,9 @@ pub(super) fn answer(
     }
     if RESTORE.contains(&name) {
         return restore::answer(RESTORE[0], request, upload, peer, desk);
+    }
+    if name == TRANSACTIONS && request.method != Method::Post {
+        return transactions::answer(TRANSACTIONS, request, peer, desk);
     }
     if request.method == Method::Post {
         return Response::text(Status::MethodNotAllowed, "ask for this with GET\n");

@@ -61,6 +61,8 @@ pub(crate) struct Desk {
     pub(crate) restores: Rate,
     /// One restore at a time.
     pub(crate) restoring: Mutex<()>,
+    /// The log is read for one at a time.
+    pub(crate) sending: Mutex<()>,
 }
 
 impl Desk {
@@ -72,7 +74,17 @@ impl Desk {
         access: Access,
     ) -> Desk {
         let (snapshots, restores) = (Rate::new(settings.interval), Rate::new(settings.interval));
-        Desk { exchange, progress, words, settings, access, snapshots, restores, restoring: Mutex::new(()) }
+        Desk {
+            exchange,
+            progress,
+            words,
+            settings,
+            access,
+            snapshots,
+            restores,
+            restoring: Mutex::new(()),
+            sending: Mutex::new(()),
+        }
     }
 
     /// Collects facts from all executors, after they have done the errand.

@@ -14,6 +14,7 @@ mod rate;
 mod restore;
 mod routes;
 mod snapshot;
+mod transactions;
 mod upload;
 
 #[cfg(test)]

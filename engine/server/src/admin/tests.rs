@@ -39,5 +39,5 @@ const ZOOKEEPER: [&str; 28] = [
 fn every_command_of_zookeeper_is_there() {
     let ours: BTreeSet<&str> = names().into_iter().collect();
     assert!(ZOOKEEPER.iter().all(|name| ours.contains(name)));
-    assert_eq!(ours.len(), ZOOKEEPER.len() + 2, "and hot_paths, slow_requests");
+    assert_eq!(ours.len(), ZOOKEEPER.len() + 3, "and hot_paths, slow_requests, transactions");
 }

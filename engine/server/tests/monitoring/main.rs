@@ -10,6 +10,7 @@ mod beside;
 mod fields;
 mod health;
 mod http;
+mod incremental;
 mod metrics;
 mod refused_restores;
 mod restore;

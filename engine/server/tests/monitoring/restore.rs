@@ -238,7 +238,7 @@ fn from_the_command_line() {
     assert_eq!(client.get("/a", false).unwrap().0.as_deref(), Some(&b"4"[..]));
 
     for (arguments, error) in [
-        (&["backup", "--server", &url, "--to", backup][..], "transactions are added to"),
+        (&["backup", "--server", &url, "--to", backup][..], "give --into"),
         (&["backup", "--server", "https://x", "--to", "f"], "no TLS"),
         (&["restore", "--server", &url, "--from", file, "--to-zxid", "1"], "is one state"),
         (&["restore", "--server", &url, "--from", "/nowhere"], "/nowhere"),

@@ -15,11 +15,20 @@ pub fn ask_for(addr: SocketAddr, authorization: &str, query: &str) -> Answer {
     ask(addr, &format!("GET /commands/snapshot{query} HTTP/1.1\r\nHost: x\r\n{authorization}\r\n"))
 }
 
+/// Of an admin server on this port, with a super user.
+pub fn settings(port: u16) -> [(&'static str, String); 4] {
+    [
+        ("admin.enableServer", "true".to_owned()),
+        ("admin.serverPort", port.to_string()),
+        ("admin.serverAddress", "127.0.0.1".to_owned()),
+        (SUPER.0, SUPER.1.to_owned()),
+    ]
+}
+
 pub fn start(more: &[(&str, &str)]) -> (Server, SocketAddr) {
     let port = free_port();
-    let text = port.to_string();
-    let mut settings = vec![("admin.enableServer", "true"), ("admin.serverPort", text.as_str())];
-    settings.extend([("admin.serverAddress", "127.0.0.1"), SUPER]);
+    let own = settings(port);
+    let mut settings: Vec<(&str, &str)> = own.iter().map(|(key, value)| (*key, value.as_str())).collect();
     settings.extend(more);
     (Server::start_with(Target::Ringkeeper, &settings), SocketAddr::from(([127, 0, 0, 1], port)))
 }

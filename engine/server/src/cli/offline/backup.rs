@@ -18,6 +18,8 @@ Examples:
     ringkeeper backup /var/lib/ringkeeper /backup/ringkeeper
   The present state of a server on another machine, as one file, by its admin server (admin.enableServer):
     ringkeeper backup --server http://zk1:8080 --auth digest:super:secret --to /backup/today.snap
+  The same of a server on another machine:
+    ringkeeper backup --server http://zk1:8080 --auth digest:super:secret --into /backup/ringkeeper
   Every minute, from cron:
     * * * * *  ringkeeper  ringkeeper backup /var/lib/ringkeeper /backup/ringkeeper --json >> /var/log/ringkeeper-backup.log
 
@@ -25,8 +27,7 @@ The first time the newest snapshot and the log after it are copied, later the tr
 is taken. Run it on one server of an ensemble: each has everything. Run it often enough for the log to reach back to the last
 time (autopurge.snapRetainCount snapshots): if it does not, a new snapshot is taken, and states in between cannot be restored.
 Copy the backup's directory elsewhere as you like: its files never change, only new ones come.
-A server that is asked over the network sends its state and no transactions: such a file is not added to, and has no states
-in between. --auth can be given as RINGKEEPER_AUTH, too, where it is not seen in the list of processes.
+--to writes the present state alone, as one file, which is not added to and has no states in between. --auth can be given as RINGKEEPER_AUTH, too, where it is not seen in the list of processes.
 Exit status: 0 done, 1 failed, 2 wrong command line.";
 
 const RESTORE_EXAMPLES: &str = "\
@@ -62,6 +63,12 @@ pub(super) fn command() -> Command {
                 .value_name("FILE")
                 .requires("server"),
         )
+        .arg(
+            super::other_dir("into", "With --server: where the backup is, or is to be; what is new is added to it")
+                .value_name("BACKUP_DIR")
+                .requires("server")
+                .conflicts_with("to"),
+        )
         .arg(super::json())
         .after_help(BACKUP_EXAMPLES)
 }
@@ -76,10 +83,7 @@ pub(super) fn run(arguments: &ArgMatches) -> anyhow::Result<ExitCode> {
     let taken = backup::take(&from, to, &mut || progress.step())?;
     drop(progress);
     if let Some(after) = taken.gap_after() {
-        eprintln!(
-            "warning: the log no longer reached back to {after}: a new snapshot was taken, and no state between the two can \
-             be restored; run this more often"
-        );
+        warn_of_gap(after);
     }
     let mut facts = Facts::default();
     facts.add("backup", to.display().to_string());
@@ -89,6 +93,14 @@ pub(super) fn run(arguments: &ArgMatches) -> anyhow::Result<ExitCode> {
     facts.add("reaches_zxid", taken.piece.last.to_string());
     facts.print(arguments.get_flag("json"))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The backup ended there, and what was added begins later.
+pub(super) fn warn_of_gap(after: Zxid) {
+    eprintln!(
+        "warning: the log no longer reached back to {after}: a new snapshot was taken, and no state between the two can \
+         be restored; run this more often"
+    );
 }
 
 /// The subcommand.

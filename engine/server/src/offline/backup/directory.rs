@@ -4,6 +4,7 @@ use super::chain::{Base, Chain, chains};
 use super::piece;
 use crate::offline::directories::{create, must_be_empty};
 use anyhow::Context as _;
+use ringkeeper_core::ids::Zxid;
 use ringkeeper_txnlog::disk::{Disk, ViewDisk};
 use ringkeeper_txnlog::format::BLOCK;
 use ringkeeper_txnlog::snapshot::{SnapshotReader, snapshot_zxid, verify};
@@ -114,24 +115,69 @@ impl BackupDir {
 
     /// Copies a snapshot of a server's, and verifies the copy.
     pub(crate) fn copy_snapshot(&self, from: &dyn Disk, name: &str) -> anyhow::Result<()> {
-        let (tmp, path) = (self.path.join(format!("{name}.tmp")), self.path.join(name));
         let source = from.open(name).with_context(|| format!("opening {}", from.describe(name)))?;
-        let mut copy = create(&tmp).with_context(|| format!("creating {}", tmp.display()))?;
-        let mut buffer = vec![0; COPY];
-        let mut at = 0;
-        loop {
-            let got = source.read_at(at, &mut buffer).with_context(|| format!("reading {}", from.describe(name)))?;
-            copy.write_all(&buffer[..got]).with_context(|| format!("writing {}", tmp.display()))?;
-            at += got as u64;
-            if got < buffer.len() {
-                break;
+        self.add_snapshot(name, |copy| {
+            let mut buffer = vec![0; COPY];
+            let mut at = 0;
+            loop {
+                let got =
+                    source.read_at(at, &mut buffer).with_context(|| format!("reading {}", from.describe(name)))?;
+                copy.write_all(&buffer[..got]).with_context(|| format!("writing a copy of {}", from.describe(name)))?;
+                at += got as u64;
+                if got < buffer.len() {
+                    return Ok(());
+                }
             }
-        }
-        copy.sync_all()?;
+        })
+    }
+
+    /// Adds a snapshot that `fill` writes, when every check of it has been passed.
+    ///
+    /// # Errors
+    /// Those of `fill`; if it is no snapshot of that name; of the file system.
+    pub(crate) fn add_snapshot(
+        &self,
+        name: &str,
+        fill: impl FnOnce(&mut File) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let (tmp, path) = (self.path.join(format!("{name}.tmp")), self.path.join(name));
+        let mut file = create(&tmp).with_context(|| format!("creating {}", tmp.display()))?;
+        fill(&mut file)?;
+        file.sync_all()?;
         verify(&*ViewDisk::new(&self.path), &format!("{name}.tmp"))?;
         std::fs::rename(&tmp, &path)?;
         File::open(&self.path)?.sync_all()?;
         Ok(())
+    }
+}
+
+impl BackupDir {
+    /// Adds transactions that `fill` writes, when every one of them has been checked: they have to follow `after`, and to be of
+    /// the same ensemble.
+    ///
+    /// # Errors
+    /// Those of `fill`; if they are others; of the file system.
+    pub(crate) fn add_piece(
+        &self,
+        after: Zxid,
+        fill: impl FnOnce(&mut File) -> anyhow::Result<()>,
+    ) -> anyhow::Result<piece::Head> {
+        let tmp = self.path.join("frames.tmp");
+        let mut file = create(&tmp).with_context(|| format!("creating {}", tmp.display()))?;
+        fill(&mut file)?;
+        file.sync_all()?;
+        piece::read(&tmp, |_| Ok(true))?;
+        let head = piece::head(&tmp)?;
+        anyhow::ensure!(
+            (head.prev, head.ensemble) == (after, self.ensemble),
+            "transactions after {} of ensemble {:016x} have come, and not those after {after} of {:016x}",
+            head.prev,
+            head.ensemble,
+            self.ensemble
+        );
+        std::fs::rename(&tmp, self.path.join(head.name()))?;
+        File::open(&self.path)?.sync_all()?;
+        Ok(head)
     }
 }
 
@@ -149,6 +195,26 @@ mod tests {
         let backup = BackupDir::open_or_begin(&to, 9).unwrap();
         assert!(backup.copy_snapshot(&*ViewDisk::new(&from), name).is_err());
         assert!(!to.join(name).exists() && backup.chains().unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_is_not_as_it_should_be_is_not_added() {
+        let tmp = tempfile::tempdir().unwrap();
+        let backup = BackupDir::open_or_begin(tmp.path(), 9).unwrap();
+        let head = piece::Head::nothing(Zxid(5), 9);
+        let add = |after: u64, bytes: Vec<u8>| {
+            let added = backup.add_piece(Zxid(after), |file| Ok(file.write_all(&bytes)?));
+            added.map_err(|error| format!("{error:#}"))
+        };
+        let good = head.encode().to_vec();
+        assert_eq!(add(5, good.clone()), Ok(head));
+        assert!(add(4, good.clone()).unwrap_err().contains("and not those after 0x4"));
+        assert!(add(5, piece::Head { ensemble: 8, ..head }.encode().to_vec()).unwrap_err().contains("of ensemble"));
+        assert!(add(5, good[..good.len() - 1].to_vec()).is_err(), "cut short");
+        assert!(add(5, piece::Head { frames: 1, ..head }.encode().to_vec()).is_err(), "one is missing");
+        assert!(backup.add_piece(Zxid(5), |_| anyhow::bail!("the connection was closed")).is_err());
+        assert!(backup.add_snapshot("snap.0000000000000005", |file| Ok(file.write_all(&good)?)).is_err());
+        assert_eq!(backup.chains().unwrap().len(), 0, "none of these is there");
     }
 
     #[test]

@@ -18,5 +18,6 @@ mod take;
 
 pub(crate) use chain::Chain;
 pub(crate) use directory::BackupDir;
+pub(crate) use piece::Head as Piece;
 pub(crate) use restore::{Target, restore};
-pub(crate) use take::take;
+pub(crate) use take::{take, take_after};

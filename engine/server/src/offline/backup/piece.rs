@@ -42,7 +42,7 @@ fn crc(header: &[u8; HEADER]) -> u32 {
 }
 
 impl Head {
-    fn encode(&self) -> [u8; HEADER] {
+    pub(super) fn encode(&self) -> [u8; HEADER] {
         let mut header = [0; HEADER];
         header[..8].copy_from_slice(MAGIC);
         header[8..12].copy_from_slice(&VERSION.to_le_bytes());
@@ -72,6 +72,11 @@ impl Head {
         })
     }
 
+    /// Of no transactions after `prev`: there is no such file.
+    pub(crate) fn nothing(prev: Zxid, ensemble: u64) -> Head {
+        Head { prev, last: prev, frames: 0, bytes: 0, ensemble, wall: WallMs(0) }
+    }
+
     /// The file's name.
     pub(crate) fn name(&self) -> String {
         format!("frames.{:016x}-{:016x}", self.prev.0, self.last.0)
@@ -92,8 +97,7 @@ impl PieceWriter {
         let mut file =
             BufWriter::with_capacity(1 << 20, create(&tmp).with_context(|| format!("creating {}", tmp.display()))?);
         file.write_all(&[0; HEADER])?;
-        let head = Head { prev, last: prev, frames: 0, bytes: 0, ensemble, wall: WallMs(0) };
-        Ok(PieceWriter { dir: dir.to_owned(), file, head })
+        Ok(PieceWriter { dir: dir.to_owned(), file, head: Head::nothing(prev, ensemble) })
     }
 
     /// The next one.

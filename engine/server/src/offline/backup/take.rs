@@ -36,6 +36,19 @@ pub(crate) fn take(from: &Directories, to: &Path, progress: &mut dyn FnMut()) ->
     from.patiently(|dirs| try_take(dirs, to, progress)).with_context(|| from.data.display().to_string())
 }
 
+/// Writes a file with the transactions after one into a directory, and tells of which ensemble they are. `None` if the log does
+/// not reach back so far.
+///
+/// # Errors
+/// If the server's directories are damaged, or `after` is none of its transactions; of the file system.
+pub(crate) fn take_after(from: &Directories, to: &Path, after: Zxid) -> anyhow::Result<(u64, Option<Head>)> {
+    let taken = from.patiently(|dirs| {
+        let recovery = Recovery::open(dirs, LogConfig::default(), SnapshotConfig::default())?;
+        Ok((recovery.epochs().ensemble, take_frames(&recovery, to, after, &mut || ())?))
+    });
+    taken.with_context(|| from.data.display().to_string())
+}
+
 fn try_take(dirs: Dirs, to: &Path, progress: &mut dyn FnMut()) -> anyhow::Result<Taken> {
     let data = dirs.data.clone();
     let recovery = Recovery::open(dirs, LogConfig::default(), SnapshotConfig::default())?;
@@ -43,12 +56,12 @@ fn try_take(dirs: Dirs, to: &Path, progress: &mut dyn FnMut()) -> anyhow::Result
     let before = dir.chains()?.last().map(super::Chain::last);
     let from_beginning = recovery.snapshots().next().is_none().then_some(Zxid::ZERO);
     if let Some(after) = before.or(from_beginning)
-        && let Some(piece) = take_frames(&recovery, &dir, after, progress)?
+        && let Some(piece) = take_frames(&recovery, &dir.path, after, progress)?
     {
         return Ok(Taken { snapshot: None, before, piece });
     }
     let zxid = copy_newest(&recovery, &*data, &dir, before)?;
-    let piece = take_frames(&recovery, &dir, zxid, progress)?;
+    let piece = take_frames(&recovery, &dir.path, zxid, progress)?;
     let piece = piece.with_context(|| format!("the log does not reach back to the snapshot of {zxid}"))?;
     Ok(Taken { snapshot: Some(zxid), before, piece })
 }
@@ -71,11 +84,11 @@ fn copy_newest(recovery: &Recovery, data: &dyn Disk, dir: &BackupDir, before: Op
 /// `None` if the log does not reach back so far.
 fn take_frames(
     recovery: &Recovery,
-    dir: &BackupDir,
+    to: &Path,
     after: Zxid,
     progress: &mut dyn FnMut(),
 ) -> anyhow::Result<Option<Head>> {
-    let mut piece = PieceWriter::create(&dir.path, after, dir.ensemble)?;
+    let mut piece = PieceWriter::create(to, after, recovery.epochs().ensemble)?;
     let read = recovery.frames(Some(after), |frame, committed| {
         progress();
         // What may still be cut off is for the next time.

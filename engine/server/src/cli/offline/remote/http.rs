@@ -2,6 +2,7 @@
 
 use super::address::Address;
 use anyhow::Context as _;
+use ringkeeper_core::ids::Zxid;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -93,6 +94,19 @@ impl Answer {
     /// A line of its head.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(super) fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The last transaction of what is sent.
+    ///
+    /// # Errors
+    /// If the answer does not say it.
+    pub(super) fn last_zxid(&self) -> anyhow::Result<Zxid> {
+        let told = self.header("last_zxid").map(|text| u64::from_str_radix(text.trim_start_matches("0x"), 16));
+        told.and_then(Result::ok).map(Zxid).context("the answer does not say of which transaction it is")
     }
 
     /// Writes its body somewhere, and tells how many bytes that were.

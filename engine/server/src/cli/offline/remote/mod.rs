@@ -2,6 +2,7 @@
 //! its admin server.
 
 mod address;
+mod grow;
 mod http;
 
 use super::facts::Facts;
@@ -41,19 +42,21 @@ pub(super) fn server(arguments: &ArgMatches) -> Option<anyhow::Result<Address>> 
     Some(Address::parse(url, arguments.get_one::<String>("auth").map(String::as_str)))
 }
 
-/// Writes the present state to a file.
+/// Adds to a backup's directory, or writes the present state to a file.
 pub(super) fn backup(server: &Address, arguments: &ArgMatches) -> anyhow::Result<ExitCode> {
-    let to = super::other_path(arguments, "to").context("where to? give --to FILE")?;
+    if let Some(into) = super::other_path(arguments, "into") {
+        grow::run(server, into, arguments.get_flag("json"))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let to = super::other_path(arguments, "to").context("where to? give --into BACKUP_DIR, or --to FILE")?;
     anyhow::ensure!(
         !BackupDir::is_one(to),
-        "{} is a backup that transactions are added to, and a server sends none over the network: give a file, or run \
-         this on the server's machine with its data directory",
+        "{} is a backup that transactions are added to: give --into for --to, or a file",
         to.display()
     );
     let mut progress = Progress::new("received:");
     let mut answer = http::ask(server, "GET", "snapshot", None, &mut |_| {})?.or_refusal()?;
-    let zxid = answer.header("last_zxid").and_then(|text| u64::from_str_radix(text.trim_start_matches("0x"), 16).ok());
-    let zxid = Zxid(zxid.context("the answer does not say of which transaction the snapshot is")?);
+    let zxid = answer.last_zxid()?;
     let to = if to.is_dir() { to.join(snapshot_name(zxid)) } else { to.to_owned() };
     // Under its name there is only what is whole.
     let partial = to.with_added_extension("part");
