@@ -6,6 +6,7 @@
 mod authorisation;
 mod commands;
 mod desk;
+mod folder;
 mod health;
 mod http;
 mod json;

@@ -4,16 +4,15 @@
 use super::authorisation::{self, Denied};
 use super::commands;
 use super::desk::{Desk, NoFacts};
+use super::folder::Folder;
 use super::http::{Body, Request, Response, Status};
 use crate::four_letter::Needs;
 use crate::offline::Directories;
 use crate::offline::backup::{self, Piece};
 use ringkeeper_core::ids::Zxid;
 use serde_json::Map;
-use std::fs::{self, File};
-use std::io;
+use std::fs::File;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::TryLockError;
 use thiserror::Error;
 
@@ -65,27 +64,6 @@ impl NoTransactions {
     }
 }
 
-/// The folder, which goes with the value.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(data_dir: &Path) -> io::Result<Folder> {
-        let path = data_dir.join(FOLDER);
-        // Of a server that was killed.
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir(&path)?;
-        Ok(Folder(path))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.0) {
-            tracing::warn!(folder = %self.0.display(), %error, "transactions that were sent could not be removed");
-        }
-    }
-}
-
 /// Answers the command.
 pub(super) fn answer(name: &'static str, request: &Request, peer: SocketAddr, desk: &Desk) -> Response {
     match send(request, peer, desk) {
@@ -128,15 +106,15 @@ fn send(request: &Request, peer: SocketAddr, desk: &Desk) -> Result<(Piece, Opti
 
 fn make(desk: &Desk, after: Zxid) -> Result<(Piece, Option<(File, u64)>), NoTransactions> {
     let data = desk.data();
-    let folder = Folder::new(&data.dir).map_err(anyhow::Error::from)?;
+    let folder = Folder::new(&data.dir, FOLDER).map_err(anyhow::Error::from)?;
     let from = Directories::new(&data.dir, Some(&data.log_dir));
-    let (ensemble, piece) = backup::take_after(&from, &folder.0, after)?;
+    let (ensemble, piece) = backup::take_after(&from, folder.path(), after)?;
     let piece = piece.ok_or(NoTransactions::Gone { after, ensemble })?;
     if piece.frames == 0 {
         return Ok((piece, None));
     }
     // Once it is open it can be read to its end without its name.
-    let file = File::open(folder.0.join(piece.name())).map_err(anyhow::Error::from)?;
+    let file = File::open(folder.path().join(piece.name())).map_err(anyhow::Error::from)?;
     let size = file.metadata().map_err(anyhow::Error::from)?.len();
     Ok((piece, Some((file, size))))
 }

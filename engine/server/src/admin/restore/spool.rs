@@ -1,5 +1,6 @@
 //! A snapshot that is sent is first written down, then read with every check, and only then does anything happen.
 
+use crate::admin::folder::Folder;
 use crate::admin::upload::Upload;
 use crate::offline::source::read_snapshot;
 use ringkeeper_core::tree::Tree;
@@ -37,32 +38,11 @@ pub(super) enum BadUpload {
     Damaged(anyhow::Error),
 }
 
-/// The folder, which goes with the value.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(data_dir: &Path) -> io::Result<Folder> {
-        let path = data_dir.join(FOLDER);
-        // Of a server that was killed.
-        let _ = fs::remove_dir_all(&path);
-        fs::create_dir(&path)?;
-        Ok(Folder(path))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.0) {
-            tracing::warn!(folder = %self.0.display(), %error, "what was sent for a restore could not be removed");
-        }
-    }
-}
-
 /// Receives a snapshot and reads it.
 pub(super) fn receive(upload: &mut Upload<'_>, data_dir: &Path) -> Result<Tree, BadUpload> {
     let in_folder = |error| BadUpload::Disk { path: data_dir.join(FOLDER), error };
-    let folder = Folder::new(data_dir).map_err(in_folder)?;
-    let path = folder.0.join("received");
+    let folder = Folder::new(data_dir, FOLDER).map_err(in_folder)?;
+    let path = folder.path().join("received");
     let mut file = File::create(&path).map_err(in_folder)?;
     upload.save(&mut file).map_err(BadUpload::Broken)?;
     drop(file);
@@ -73,7 +53,7 @@ pub(super) fn receive(upload: &mut Upload<'_>, data_dir: &Path) -> Result<Tree, 
         None if begin.starts_with(ZOOKEEPER) => return Err(BadUpload::ZooKeepers),
         None => return Err(BadUpload::Foreign),
     };
-    let named = folder.0.join(snapshot_name(zxid));
+    let named = folder.path().join(snapshot_name(zxid));
     fs::rename(&path, &named).map_err(in_folder)?;
     let tree = read_snapshot(&named, &mut || {}).map_err(unreadable)?;
     tree.check_zxids().map_err(|error| BadUpload::Damaged(error.into()))?;
