@@ -189,6 +189,14 @@ fn clients_may_do_without_certificates_where_they_may() {
 }
 
 #[test]
+fn clients_are_not_asked_for_certificates_where_they_need_none() {
+    let secure = Secure::start(&["ssl.clientAuth=none"]);
+    secure.try_client(&secure.authority, None).unwrap().create("/a", b"", 0).unwrap();
+    let mut app = secure.client("app");
+    assert_eq!(create_for(&mut app, "/b", "auth", ""), Err(ErrorCode::InvalidAcl.wire()), "nobody has seen its own");
+}
+
+#[test]
 fn one_port_serves_both() {
     let mut secure = Secure::start(&["client.portUnification=true"]);
     secure.port = secure.server.addr.port();

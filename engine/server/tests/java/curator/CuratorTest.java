@@ -23,7 +23,6 @@ import org.apache.curator.framework.recipes.nodes.GroupMember;
 import org.apache.curator.framework.recipes.queue.SimpleDistributedQueue;
 import org.apache.curator.retry.RetryForever;
 import org.apache.curator.utils.ZKPaths;
-import org.apache.zookeeper.CreateMode;
 
 /**
  * Curator's recipes on several clients at once, while somebody does things to the servers. Says "running" when all have begun, goes
@@ -143,7 +142,8 @@ public final class CuratorTest {
             }
             try {
                 check(inside.incrementAndGet() <= 2, "three are inside");
-                Thread.sleep(2);
+                // Long enough that a third would come, if it might.
+                Thread.sleep(50);
             } finally {
                 inside.decrementAndGet();
                 doors.get(client).returnLease(lease);
@@ -333,7 +333,7 @@ public final class CuratorTest {
         }
     }
 
-    /** What is put in comes out, once. */
+    /** What is put in comes out, and nothing else. */
     private final class Queue implements Recipe {
         private final List<SimpleDistributedQueue> queues = new ArrayList<>();
         private final AtomicLong put = new AtomicLong();
@@ -347,8 +347,7 @@ public final class CuratorTest {
         @Override
         public boolean step(int client) throws Exception {
             if (client == 0) {
-                clients.get(0).create().creatingParentsIfNeeded().withProtection()
-                        .withMode(CreateMode.PERSISTENT_SEQUENTIAL).forPath("/queue/item-", bytes(put.incrementAndGet()));
+                queues.get(0).offer(bytes(put.incrementAndGet()));
                 return true;
             }
             byte[] item = queues.get(client).poll(50, TimeUnit.MILLISECONDS);
@@ -361,9 +360,10 @@ public final class CuratorTest {
         @Override
         public void verify() throws Exception {
             long left = clients.get(0).getChildren().forPath("/queue").size();
-            // One that was deleted by a request whose answer was lost is taken by nobody.
-            check(taken.get() + left <= put.get(), "put " + put + ", taken " + taken + ", left " + left);
-            check(taken.get() + left + 3 * CLIENTS >= put.get(), "put " + put + ", taken " + taken + ", left " + left);
+            String counts = "put " + put + ", taken " + taken + ", left " + left;
+            check(taken.get() > 0, counts);
+            // A request whose answer is lost is repeated: an item may be there twice, or be taken and handed to nobody.
+            check(Math.abs(put.get() - taken.get() - left) <= 3 * CLIENTS, counts);
         }
     }
 
