@@ -89,13 +89,17 @@ impl Terminal {
         }
     }
 
-    /// Waits until a text is on the screen, and returns the screen.
-    pub(super) fn see(&mut self, text: &str) -> String {
+    /// Waits until the screen is as expected, and returns it. What is expected must tell a whole picture from one that is still
+    /// being painted: a terminal gets it in pieces.
+    pub(super) fn see(&mut self, expected: &str, is_there: impl Fn(&str) -> bool) -> String {
         let deadline = Instant::now() + PATIENCE;
-        while !self.screen.screen().contents().contains(text) {
-            self.read(text, deadline);
+        loop {
+            let screen = self.screen.screen().contents();
+            if is_there(&screen) {
+                return screen;
+            }
+            self.read(expected, deadline);
         }
-        self.screen.screen().contents()
     }
 
     /// Waits until a text is written, behind what was waited for before.
