@@ -255,6 +255,7 @@ fn first_that_listens(addresses: Vec<SocketAddr>, backlog: i32) -> io::Result<Tc
 
 fn replica(config: &Config, seed: u64) -> ReplicaConfig {
     let (sessions, tree, snapshots) = (&config.sessions, &config.tree, &config.snapshots);
+    let plain = Timing::default();
     // Nobody follows a server that stands alone: it keeps no recent transactions in memory.
     let alone = ReplicaConfig { seed, history_bytes: 0, ..ReplicaConfig::default() };
     let within = config.ensemble.as_ref().map_or(alone.clone(), |ensemble| ReplicaConfig {
@@ -265,7 +266,8 @@ fn replica(config: &Config, seed: u64) -> ReplicaConfig {
             silence_min: ensemble.silence_min,
             silence_max: ensemble.silence_max,
             sync: ensemble.catch_up,
-            ..Timing::default()
+            disk_stall: plain.disk_stall.max(ensemble.silence_max),
+            ..plain
         },
         hold_clients: ensemble.hold_clients,
         read_only_after: ensemble.read_only_after,

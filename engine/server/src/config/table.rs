@@ -277,7 +277,7 @@ keys! {
     SILENCE_MIN = Key::int("ensemble.silence.min.ms", Group::Ensemble, 2, 600_000, "250").unit("ms")
         .means("Silence of a peer that is always borne. Beyond it, and up to ensemble.silence.max.ms, the patience with a peer follows from how regularly it has been heard lately. Lower means a new leader sooner after a crash, but more often one that was not needed.");
     SILENCE_MAX = Key::int("ensemble.silence.max.ms", Group::Ensemble, 2, 600_000, "1500").unit("ms")
-        .means("Silence of a peer that is never borne, however irregular it was before. Together with the election this is how long writes can stand still after a leader's machine has died.");
+        .means("Silence of a peer that is never borne, however irregular it was before. Together with the election this is how long writes can stand still after a leader's machine has died. A leader whose own log stands still for longer than this, and than two seconds, gives way to another.");
     HOLD_CLIENTS = Key::int("ensemble.hold.clients.ms", Group::Ensemble, 0, 3_600_000, "5000").unit("ms")
         .means("How long the clients of a server without a leader keep their connections while a leader is elected. After it they are disconnected and try another server. With 0 they are disconnected at once, as by ZooKeeper.");
     READ_ONLY = Key::bool("readonlymode.enabled", Group::Ensemble, "false")

@@ -13,8 +13,8 @@ use signal_hook::flag;
 
 use super::{Current, Live, MemoryUse, memory};
 use crate::config::key::Group;
-use crate::config::reload::changes;
-use crate::config::{Config, Limits, Problems, Settings};
+use crate::config::reload::{Change, changes};
+use crate::config::{Config, Limits, Problems};
 use crate::logging;
 use crate::tls::Renewals;
 
@@ -87,9 +87,11 @@ impl Operator {
                 "{title} begins or ends with a restart: until then the ports stay as they are, and certificates"
             );
         });
-        if tell(&running.settings, &config.settings, &waiting) {
+        let changes = changes(&running.settings, &config.settings, &waiting);
+        if changes.iter().any(|change| change.live) {
             self.take_over(&running, config, &waiting);
         }
+        tell(&changes);
     }
 
     fn take_over(&self, running: &Current, config: Config, waiting: &[Group]) {
@@ -102,10 +104,9 @@ impl Operator {
     }
 }
 
-/// Logs each difference, and tells whether there is one that a running server takes over.
-fn tell(running: &Settings, read: &Settings, waiting: &[Group]) -> bool {
-    let changes = changes(running, read, waiting);
-    for change in &changes {
+/// Logs each difference.
+fn tell(changes: &[Change]) {
+    for change in changes {
         let (name, before, after) = (&change.name, &change.before, &change.after);
         match change.live {
             true => tracing::info!("{name} is {after} now, instead of {before}"),
@@ -115,7 +116,6 @@ fn tell(running: &Settings, read: &Settings, waiting: &[Group]) -> bool {
     if changes.is_empty() {
         tracing::info!("nothing in the configuration has changed");
     }
-    changes.iter().any(|change| change.live)
 }
 
 /// The limits of the listening socket. Without file descriptors nobody can be let in.
