@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 /// How long servers get to start.
 const PATIENCE: Duration = Duration::from_secs(90);
-/// How long they get to end before they are killed.
+/// How long they get to end before they are killed, and to serve (again) before a load.
 const FAREWELL: Duration = Duration::from_secs(10);
 const GLANCE: Duration = Duration::from_millis(20);
 /// What is shown of the log of a server that failed.
@@ -118,15 +118,22 @@ impl Ensemble {
         &self.addresses
     }
 
-    /// Checks that all serve still.
+    /// Checks that all serve still; they may be electing a leader, or busy.
     ///
     /// # Errors
     /// Which does not, with the last lines of the logs.
     pub fn check(&self) -> Result<()> {
+        let began = Instant::now();
         for server in &self.servers {
-            let role = role(*server);
-            if !role.serves() && role != Role::Forbidden {
-                bail!("{}: {server} {role}\n{}", self.name, self.last_words());
+            loop {
+                let role = role(*server);
+                if role.serves() || role == Role::Forbidden {
+                    break;
+                }
+                if began.elapsed() > FAREWELL {
+                    bail!("{}: {server} {role}\n{}", self.name, self.last_words());
+                }
+                std::thread::sleep(GLANCE);
             }
         }
         Ok(())

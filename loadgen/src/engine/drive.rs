@@ -114,7 +114,8 @@ impl Engine {
         let Drive { job, pacer, length } = drive;
         let gate = Gate { depth: self.options.depth, length, counted: 0, dry: false, issued: 0 };
         let settled = self.tally.settled;
-        let began = self.clock.now();
+        // By schedule: a thread that comes late to a load has the same time for it.
+        let began = pacer.as_ref().map_or_else(|| self.clock.now(), Pacer::next);
         let mut load = Load { gate, pacer, turn_of: 0, interrupted_at: None, dirty: Vec::new(), settled, began };
         if load.pacer.is_none() {
             load.start(self, job)?;

@@ -21,7 +21,7 @@ pub struct FaultArgs {
     pub fault_command: Option<String>,
     /// A command that starts the server, or undoes what the fault command did. It may end, or be the server itself; what it
     /// prints is not shown. Without it, a process that was killed is started again with its own command line, environment
-    /// and directory, and goes on when loadgen has ended; one that is a child of `ringkeeper dev` is left to that for 5 s.
+    /// and directory, and goes on when loadgen has ended; one that is a child of `ringkeeper dev` is left to that for 15 s.
     #[arg(long, value_name = "COMMAND")]
     pub start_command: Option<String>,
     /// Somebody else (systemd, Kubernetes) starts the server again: it is only waited for.

@@ -267,8 +267,9 @@ mod tests {
             }
         };
         wait_for(1);
-        // While the shell becomes `sleep` the environment cannot be read; then it is the same.
-        while fs::read_to_string(format!("/proc/{}/comm", first.id())).unwrap() != "sleep\n" {
+        // While the shell becomes `sleep` there is no environment, for a moment also when the name is its new one already.
+        let read = |what: &str| fs::read(format!("/proc/{}/{what}", first.id())).unwrap_or_default();
+        while read("comm") != b"sleep\n" || read("environ").is_empty() {
             std::thread::yield_now();
         }
         let start = Start::of(first.id()).unwrap();

@@ -14,7 +14,7 @@ const GLANCE: Duration = Duration::from_millis(5);
 /// How long an interrupted run waits for a server to come back.
 const HASTE: Duration = Duration::from_secs(10);
 /// How long a parent gets that starts its servers again. (`ringkeeper dev` waits a second.)
-const KEEPERS_TIME: Duration = Duration::from_secs(5);
+const KEEPERS_TIME: Duration = Duration::from_secs(15);
 
 /// See the module.
 #[derive(Debug)]

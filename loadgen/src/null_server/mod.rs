@@ -130,9 +130,11 @@ impl Served {
 
     /// Reads, answers, writes once; tells whether the connection is to be kept.
     fn pass(&mut self, client: &mut Client, scratch: &mut [u8], closed: bool) -> bool {
-        loop {
+        // What came before the end is answered all the same, and counted.
+        let mut ended = false;
+        while !ended {
             match client.stream.read(scratch) {
-                Ok(0) => return false,
+                Ok(0) => ended = true,
                 Ok(n) => {
                     client.input.extend_from_slice(&scratch[..n]);
                     if n < scratch.len() && !closed {
@@ -140,7 +142,7 @@ impl Served {
                     }
                 }
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
-                Err(_) => return false,
+                Err(_) => ended = true,
             }
         }
         let input = std::mem::take(&mut client.input);
@@ -161,6 +163,6 @@ impl Served {
                 Err(_) => return false,
             }
         }
-        keep
+        keep && !ended
     }
 }
