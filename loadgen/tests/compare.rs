@@ -124,9 +124,10 @@ fn variants_take_turns_and_every_repetition_is_kept() {
 fn a_leader_is_killed_and_the_server_that_came_back_is_ended_too() {
     let Some(program) = ringkeeper() else { return };
     let place = Place::new();
-    let short = "--lead 200ms --downtime 200ms --settle 200ms --clients 1 --session-timeout 1s -n 1";
+    let silence = "'ensemble.silence.min.ms' = 5000\n'ensemble.silence.max.ms' = 5000\n";
+    let short = "--lead 200ms --downtime 200ms --settle 200ms --clients 1 --session-timeout 9s -n 1";
     let definition = format!(
-        "repetitions = 1\n[settings]\ntickTime = 500\n[[variant]]\nname = 'r'\nbinary = '{}'\n\
+        "repetitions = 1\n[settings]\ntickTime = 500\n{silence}[[variant]]\nname = 'r'\nbinary = '{}'\n\
          [[workload]]\nname = 'kill'\nfailover = '{short}'\n[[workload]]\nname = 'sets'\nrun = '-c 3 --keys 9 -w 0s -n 90'\n",
         program.display()
     );

@@ -16,7 +16,7 @@ use support::ensemble::Ensemble;
 use support::{NOBODY, await_that, finish, loadgen, number, signal, start};
 
 /// Short rounds.
-const SHORT: &str = "--lead 200ms --downtime 200ms --settle 200ms --clients 1 --session-timeout 1s";
+const SHORT: &str = "--lead 200ms --downtime 200ms --settle 200ms --clients 1 --session-timeout 9s";
 
 #[test]
 fn a_killed_leader_is_started_again_and_every_acknowledged_write_is_everywhere() {

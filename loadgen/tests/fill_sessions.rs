@@ -32,7 +32,7 @@ fn fill_creates_every_node_once() {
 fn sessions_are_pinged_held_and_closed() {
     let server = NullServer::start(Conduct::default());
     let (ran, logged) = logged_by(&format!(
-        "sessions -s {} -n 100 --duration 4s --session-timeout 9s --server-pid {}",
+        "sessions -s {} -n 100 --duration 8s --session-timeout 9s --server-pid {}",
         server.address,
         std::process::id()
     ));
@@ -43,7 +43,7 @@ fn sessions_are_pinged_held_and_closed() {
     assert_eq!(counts.sessions.load(Ordering::Relaxed), 100);
     support::await_that("the close of all sessions", || counts.closes.load(Ordering::Relaxed) == 100);
     let pings = counts.pings.load(Ordering::Relaxed);
-    assert!(pings >= 100, "{pings} pings in 4 s of sessions that time out after 9 s");
+    assert!(pings >= 100, "{pings} pings in 8 s of sessions that time out after 9 s");
     // The last of each session may have been under way when the time was over.
     let recorded = number(result, "pings");
     assert!((pings as f64 - 100.0..=pings as f64).contains(&recorded), "their latencies are recorded: {ran:#?}");
@@ -57,7 +57,7 @@ fn connections_lost_while_sessions_are_held_are_a_failure_unless_there_is_a_thre
     let cases = [("", 1), ("--fail-if lost>2", 0), ("--fail-if lost>1", 4)].map(|(threshold, status)| {
         let server = NullServer::start(Conduct::default());
         let between = Relay::start(server.address);
-        let line = format!("sessions -s {} -n 2 -t 8s --session-timeout 6s {threshold}", between.address);
+        let line = format!("sessions -s {} -n 2 -t 14s --session-timeout 18s {threshold}", between.address);
         (support::start(&line), server, between, status)
     });
     for (_, server, between, _) in &cases {

@@ -90,14 +90,16 @@ fn an_ensemble_that_dies_in_the_middle() {
     // It is alone: more than a few nodes are its writes, which it begins when all its clients are there.
     let failing = start(&format!("failover -s {servers} --lead 30m"));
     await_that("writes", || figure(&ensemble, "zk_znode_count") > 100);
-    let connections = || (0..3).map(|at| figure_of(&ensemble, at, "zk_num_alive_connections")).sum::<u64>();
-    let before = connections();
+    let sessions = || figure(&ensemble, "zk_global_sessions");
+    let before = sessions();
     let holding = start(&format!("sessions -s {servers} -n 30 -t 1h"));
     let watching = start(&format!("watch -s {servers} -n 30 --rounds 1000m"));
     let history = ensemble.dir().join("seen.jsonl");
     let verifying = start(&format!("verify -s {servers} -t 1h --patience 3s --history {}", history.display()));
     await_that("a history", || fs::metadata(&history).is_ok_and(|file| file.len() > 50_000));
-    await_that("all sessions", || connections() >= before + 30 + 31 + 12);
+    await_that("all sessions", || sessions() >= before + 30 + 31 + 12);
+    let watches = || (0..3).map(|at| figure_of(&ensemble, at, "zk_watch_count")).sum::<u64>();
+    await_that("all watches", || watches() >= 30);
     ensemble.kill();
     // Clients of verify go on looking for a server until they are told that it is enough.
     signal(&verifying.0, libc::SIGINT);

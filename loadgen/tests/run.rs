@@ -48,15 +48,15 @@ fn an_open_loop_sends_what_its_schedule_says() {
     for threads in [1, 2] {
         let before = server.sets();
         let ran = loadgen(&format!(
-            "run -s {} -c 4 -d 8 --threads {threads} --read-ratio 0 --keys 9 -w 200ms -t 2s --rate 1000 --arrival fixed",
+            "run -s {} -c 4 -d 8 --threads {threads} --read-ratio 0 --keys 9 -w 200ms -t 5s --rate 400 --arrival fixed",
             server.address
         ))
         .expect(0);
         let result = ran.result();
         assert_eq!(number(result, "operations"), 2_000.0, "{ran:#?}");
         assert_eq!(number(result, "unsent"), 0.0);
-        assert_eq!(server.sets() - before, 2_200, "warm-up and window");
-        assert_eq!(number(result, "offered_rate"), 1_000.0);
+        assert_eq!(server.sets() - before, 2_080, "warm-up and window");
+        assert_eq!(number(result, "offered_rate"), 400.0);
     }
     let ran = loadgen(&format!("run -s {} -c 4 --rate 1000 -w 0s -n 500 --keys 9", server.address)).expect(0);
     assert_eq!(number(ran.result(), "operations"), 500.0, "Poisson, by number");
@@ -69,7 +69,7 @@ fn a_stall_shows_in_full_because_latency_counts_from_the_intended_time() {
     let stall = Trouble::Stall(Duration::from_millis(200));
     let server = NullServer::start(Conduct { trouble: Some((500, stall)), ..Conduct::default() });
     let ran = loadgen(&format!(
-        "run -s {} -c 1 -d 1 --read-ratio 0 --keys 9 -w 0s -t 2s --rate 1000 --arrival fixed",
+        "run -s {} -c 1 -d 1 --read-ratio 0 --keys 9 -w 0s -n 2000 --rate 1000 --arrival fixed",
         server.address
     ))
     .expect(0);
@@ -194,15 +194,12 @@ fn processes_are_accounted_for() {
 #[test]
 fn progress_goes_to_standard_error_in_plain_lines_where_there_is_no_terminal() {
     let server = NullServer::start(Conduct::default());
-    let ran = loadgen(&format!("run -s {} --keys 9 -w 1s -t 1100ms --report-every 1", server.address)).expect(0);
+    let ran = loadgen(&format!("run -s {} -c 4 --keys 9 -w 3s -t 3s --report-every 1", server.address)).expect(0);
     let lines: Vec<&str> = ran.stderr.lines().collect();
-    assert!(lines.len() >= 2, "{}", ran.stderr);
-    assert!(
-        lines[0].contains("/s  p50 ") && lines[0].contains("no errors") && lines[0].contains("warming up"),
-        "{lines:?}"
-    );
+    let (warm, measured): (Vec<&str>, Vec<&str>) = lines.iter().partition(|line| line.contains("warming up"));
+    let tells = |line: &&str| line.contains("/s  p50 ") && line.contains("no errors");
+    assert!(warm.iter().any(tells) && measured.iter().any(tells), "{lines:?}");
     assert!(!ran.stderr.contains('\x1b') && !ran.stderr.contains('\r'));
-    assert!(!lines[1].contains("warming up"), "{lines:?}");
 }
 
 /// Fields that programs rely on, with their types: n number, s string, a array, o object, b truth, N number or null, S string
@@ -340,8 +337,8 @@ fn a_workload_file_is_run_and_flags_override_it() {
 #[test]
 fn the_highest_rate_that_holds_is_found() {
     // The first step has an error, whatever the machine does.
-    let server = NullServer::start(Conduct { trouble: Some((50, Trouble::Error(-101))), ..Conduct::default() });
-    let line = format!("run -s {} --read-ratio 0 --keys 9 -w 0s -t 300ms --rate 1000", server.address);
+    let server = NullServer::start(Conduct { trouble: Some((1, Trouble::Error(-101))), ..Conduct::default() });
+    let line = format!("run -s {} --read-ratio 0 --keys 9 -w 0s -t 1s --rate 1000", server.address);
     let search = |bound: &str| {
         let mut arguments: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
         arguments.extend(["--until-saturated".into(), bound.into()]);

@@ -7,7 +7,7 @@ use support::{loadgen, logged_by, number};
 
 #[test]
 fn loadgen_measures_itself() {
-    let (ran, logged) = logged_by("self-test -t 500ms -w 100ms --quiet --fail-if rate<1");
+    let (ran, logged) = logged_by("self-test -t 3s -w 100ms --quiet --fail-if rate<1");
     let result = ran.result();
     let rate = number(result, "maximum/rate");
     assert!(rate > 0.0 && number(result, "maximum/loadgen/cpu_us_per_op") > 0.0, "{result:#}");

@@ -136,7 +136,7 @@ fn promises_watches_and_sessions() {
     assert_eq!(server.figure("zk_znode_count"), nodes, "nothing is left behind");
     let pid = server.process.id();
     let ran = loadgen(&format!(
-        "sessions -s {} -n 100 -t 3s --session-timeout 4s --server-pid {pid} --fail-if ping.p50>10s",
+        "sessions -s {} -n 100 -t 10s --session-timeout 20s --server-pid {pid} --fail-if ping.p50>10s",
         server.address
     ))
     .expect(0);

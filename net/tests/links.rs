@@ -9,6 +9,7 @@ use ringkeeper_core::frame::{FrameBatch, FrameBuf};
 use ringkeeper_core::ids::ServerId;
 use ringkeeper_net::links::{LinkDown, LinkFault, MAX_HEAD, MAX_TAIL, Tail};
 use std::io::{Read, Write};
+use std::net::Ipv4Addr;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -258,7 +259,10 @@ fn a_message_cut_short_never_arrives() {
 #[test]
 fn a_server_that_was_away_is_found_when_it_comes() {
     on_executor(|| async {
-        let ((listen1, addr1), (listen2, addr2)) = (port(), port());
+        let (listen2, addr2) = port();
+        // Of an address that nobody else has: the port stays free, and nobody connects to itself.
+        let listen1 = ringkeeper_net::listen((Ipv4Addr::new(127, 0, 0, 9), 0).into(), 64).unwrap();
+        let addr1 = listen1.local_addr().unwrap();
         drop(listen1);
         let two = start(config(2, listen2, &[(1, addr1)]));
         while two.links.stats(ONE).unwrap().last_error.is_none() {

@@ -269,7 +269,9 @@ fn who_says_nothing_behind_the_handshake_is_ended() {
         let (listen, addr) = port();
         let terms = TlsTerms { handshake_timeout: NEVER, ..authority.terms(HOST, &authority, true) };
         let connect = terms.connect.clone().unwrap();
-        let _server = start(with_tls(1, listen, &[(9, addr)], terms, true, Speaks::Tls));
+        let mut settings = with_tls(1, listen, &[(9, addr)], terms, true, Speaks::Tls);
+        settings.limits.greeting_timeout = Duration::from_secs(1);
+        let _server = start(settings);
         let stream = blocking(move || {
             let mut stream = connected(connect, addr);
             stream.conn.complete_io(&mut stream.sock).unwrap();

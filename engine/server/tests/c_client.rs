@@ -88,13 +88,14 @@ fn the_c_client_works_and_goes_on_at_another_server() {
     cli.does("get /c", &["/c: rc = 0", "hello"]);
     cli.does("get /nothing", &["/nothing: rc = -101"]);
 
-    let at = (0..3).find(|at| ensemble.word(*at, "cons").contains(&format!("sid={session}")));
-    ensemble.kill(at.unwrap_or_else(|| panic!("no server has the session {session}")));
+    let at = (0..3).find(|at| ensemble.told(*at, "cons").contains(&format!("sid={session}")));
+    let at = at.unwrap_or_else(|| panic!("no server has the session {session}"));
+    ensemble.kill(at);
     cli.wait_for("CONNECTED_STATE");
     cli.does("get /c/here", &["/c/here: rc = 0", "value_len"]);
     cli.does("delete /c/here", &["DELETED_EVENT"]);
     cli.does("create /c/after", &["[/c/after]: rc = 0"]);
-    let elsewhere = (0..3).any(|other| Some(other) != at && ensemble.word(other, "cons").contains(&session));
+    let elsewhere = (0..3).any(|other| other != at && ensemble.told(other, "cons").contains(&session));
     assert!(elsewhere, "the session went on:\n{}", cli.said.join("\n"));
 
     writeln!(cli.input, "quit").unwrap();

@@ -47,7 +47,9 @@ fn a_host_is_examined_and_left_as_it_was() {
         timed.iter().map(|(driver, _)| *driver).collect::<Vec<_>>(),
         ["uring-dsync", "uring-fdatasync", "thread"]
     );
-    assert!(timed.iter().all(|(_, writes)| **writes == 12 || **writes == 0), "{timed:?}");
+    // A driver may not be there, and what takes too long is cut short.
+    let writes: Vec<u64> = timed.iter().map(|(_, writes)| writes.as_u64().unwrap()).collect();
+    assert!(writes.iter().all(|writes| *writes <= 12) && writes.iter().any(|writes| *writes > 0), "{timed:?}");
     assert_eq!(said(&report, "configuration"), [("ok".to_owned(), "valid".to_owned())]);
     assert!(said(&report, "directory")[0].1.contains("will be made"), "{report:#}");
     assert!(report["recommendation"]["settings"].as_array().unwrap().iter().any(|one| one["key"] == "log.driver"));

@@ -111,7 +111,7 @@ fn curators_recipes_keep_their_promises_while_leaders_die() {
     let mut ensemble = Ensemble::of(&plan);
     let mut command = java(&classes, &class_path, "CuratorTest", &hosts(&ensemble));
     dies_with_us(&mut command);
-    let mut program = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut program = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
     if wait_for_line(&mut program, "running") {
         for _ in 0..3 {
             let leader = ensemble.leader();

@@ -34,8 +34,9 @@ impl Ensemble {
             fs::create_dir(&data).unwrap();
             fs::write(data.join("myid"), format!("{}\n", at + 1)).unwrap();
             let own = format!("dataDir={}\nclientPort={port}\nclientPortAddress=127.0.0.1\n", data.display());
-            // Sessions of a second are allowed: clients are to find out soon that a server stands still.
-            let settings = "tickTime=500\ninitLimit=60\nsyncLimit=10\nmaxClientCnxns=0\n4lw.commands.whitelist=*\n";
+            // A machine that has too much to do looks like a pause: silent servers are borne for long, dead ones not at all.
+            let settings = "tickTime=500\nmaxClientCnxns=0\n4lw.commands.whitelist=*\n\
+                ensemble.silence.min.ms=5000\nensemble.silence.max.ms=5000\nensemble.hold.clients.ms=20000\n";
             fs::write(ensemble.config(at), own + settings + &peers).unwrap();
             ensemble.launch(&program, at);
         }
@@ -99,7 +100,7 @@ impl Ensemble {
     pub fn word(&self, at: usize, word: &str) -> String {
         let mut answer = String::new();
         if let Ok(mut stream) = TcpStream::connect(self.address(at)) {
-            stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
             let _ = stream.write_all(word.as_bytes());
             let _ = stream.read_to_string(&mut answer);
         }

@@ -4,6 +4,10 @@
 pub mod ensemble;
 #[path = "../../src/null_server/mod.rs"]
 pub mod null_server;
+#[path = "../../../engine/server/tests/support/ports.rs"]
+mod ports;
+
+pub use ports::free_port;
 
 use base64::Engine as _;
 use hdrhistogram::serialization::Deserializer;
@@ -11,9 +15,8 @@ use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 impl null_server::NullServer {
@@ -126,20 +129,6 @@ pub fn await_that(what: &str, mut so: impl FnMut() -> bool) {
 
 /// An address where nobody listens: the port is below those that anybody is given.
 pub const NOBODY: &str = "127.0.0.1:1";
-
-/// A port for a server that is to be started: below those that the kernel gives to clients, for one of theirs could be taken
-/// before the server is there; another one each time.
-pub fn free_port() -> u16 {
-    static TRIED: AtomicU32 = AtomicU32::new(0);
-    loop {
-        // Processes that run at the same time, with ids that are close to each other, begin far from each other.
-        let n = std::process::id().wrapping_mul(7919).wrapping_add(TRIED.fetch_add(1, Ordering::Relaxed));
-        let port = u16::try_from(10_000 + n % 22_000).unwrap();
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
-}
 
 /// Says why a test is skipped, past the test harness's capture of output. In CI (`CI=true`) that is a failure.
 pub fn skipped(reason: &str) {

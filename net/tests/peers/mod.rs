@@ -99,7 +99,9 @@ pub fn port() -> (TcpListener, SocketAddr) {
 /// Settings of a test's server.
 pub fn config(own: u8, listen: TcpListener, peers: &[(u8, SocketAddr)]) -> LinksConfig {
     let peers = peers.iter().map(|(id, addr)| (ServerId(*id), PeerAddress::from(*addr))).collect();
-    let limits = LinkLimits::default();
+    // Who is slow is no stranger, unless a test says so.
+    let long = Duration::from_secs(60);
+    let limits = LinkLimits { connect_timeout: long, greeting_timeout: long, ..LinkLimits::default() };
     let ensemble = ENSEMBLE.to_owned();
     LinksConfig {
         own: ServerId(own),

@@ -1,6 +1,6 @@
 //! The shell from scripts: one command, a file, a pipe; exit statuses; JSON.
 
-use super::support::server::free_port;
+use super::support::ports::free_port;
 use super::{Said, cli, ringkeeper, servers};
 use std::net::{Ipv4Addr, SocketAddr};
 

@@ -15,7 +15,7 @@ pub const SLOTS: usize = 4;
 pub const SUPER: (&str, &str) = ("super:admin", "super:xQJmxLMiHGwaqBvst5y6rkB6HQs=");
 
 /// A server that says nothing for so long when it should: the case fails, and can be shrunk.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A connection that has answered so many pings is not being closed.
 const PINGS_TO_OUTLIVE: usize = 2_000;

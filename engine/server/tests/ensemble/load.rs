@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,7 @@ const NEVER: Duration = Duration::from_secs(120);
 pub struct Signs {
     stop: AtomicBool,
     failed: AtomicBool,
+    begun: AtomicUsize,
     answers: AtomicU64,
 }
 
@@ -22,6 +23,11 @@ impl Signs {
     /// Whether no more requests are to be sent.
     pub fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+
+    /// A client has its session and its node.
+    pub fn begins(&self) {
+        self.begun.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A request was answered.
@@ -58,22 +64,28 @@ impl<W: Send + 'static> Load<W> {
         self.signs.answers.load(Ordering::Relaxed)
     }
 
-    /// Waits until there have been so many more answers.
+    /// Waits until all clients have begun and there have been so many more answers.
     ///
     /// # Panics
-    /// If a thread has panicked.
+    /// If a thread has panicked, or there is no answer for very long.
     pub fn progress(&self, answers: u64) {
-        let (started, target) = (Instant::now(), self.answers() + answers);
-        while self.answers() < target {
-            assert!(started.elapsed() < NEVER, "the servers answer no more");
+        let begun = || self.signs.begun.load(Ordering::Relaxed);
+        let mut last = (Instant::now(), self.answers());
+        let target = last.1 + answers;
+        while self.answers() < target || begun() < self.threads.len() {
+            if self.answers() > last.1 {
+                last = (Instant::now(), self.answers());
+            }
+            assert!(last.0.elapsed() < NEVER, "the servers answer no more");
             assert!(!self.signs.failed.load(Ordering::Relaxed), "a client has failed");
             thread::sleep(Duration::from_millis(1));
         }
     }
 
-    /// What a server has answered is in the clients' sockets: gives the threads the time to take and count it.
+    /// What a server has answered is in the clients' sockets: gives the threads the time to take and count it. Less than
+    /// servers hold their clients without a leader.
     pub fn let_answers_arrive(&self) {
-        thread::sleep(Duration::from_secs(1));
+        thread::sleep(Duration::from_secs(8));
     }
 
     /// Waits until all have ended of themselves.

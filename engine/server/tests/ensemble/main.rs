@@ -43,9 +43,15 @@ fn check_written(ensemble: &Ensemble, written: &[Writer]) {
     }
 }
 
-/// Ends the load. Every server has exactly what was written, and all have the same; how often servers were changed.
-fn check_journeys(ensemble: &Ensemble, wanderers: Load<Journey>) -> u64 {
+/// Ends both loads before either is checked: servers are compared while nobody writes.
+fn check_both(ensemble: &Ensemble, writers: Load<Writer>, wanderers: Load<Journey>) -> u64 {
     let journeys = wanderers.stop();
+    check_everywhere(ensemble, writers);
+    check_journeys(ensemble, &journeys)
+}
+
+/// Every server has exactly what was written, and all have the same; how often servers were changed.
+fn check_journeys(ensemble: &Ensemble, journeys: &[Journey]) -> u64 {
     ensemble.wait_until_equal();
     for addr in ensemble.addrs() {
         journeys.iter().for_each(|one| one.verify(addr));

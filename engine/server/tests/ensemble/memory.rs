@@ -23,7 +23,7 @@ fn what_grows_is_refused_by_a_leader_that_is_short_of_memory() {
         });
         let mut client = client.into_inner();
         client.set("/a", b"12", -1).expect("what does not grow goes on");
-        let told = ensemble.word(follower, "mntr");
+        let told = ensemble.told(follower, "mntr");
         let metric = |name: &str| told.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
         assert_eq!((metric("zk_memory_short"), metric("zk_memory_rejected_writes")), ("\t0", "\t1"), "{told}");
     }

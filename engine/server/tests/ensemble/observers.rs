@@ -3,19 +3,19 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use crate::support::client::Client;
-use crate::support::ensemble::{Ensemble, Plan};
-use crate::{check_everywhere, check_journeys, check_written, wanderer, writer};
+use crate::support::ensemble::{Ensemble, HOLD, Plan};
+use crate::{check_both, check_everywhere, check_written, wanderer, writer};
 
 const OBSERVER: usize = 3;
 
-fn with_an_observer() -> Ensemble {
-    Ensemble::of(&Plan { observers: 1, steady: false, ..Plan::default() })
+fn with_an_observer(steady: bool) -> Ensemble {
+    Ensemble::of(&Plan { observers: 1, steady, settings: HOLD, ..Plan::default() })
 }
 
 #[test]
 fn clients_of_an_observer_read_and_write_whoever_leads() {
-    let mut ensemble = with_an_observer();
-    assert_eq!(ensemble.mode(OBSERVER).as_deref(), Some("observer"));
+    let mut ensemble = with_an_observer(false);
+    ensemble.wait_until("an observer", |ensemble| ensemble.mode(OBSERVER).as_deref() == Some("observer"));
     for round in 0..3 {
         let writers = writer::start(&[ensemble.addr(OBSERVER)], 4, round);
         writers.progress(300);
@@ -47,7 +47,7 @@ fn an_observer_does_not_elect_a_leader() {
 
 /// Of the voters, only the one that `survivor` chooses, given the leader, is left.
 fn one_voter_and_an_observer_are_no_quorum(survivor: impl Fn(usize) -> usize) {
-    let mut ensemble = with_an_observer();
+    let mut ensemble = with_an_observer(false);
     let writers = writer::start(&[ensemble.addr(OBSERVER)], 2, 1);
     writers.progress(200);
     let voter = survivor(ensemble.leader());
@@ -69,7 +69,7 @@ fn one_voter_and_an_observer_are_no_quorum(survivor: impl Fn(usize) -> usize) {
 
 #[test]
 fn an_observer_that_is_killed_costs_nobody_a_write() {
-    let mut ensemble = with_an_observer();
+    let mut ensemble = with_an_observer(true);
     let leader = ensemble.leader();
     let voters = ensemble.addrs_without(OBSERVER);
     let writers = writer::start(&voters, 3, 1);
@@ -83,13 +83,12 @@ fn an_observer_that_is_killed_costs_nobody_a_write() {
         ensemble.restart(OBSERVER);
     }
     assert_eq!(ensemble.leader(), leader, "nobody had a reason to elect");
-    check_everywhere(&ensemble, writers);
-    assert!(check_journeys(&ensemble, wanderers) > 0, "the observer had a client");
+    assert!(check_both(&ensemble, writers, wanderers) > 0, "the observer had a client");
 }
 
 #[test]
 fn an_observer_catches_up_after_a_restart_and_from_nothing() {
-    let mut ensemble = with_an_observer();
+    let mut ensemble = with_an_observer(false);
     let writers = writer::start(&ensemble.addrs_without(OBSERVER), 3, 1);
     writers.progress(300);
     ensemble.stop(OBSERVER);

@@ -2,16 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
-use crate::support::ensemble::{Ensemble, Plan};
+use crate::support::ensemble::{Ensemble, HOLD, Plan};
 use crate::support::network::Network;
 use crate::support::skipped;
-use crate::{check_everywhere, check_journeys, check_written, wanderer, writer};
+use crate::{check_both, check_written, wanderer, writer};
 
 /// Three servers that can be cut off from each other; `None` if there can be none here.
 fn ensemble(test: &str) -> Option<(Network, Ensemble)> {
     match Network::new(3) {
         Ok(network) => {
-            let ensemble = Ensemble::of(&Plan { steady: false, network: Some(&network), ..Plan::default() });
+            let ensemble =
+                Ensemble::of(&Plan { steady: false, settings: HOLD, network: Some(&network), ..Plan::default() });
             Some((network, ensemble))
         }
         Err(reason) => {
@@ -48,9 +49,9 @@ fn a_leader_that_is_cut_off_acknowledges_nothing_while_the_others_go_on() {
     ensemble.wait_until_serving(leader);
     writers.progress(300);
     wanderers.progress(300);
-    check_everywhere(&ensemble, writers);
+    let moves = check_both(&ensemble, writers, wanderers);
     check_written(&ensemble, &its_own);
-    assert!(check_journeys(&ensemble, wanderers) > 0, "a server without a leader is left by its clients");
+    assert!(moves > 0, "a server without a leader is left by its clients");
 }
 
 /// Which packets between the leader and the others are lost.
@@ -99,7 +100,6 @@ fn a_leader_cut_off_one_way_is_replaced(test: &str, lost: Lost) {
         }
         ensemble.wait_until_serving(leader);
         writers.progress(100);
-        check_everywhere(&ensemble, writers);
-        check_journeys(&ensemble, wanderers);
+        check_both(&ensemble, writers, wanderers);
     }
 }

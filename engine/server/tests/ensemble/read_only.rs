@@ -113,8 +113,8 @@ fn tell(target: Target) -> Vec<String> {
     ensemble.kill(2);
     ensemble.wait_until("a read-only server", |ensemble| ensemble.mode(0).as_deref() == Some("read-only"));
     let mut told = vec![
-        format!("srvr: {}", ensemble.word(0, "srvr").lines().nth(1).unwrap_or_default()),
-        format!("isro: {}", ensemble.word(0, "isro")),
+        format!("srvr: {}", ensemble.told(0, "srvr").lines().nth(1).unwrap_or_default()),
+        format!("isro: {}", ensemble.told(0, "isro")),
     ];
     let mut new = |who: &str, request: &ConnectRequest| told.push(format!("{who}: {}", apply(&ensemble, request)));
     new("new without the flag", &asks(Some(false)));
@@ -136,7 +136,7 @@ fn tell(target: Target) -> Vec<String> {
     told.push(format!("a quorum again: {}", outcome(last.reply())));
     ensemble
         .wait_until("a leader", |ensemble| ensemble.mode(0).is_some_and(|mode| mode == "leader" || mode == "follower"));
-    told.push(format!("isro: {}", ensemble.word(0, "isro")));
+    told.push(format!("isro: {}", ensemble.told(0, "isro")));
     told.push(format!("read-only session: {}", apply(&ensemble, &asks_for(&last))));
     told.push(format!("session of the ensemble: {}", apply(&ensemble, &asks_for(&owner))));
     let mut owner = Client::connect_with(ensemble.addr(0), &asks_for(&owner)).unwrap();

@@ -34,5 +34,5 @@ fn what_is_on_its_way_when_a_session_moves_is_executed_before_or_never() {
     let ensemble = Ensemble::start(3);
     let wanderers = wanderer::start(&ensemble.addrs(), 6, 1, 20);
     wanderers.progress(10_000);
-    assert!(check_journeys(&ensemble, wanderers) >= 400, "each moves every twenty answers");
+    assert!(check_journeys(&ensemble, &wanderers.stop()) >= 400, "each moves every twenty answers");
 }

@@ -74,6 +74,7 @@ impl Wanderer {
     }
 
     fn work(mut self, restless: u64, signs: &Signs) -> Journey {
+        signs.begins();
         let mut answers = 0;
         self.client.conn.give_up_after(PATIENCE);
         loop {

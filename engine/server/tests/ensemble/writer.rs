@@ -47,6 +47,7 @@ impl Writer {
 fn write(addr: SocketAddr, path: String, signs: &Signs) -> Writer {
     let mut client = Client::connect(addr);
     client.create(&path, b"", 0).unwrap();
+    signs.begins();
     let mut writer = Writer { path, version: 0, unanswered: 0 };
     let mut waiting = VecDeque::new();
     loop {

@@ -56,7 +56,7 @@ def connect(kind):
 
     def make(server, chroot="", **arguments):
         hosts = arguments.pop("hosts", server.hosts())
-        arguments = {"timeout": 10, "randomize_hosts": False, **arguments}
+        arguments = {"timeout": 30, "randomize_hosts": False, **arguments}
         client = KINDS[kind][1](hosts=hosts + chroot, **arguments)
         clients.append(client)
         client.start(timeout=PATIENCE)

@@ -90,13 +90,13 @@ def test_silent_session_expires(own_server, connect):
     gone = queue.Queue()
     # A client that goes without a word, written by hand: kazoo's would say goodbye.
     with socket.create_connection(("127.0.0.1", own_server.servers[0].port)) as connection:
-        answer = exchange(connection, struct.pack(">iqiq", 0, 0, 4000, 0) + text(bytes(16)) + b"\0")
+        answer = exchange(connection, struct.pack(">iqiq", 0, 0, 10000, 0) + text(bytes(16)) + b"\0")
         timeout, session = struct.unpack(">iq", answer[4:16])
         identity = (session, answer[20:36])
         everybody = struct.pack(">ii", 1, 31) + text(b"world") + text(b"anyone")
         create = struct.pack(">ii", 1, 1) + text(b"/e") + text(b"") + everybody + struct.pack(">i", 1)
         assert struct.unpack(">iqi", exchange(connection, create)[:16])[2] == 0
-        assert timeout == 4000
+        assert timeout == 10000
         assert fresh(witness).exists("/e", watch=gone.put).ephemeralOwner == session
     assert gone.get(timeout=PATIENCE).type == "DELETED"
     # Its id is good for nothing now.

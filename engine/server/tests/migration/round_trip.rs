@@ -34,8 +34,8 @@ fn there_and_back() {
     client.create(PASSING, b"", 0).unwrap();
     let before = contents(&mut client, PASSING);
     let next = client.get("/seq", false).unwrap().1;
-    // It lives for two seconds after the last that was heard of it, and the server is killed at once.
-    let mut passing = Client::connect_with(zookeeper.addr(), &session(2000)).unwrap();
+    // It lives for ten seconds after the last that was heard of it, and the server is killed at once.
+    let mut passing = Client::connect_with(zookeeper.addr(), &session(10_000)).unwrap();
     passing.create(&format!("{PASSING}/e"), b"", 1).unwrap();
     zookeeper.kill();
 

@@ -3,7 +3,7 @@
 use crate::http::{ask, get};
 use crate::support::client::Client;
 use crate::support::ensemble::{Ensemble, Plan};
-use crate::support::server::free_port;
+use crate::support::ports::free_port;
 use std::cell::RefCell;
 use std::io::{Read, Write};
 use std::net::TcpStream;

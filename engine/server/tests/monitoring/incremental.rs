@@ -98,7 +98,7 @@ fn where_the_log_does_not_reach_back_a_snapshot_comes_first() {
     run(&["backup", text(&server.data_dir()), text(&at("old"))]).unwrap();
 
     // What is restored has a snapshot, and a log only from there on.
-    let port = crate::support::server::free_port();
+    let port = crate::support::ports::free_port();
     let settings = crate::snapshot::settings(port);
     let mut restored = Server::prepare(Target::Ringkeeper, &settings.each_ref().map(|(key, value)| (*key, &**value)));
     let addr = SocketAddr::from(([127, 0, 0, 1], port));

@@ -5,6 +5,7 @@ use crate::support::client::{Client, Fault};
 use crate::support::ensemble::{Ensemble, Plan};
 use crate::support::wire::ConnectRequest;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Of super:admin.
 pub const SUPER: (&str, &str) = ("DigestAuthenticationProvider.superDigest", "super:xQJmxLMiHGwaqBvst5y6rkB6HQs=");
@@ -38,7 +39,10 @@ fn hashes(ensemble: &Ensemble) -> Vec<serde_json::Value> {
 }
 
 fn wait_until_equal(ensemble: &Ensemble) -> serde_json::Value {
-    ensemble.wait_until("equal states", |ensemble| hashes(ensemble).windows(2).all(|two| two[0] == two[1]));
+    ensemble.wait_until("equal states", |ensemble| {
+        let all = hashes(ensemble);
+        all[0].is_array() && all.windows(2).all(|two| two[0] == two[1])
+    });
     hashes(ensemble).remove(0)
 }
 
@@ -125,25 +129,22 @@ fn with_client_executors_a_large_tree_takes_the_place_of_another_while_others_wr
     let bytes = snapshot(ensemble.admin_addr(leader));
     (0..60).for_each(|n| client.delete(&format!("/n{n:02}"), -1).unwrap());
     let addr = ensemble.addr((leader + 1) % 3);
-    let over = std::sync::atomic::AtomicBool::new(false);
-    let written = std::thread::scope(|scope| {
-        let writer = scope.spawn(|| {
-            // Its session is younger than the snapshot: it ends with the replacement, and another one goes on.
-            let mut acknowledged = 0;
-            while !over.load(std::sync::atomic::Ordering::Relaxed) {
-                let Some(mut client) = Client::connect_with(addr, &ConnectRequest::default()) else { continue };
-                while !over.load(std::sync::atomic::Ordering::Relaxed) && client.create("/w-", b"", 2).is_ok() {
-                    acknowledged += 1;
-                }
+    static OVER: AtomicBool = AtomicBool::new(false);
+    static ACKNOWLEDGED: AtomicU64 = AtomicU64::new(0);
+    let writer = std::thread::spawn(move || {
+        // Its session is younger than the snapshot: it ends with the replacement, and another one goes on.
+        while !OVER.load(Ordering::Relaxed) {
+            let Some(mut client) = Client::connect_with(addr, &ConnectRequest::default()) else { continue };
+            while !OVER.load(Ordering::Relaxed) && client.create("/w-", b"", 2).is_ok() {
+                ACKNOWLEDGED.fetch_add(1, Ordering::Relaxed);
             }
-            acknowledged
-        });
-        let answer = restore(ensemble.admin_addr((leader + 2) % 3), &bytes);
-        over.store(true, std::sync::atomic::Ordering::Relaxed);
-        assert_eq!(answer.status, 200, "{}", answer.text());
-        writer.join().unwrap()
+        }
     });
-    assert!(written > 0);
+    ensemble.wait_until("a first write", |_| ACKNOWLEDGED.load(Ordering::Relaxed) > 0);
+    let answer = restore(ensemble.admin_addr((leader + 2) % 3), &bytes);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    OVER.store(true, Ordering::Relaxed);
+    writer.join().unwrap();
     wait_until_equal(&ensemble);
     client.sync("/").unwrap();
     let names = client.children("/", false).unwrap();

@@ -2,7 +2,8 @@
 
 use crate::http::{Answer, ask};
 use crate::support::client::Client;
-use crate::support::server::{Server, Target, free_port};
+use crate::support::ports::free_port;
+use crate::support::server::{Server, Target};
 use ringkeeper_core::tree::Loader;
 use ringkeeper_txnlog::disk::FsDisk;
 use ringkeeper_txnlog::snapshot::{self, SnapshotReader};

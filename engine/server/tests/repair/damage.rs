@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 /// Small files, so that there are several.
 const SMALL_FILES: &str = "log.segment.bytes=1048576\nsnapCount=1000";
 
-/// Files of a server whose names begin so, by name.
+/// Files of a server whose names begin so and that are whole, by name.
 fn files(fleet: &Fleet, at: usize, prefix: &str) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = fs::read_dir(fleet.data(at)).unwrap().map(|entry| entry.unwrap().path()).collect();
     found.retain(|path| path.file_name().unwrap().to_str().unwrap().starts_with(prefix));
-    found.retain(|path| path.extension().is_none_or(|extension| extension != "damaged"));
+    found.retain(|path| path.extension().is_none_or(|extension| extension != "damaged" && extension != "tmp"));
     found.sort();
     found
 }
@@ -116,7 +116,8 @@ fn a_server_that_is_to_be_repaired_by_hand_does_not_start() {
 /// What a majority had acknowledged may be on the third server, or only on the two: nobody can know.
 #[test]
 fn a_majority_that_has_lost_data_elects_nobody() {
-    let mut fleet = Fleet::start(SMALL_FILES);
+    // One segment and no snapshot: what is damaged is read at the next start.
+    let mut fleet = Fleet::start("");
     let leader = fleet.leader();
     let writers = writers_without(&fleet, leader, 1);
     writers.progress(1_000);

@@ -1,7 +1,8 @@
 //! Real servers of an ensemble whose settings, files and output a test can look into.
 
 use crate::support::client::four_letter_word;
-use crate::support::server::{free_port, ringkeeper_binary};
+use crate::support::ports::free_port;
+use crate::support::server::ringkeeper_binary;
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::CommandExt;
@@ -11,6 +12,10 @@ use std::time::{Duration, Instant};
 
 /// What is not reached in this time never will be. Generous: the machine may be loaded.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Servers are given up for being gone, not for being silent, and clients are held until there is another leader: a machine
+/// that has too much to do looks like a pause.
+const STEADY: &str = "ensemble.silence.min.ms=60000\nensemble.silence.max.ms=60000\nensemble.hold.clients.ms=20000";
 
 /// Three servers, numbered from 0; their ids are one higher.
 pub struct Fleet {
@@ -26,7 +31,7 @@ impl Fleet {
         let lines: String =
             (1..=3).map(|id| format!("server.{id}=127.0.0.1:{}:{}\n", free_port(), free_port())).collect();
         for at in 0..3 {
-            fleet.configure(at, &format!("{settings}\n{lines}"));
+            fleet.configure(at, &format!("{STEADY}\n{settings}\n{lines}"));
             fleet.launch(at);
         }
         (0..3).for_each(|at| fleet.wait_until_serving(at));
@@ -109,7 +114,7 @@ impl Fleet {
 
     /// The value of a line of mntr.
     pub fn metric(&self, at: usize, name: &str) -> Option<u64> {
-        let text = self.word(at, "mntr");
+        let text = four_letter_word(self.addr(at), "mntr", PATIENCE).unwrap();
         text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
     }
 
@@ -141,8 +146,12 @@ impl Fleet {
             (0..fleet.children.len())
                 .find(|at| fleet.children[*at].is_some() && fleet.mode(*at).as_deref() == Some("leader"))
         };
-        self.wait_until("there is a leader", |fleet| leads(fleet).is_some());
-        leads(self).unwrap_or(0)
+        let found = std::cell::Cell::new(None);
+        self.wait_until("there is a leader", |fleet| {
+            found.set(leads(fleet));
+            found.get().is_some()
+        });
+        found.get().expect("waited for")
     }
 
     /// Waits until all servers have applied the same, and it is the same.

@@ -3,7 +3,8 @@
 use crate::catch_up::check_everywhere;
 use crate::fleet::Fleet;
 use crate::support::client::Client;
-use crate::support::server::{free_port, ringkeeper_binary};
+use crate::support::ports::free_port;
+use crate::support::server::ringkeeper_binary;
 use crate::writer;
 
 /// The lines of three servers.

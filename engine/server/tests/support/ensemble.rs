@@ -3,8 +3,9 @@
 
 use super::client::four_letter_word;
 use super::network::Network;
+use super::ports::free_port;
 use super::process::{self, configuration, settings_from_environment, tail};
-use super::server::{COMMON, START, Settings, Target, free_port};
+use super::server::{COMMON, START, Settings, Target};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -30,6 +31,9 @@ pub struct Plan<'a> {
     /// Where the servers run; loopback if nowhere.
     pub network: Option<&'a Network>,
 }
+
+/// Clients are held for so long while servers have no leader that an election on a busy machine is over before.
+pub const HOLD: Settings<'static> = &[("ensemble.hold.clients.ms", "20000")];
 
 const STEADY: Settings<'static> = &[("ensemble.silence.min.ms", "60000"), ("ensemble.silence.max.ms", "60000")];
 
@@ -79,9 +83,9 @@ impl Server {
 }
 
 impl Ensemble {
-    /// Starts `voters` servers as users have them, and waits until all serve.
+    /// Starts `voters` servers that find each other silent as users' do, and waits until all serve.
     pub fn start(voters: usize) -> Ensemble {
-        Ensemble::of(&Plan { voters, steady: false, ..Plan::default() })
+        Ensemble::of(&Plan { voters, steady: false, settings: HOLD, ..Plan::default() })
     }
 
     /// Starts the servers of a plan and waits until all serve.
@@ -186,7 +190,18 @@ impl Ensemble {
         (0..self.servers.len()).filter(|at| *at != one).map(|at| self.addr(at)).collect()
     }
 
-    /// What a server says to a word; empty if nothing.
+    /// What a server that answers says to a word, however late.
+    pub fn told(&self, at: usize, word: &str) -> String {
+        let told = std::cell::RefCell::default();
+        self.wait_until(&format!("server {at} answers {word}"), |ensemble| {
+            let answer = four_letter_word(ensemble.addr(at), word, Duration::from_secs(20));
+            told.replace(answer.unwrap_or_default());
+            !told.borrow().is_empty()
+        });
+        told.into_inner()
+    }
+
+    /// What a server says to a word at once; empty if nothing.
     pub fn word(&self, at: usize, word: &str) -> String {
         four_letter_word(self.addr(at), word, Duration::from_secs(1)).unwrap_or_default()
     }

@@ -10,6 +10,7 @@
 pub mod client;
 pub mod ensemble;
 pub mod network;
+pub mod ports;
 pub mod process;
 pub mod relay;
 pub mod rng;

@@ -68,7 +68,7 @@ impl Drop for Relay {
 }
 
 fn accept(listener: &TcpListener, shared: &Shared) {
-    for client in listener.incoming().map_while(Result::ok) {
+    for client in listener.incoming().filter_map(Result::ok) {
         if shared.ended.load(Ordering::Relaxed) {
             return;
         }

@@ -2,11 +2,11 @@
 //! with the value that stands for them.
 
 use super::client::four_letter_word;
+use super::ports::free_port;
 use super::process::{configuration, serve, settings_from_environment, signal, spawn, tail};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// Which server a test talks to.
@@ -198,19 +198,4 @@ impl Drop for Server {
 /// The binary under test: built by cargo for this test, or the one that `RINGKEEPER_BIN` names.
 pub fn ringkeeper_binary() -> PathBuf {
     std::env::var_os("RINGKEEPER_BIN").map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_ringkeeper")), PathBuf::from)
-}
-
-/// A port that nothing listens on, below those that the system gives to outgoing connections. Processes that run tests side
-/// by side start looking at different places.
-pub fn free_port() -> u16 {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let first = std::process::id().wrapping_mul(7919);
-    for _ in 0..22_000 {
-        let n = first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
-        let port = u16::try_from(10_000 + n % 22_000).expect("below 32000");
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return port;
-        }
-    }
-    panic!("there is no free port on loopback: is it down?")
 }

@@ -42,7 +42,7 @@ fn servers(test: &str, size: Size) -> Option<Servers> {
 }
 
 fn connector(servers: &Servers) -> Connector {
-    let connector = Client::connector().with_session_timeout(Duration::from_secs(10));
+    let connector = Client::connector().with_session_timeout(Duration::from_secs(30));
     if servers.target() == Target::ZooKeeper { connector.with_server_version(3, 8, 0) } else { connector }
 }
 
@@ -57,6 +57,10 @@ async fn moved(servers: &Servers, clients: &[&Client]) {
     if servers.move_clients() {
         for watcher in &mut watchers {
             while watcher.changed().await != SessionState::SyncConnected {}
+        }
+        for client in clients {
+            // Stands behind the request that sets the client's watches again.
+            client.check_stat("/").await.unwrap();
         }
     }
 }

@@ -198,16 +198,17 @@ mod tests {
 
     #[test]
     fn a_port_that_is_taken_and_one_that_is_free() {
-        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        // An address that nobody else has: the port is free when it is given back.
+        let taken = TcpListener::bind("127.0.0.9:0").unwrap();
         let address = taken.local_addr().unwrap();
         let tried = Listening::try_out("clients", "here".into(), address.port(), Ok(vec![address]));
         assert!(tried.taken && tried.refused.is_some());
-        let open = Peer::try_out(2, "127.0.0.1", address.port());
+        let open = Peer::try_out(2, "127.0.0.9", address.port());
         assert!(open.outcome == Reached::Open && open.round_trip_us.unwrap() > 0.0, "{open:?}");
         drop(taken);
         let tried = Listening::try_out("clients", "here".into(), address.port(), Ok(vec![address]));
         assert_eq!((tried.taken, tried.refused), (false, None));
-        let refused = Peer::try_out(2, "127.0.0.1", address.port());
+        let refused = Peer::try_out(2, "127.0.0.9", address.port());
         assert!(refused.outcome == Reached::Refused && refused.round_trip_us.is_some(), "{refused:?}");
     }
 
