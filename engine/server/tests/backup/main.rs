@@ -154,6 +154,42 @@ fn a_moment_can_be_restored() {
 }
 
 #[test]
+fn a_backup_whose_end_is_lost_says_so_and_is_completed_by_the_next_run() {
+    let tmp = tempfile::tempdir().unwrap();
+    let at = |name: &str| tmp.path().join(name);
+    let mut server = Server::start(Target::Ringkeeper);
+    let data = server.data_dir();
+    let ends = ["/a", "/b"].map(|path| {
+        Client::connect(server.addr()).create(path, b"", 0).unwrap();
+        // Stopped, so that all is known to be committed.
+        assert!(server.stop().success());
+        let end = facts(&["backup", text(&data), text(&at("backup"))])[0]["reaches_zxid"].clone();
+        server.restart();
+        end
+    });
+    let ends = ends.each_ref().map(|end| end.as_str().unwrap());
+    let pieces = std::fs::read_dir(at("backup")).unwrap().map(|entry| entry.unwrap().path());
+    let newest = pieces.filter(|path| text(path).contains("frames.")).max().unwrap();
+    std::fs::remove_file(newest).unwrap();
+
+    let (done, _, said) = run(&["restore", text(&at("backup")), text(&at("newest"))]);
+    assert!(
+        !done && said.contains(&format!("has been taken through {}, and what follows {}", ends[1], ends[0])),
+        "{said}"
+    );
+    assert!(!at("newest").exists() && said.contains(&format!("--to-zxid {} restores what is left", ends[0])), "{said}");
+    let list = &facts(&["restore", text(&at("backup")), "--list"])[0];
+    assert_eq!((&list["through_zxid"], &list["missing_through_zxid"]), (&ends[0].into(), &ends[1].into()), "{list}");
+    facts(&["restore", text(&at("backup")), text(&at("left")), "--to-zxid", ends[0]]);
+
+    facts(&["backup", text(&data), text(&at("backup"))]);
+    let restored = &facts(&["restore", text(&at("backup")), text(&at("newest"))])[0];
+    assert!(number(&restored["zxid"]) >= number(&ends[1].into()), "{restored}");
+    let list = &facts(&["restore", text(&at("backup")), "--list"])[0];
+    assert!(list["missing_through_zxid"].is_null(), "{list}");
+}
+
+#[test]
 fn what_is_not_known_to_be_committed_is_left_out() {
     let tmp = tempfile::tempdir().unwrap();
     let at = |name: &str| tmp.path().join(name);

@@ -26,7 +26,8 @@ Examples:
 The first time the newest snapshot and the log after it are copied, later the transactions that are new. Only what is committed
 is taken. Run it on one server of an ensemble: each has everything. Run it often enough for the log to reach back to the last
 time (autopurge.snapRetainCount snapshots): if it does not, a new snapshot is taken, and states in between cannot be restored.
-Copy the backup's directory elsewhere as you like: its files never change, only new ones come.
+Copy the backup's directory elsewhere as you like: its files never change, only new ones come (and a new mark of how far it reaches
+takes the place of the last one).
 --to writes the present state alone, as one file, which is not added to and has no states in between. --auth can be given as RINGKEEPER_AUTH, too, where it is not seen in the list of processes.
 Exit status: 0 done, 1 failed, 2 wrong command line.";
 
@@ -183,13 +184,16 @@ fn target(arguments: &ArgMatches) -> Target {
 }
 
 fn list(from: &BackupDir, json: bool) -> anyhow::Result<ExitCode> {
-    for chain in from.chains()? {
+    let (chains, reached) = (from.chains()?, from.reached()?);
+    for (n, chain) in chains.iter().enumerate() {
+        let missing = n + 1 == chains.len() && chain.last() < reached;
         let mut facts = Facts::default();
         facts.add("from_zxid", chain.first().to_string());
         facts.add("through_zxid", chain.last().to_string());
         facts.add("snapshot_at", chain.base.map(|base| moment(base.wall)));
         facts.add("last_transaction_at", moment(chain.last_wall()));
         facts.add("transactions", chain.pieces.iter().map(|piece| piece.frames).sum::<u64>());
+        facts.add("missing_through_zxid", missing.then(|| reached.to_string()));
         facts.print(json)?;
     }
     Ok(ExitCode::SUCCESS)

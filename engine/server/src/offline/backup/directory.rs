@@ -13,6 +13,8 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+/// Of the names of marks, before the zxid.
+const REACHED: &str = "reached.";
 const IDENTITY: &str = "backup.json";
 const FORMAT: u64 = 1;
 /// Bytes copied at once.
@@ -91,6 +93,32 @@ impl BackupDir {
             }
         }
         Ok(chains(bases, pieces))
+    }
+
+    /// The newest state that it has had, by the names of its files.
+    pub(crate) fn reached(&self) -> anyhow::Result<Zxid> {
+        let entries = ViewDisk::new(&self.path).list().with_context(|| format!("reading {}", self.path.display()))?;
+        let marked = |name: &str| {
+            let last = name.strip_prefix(REACHED).or_else(|| name.strip_prefix("frames.")?.rsplit('-').next())?;
+            u64::from_str_radix(last, 16).ok().map(Zxid)
+        };
+        let reached = entries.iter().filter_map(|entry| snapshot_zxid(&entry.name).or_else(|| marked(&entry.name)));
+        Ok(reached.max().unwrap_or(Zxid::ZERO))
+    }
+
+    /// Marks how far it reaches, when that is on the disk.
+    pub(crate) fn reaches(&self, zxid: Zxid) -> anyhow::Result<()> {
+        let name = format!("{REACHED}{:016x}", zxid.0);
+        let path = self.path.join(&name);
+        let marked =
+            File::create(&path).and_then(|file| file.sync_all()).and_then(|()| File::open(&self.path)?.sync_all());
+        marked.with_context(|| format!("writing {}", path.display()))?;
+        for entry in ViewDisk::new(&self.path).list()? {
+            if entry.name.starts_with(REACHED) && entry.name < name {
+                std::fs::remove_file(self.path.join(&entry.name))?;
+            }
+        }
+        Ok(())
     }
 
     fn piece(&self, name: &str) -> anyhow::Result<piece::Head> {

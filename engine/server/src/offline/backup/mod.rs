@@ -4,11 +4,12 @@
 //!   backup.json                  format, and the ensemble that it is of
 //!   snap.<zxid>                  a copy of a server's snapshot: where a chain begins
 //!   frames.<prev>-<last>         the transactions after prev through last, see `piece`
+//!   reached.<zxid>               the newest state that it has had; empty
 //! ```
 //!
 //! Everything is copied from a server's directories, where snapshots never change and the log only grows; the server may be
 //! running. Only what the log knows to be committed is taken. So each state between the oldest and the newest can be had
-//! again, exactly.
+//! again, exactly; and if the newest is lost, that is noticed by the mark that it has been there.
 
 mod chain;
 mod directory;

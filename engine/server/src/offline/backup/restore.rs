@@ -1,6 +1,7 @@
 //! Makes a server's directories as they were at some time.
 
 use super::{BackupDir, Chain, piece};
+use crate::offline::describe::moment;
 use crate::offline::source::read_snapshot;
 use crate::offline::{Directories, founding};
 use anyhow::Context as _;
@@ -27,6 +28,15 @@ impl Target {
             Target::Newest => true,
             Target::Zxid(zxid) => (chain.first()..=chain.last()).contains(&zxid),
             Target::Time(at) => chain.base.is_none_or(|base| base.wall <= at),
+        }
+    }
+
+    /// Whether it is the end of a chain that has it: then it may have been followed by what the backup has no more.
+    fn is_the_end_of(self, chain: &Chain) -> bool {
+        match self {
+            Target::Newest => true,
+            Target::Zxid(_) => false,
+            Target::Time(at) => at >= chain.last_wall(),
         }
     }
 
@@ -62,6 +72,14 @@ pub(crate) fn restore(
 ) -> anyhow::Result<Restored> {
     let chains = from.chains()?;
     let chain = chains.iter().rev().find(|chain| target.is_in(chain)).with_context(|| missing(&chains))?;
+    let (last, reached) = (chain.last(), from.reached()?);
+    anyhow::ensure!(
+        reached == last || !target.is_the_end_of(chain),
+        "{} has been taken through {reached}, and what follows {last} of {} is missing in it: look for the files; \
+         --to-zxid {last} restores what is left",
+        from.path.display(),
+        moment(chain.last_wall())
+    );
     let mut restored = rebuild(from, chain, target, progress)?;
     let zxid = restored.tree.last_zxid();
     if let Target::Zxid(wanted) = target {
@@ -177,21 +195,37 @@ mod tests {
     #[test]
     fn pieces_that_overlap_and_pieces_that_are_missing() {
         let tmp = tempfile::tempdir().unwrap();
-        let newest = |name: &str, pieces: &[(u64, &[(u64, i64)])]| {
+        let restored = |target: Target, name: &str, pieces: &[(u64, &[(u64, i64)])]| {
             let dir = tmp.path().join(name);
             let backup = BackupDir::open_or_begin(&dir, 7).unwrap();
             pieces.iter().for_each(|(prev, transactions)| piece(&dir, 7, *prev, transactions));
+            backup.reaches(Zxid(3)).unwrap();
             let to = Directories::new(&tmp.path().join(format!("{name}-restored")), None);
-            let restored = restore(&backup, Target::Newest, &to, &mut || ()).map_err(|error| format!("{error:#}"));
+            let restored = restore(&backup, target, &to, &mut || ()).map_err(|error| format!("{error:#}"));
             restored.map(|restored| (restored.tree.last_zxid().0, restored.transactions))
         };
+        let newest = |name: &str, pieces: &[(u64, &[(u64, i64)])]| restored(Target::Newest, name, pieces);
         let [one, two, three, four] = TRANSACTIONS;
         let last = 1 << 32 | 1;
         // Each transaction once, from wherever.
         assert_eq!(newest("overlap", &[(0, &[one, two]), (1, &[two, three]), (2, &[three, four])]), Ok((last, 4)));
         assert_eq!(newest("within", &[(0, &[one, two, three, four]), (1, &[two])]), Ok((last, 4)));
-        assert_eq!(newest("end", &[(0, &[one, two])]), Ok((2, 2)), "what it reaches, and `--list` says how far");
-        assert_eq!(newest("gap", &[(0, &[one, two]), (3, &[four])]), Ok((2, 2)), "what is behind a gap is of no use");
+        // What was there and is lost is not passed over in silence.
+        let lost = newest("end", &[(0, &[one, two])]).unwrap_err();
+        assert!(
+            lost.contains("taken through 0x3, and what follows 0x2 of 1970-01-01T00:00:02.000Z is missing"),
+            "{lost}"
+        );
+        assert!(lost.contains("--to-zxid 0x2 restores what is left"), "{lost}");
+        assert_eq!(restored(Target::Zxid(Zxid(2)), "left", &[(0, &[one, two])]), Ok((2, 2)));
+        let at = |ms: i64, name: &str| restored(Target::Time(WallMs(ms)), name, &[(0, &[one, two])]);
+        assert_eq!(at(1999, "before"), Ok((1, 1)));
+        assert!(at(2000, "since").unwrap_err().contains("is missing"), "a transaction of the same moment may be lost");
+        let gap = newest("gap", &[(0, &[one, two]), (3, &[four])]).unwrap_err();
+        assert!(
+            gap.contains("taken through 0x100000001, and what follows 0x2"),
+            "what is behind a gap is of no use: {gap}"
+        );
         assert!(newest("begin", &[(2, &[three, four])]).unwrap_err().contains("it has none"));
         // Pieces that join by number and were not made of one history.
         let other = newest("other", &[(0, &[one, three]), (2, &[four])]);

@@ -58,11 +58,13 @@ fn try_take(dirs: Dirs, to: &Path, progress: &mut dyn FnMut()) -> anyhow::Result
     if let Some(after) = before.or(from_beginning)
         && let Some(piece) = take_frames(&recovery, &dir.path, after, progress)?
     {
+        dir.reaches(piece.last)?;
         return Ok(Taken { snapshot: None, before, piece });
     }
     let zxid = copy_newest(&recovery, &*data, &dir, before)?;
     let piece = take_frames(&recovery, &dir.path, zxid, progress)?;
     let piece = piece.with_context(|| format!("the log does not reach back to the snapshot of {zxid}"))?;
+    dir.reaches(piece.last)?;
     Ok(Taken { snapshot: Some(zxid), before, piece })
 }
 

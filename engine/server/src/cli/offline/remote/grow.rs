@@ -62,6 +62,7 @@ fn grow(server: &Address, to: &Path, progress: &mut dyn FnMut(u64)) -> anyhow::R
     );
     let after = snapshot.or(before).unwrap_or(Zxid::ZERO);
     let piece = receive_piece(answer, &dir, after, progress)?;
+    dir.reaches(piece.last)?;
     Ok(Grown { snapshot, before, piece })
 }
 
