@@ -28,5 +28,5 @@ pub use listener::{DEFAULT_BACKLOG, SocketOptions, listen, raise_fd_limit};
 pub use service::Service;
 pub use signal::Signal;
 pub use sockets::{Listening, SocketStats, Sockets, SocketsConfig};
-pub use tls::{TlsEndpoint, TlsTerms, authority_verifier};
+pub use tls::{TlsEndpoint, TlsTerms, authority_verifier, begins_tls};
 pub use transport::Speaks;

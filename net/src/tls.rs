@@ -32,7 +32,8 @@ const SEAL_BYTES: usize = 64 << 10;
 const STEPS_PER_PASS: u32 = 4;
 
 /// Whether a connection that begins with this byte speaks TLS.
-pub(crate) fn begins_tls(first: u8) -> bool {
+#[must_use]
+pub fn begins_tls(first: u8) -> bool {
     first == HANDSHAKE
 }
 
@@ -94,6 +95,14 @@ impl TlsEndpoint {
 
     fn terms(&self) -> TlsTerms {
         self.0.terms.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What a thread of its own accepts the next connection with, and how long the handshake may take. It is not among the
+    /// handshakes that are counted.
+    #[must_use]
+    pub fn accepting(&self) -> (Arc<rustls::ServerConfig>, Duration) {
+        let terms = self.terms();
+        (terms.accept, terms.handshake_timeout)
     }
 
     /// The server's side of a new connection.

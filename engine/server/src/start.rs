@@ -1,6 +1,6 @@
 //! From the configuration to a running server.
 
-use crate::admin::{self, Access, Desk, Progress, Site};
+use crate::admin::{self, Access, Desk, Progress, Secure, Site};
 use crate::config::key::Key;
 use crate::config::{Address, Config, Ensemble, PeerTls, table as keys};
 use crate::directory;
@@ -50,7 +50,7 @@ pub(crate) fn run(config: Config, operating: Operating) -> Result<(), ServerFail
     directory::examine(&config)?;
     directory::examine_access(&config)?;
     let tls = Renewals::begin(&config)?;
-    let (endpoint, peer_endpoint) = (tls.for_clients(), tls.for_peers());
+    let (endpoint, peer_endpoint, admin_endpoint) = (tls.for_clients(), tls.for_peers(), tls.for_admin());
     let listeners = bind(&config)?;
     let seed = RandomState::new().hash_one(std::process::id());
     let ports = Ports::of(&listeners).map_err(start("the listening socket"))?;
@@ -63,7 +63,7 @@ pub(crate) fn run(config: Config, operating: Operating) -> Result<(), ServerFail
     let words = Arc::new(words(&config, live, ports, endpoint.clone()));
     let exchange = Exchange::new(u8::try_from(config.executors.client_cores).unwrap_or(u8::MAX));
     let progress = Arc::new(Progress::default());
-    serve_http(&config, &exchange, &progress, &words)?;
+    serve_http(&config, &exchange, &progress, &words, admin_endpoint)?;
     executor::run(Plan {
         replica: replica(&config, seed),
         frontend: frontend(&config),
@@ -124,9 +124,12 @@ fn serve_http(
     exchange: &Exchange,
     progress: &Arc<Progress>,
     words: &Arc<Words>,
+    tls: Option<TlsEndpoint>,
 ) -> Result<(), ServerFailed> {
     let settings = &config.admin;
-    let access = Access { super_digest: config.access.super_digest.clone() };
+    let access =
+        Access { super_digest: config.access.super_digest.clone(), super_subject: config.access.super_subject.clone() };
+    let secure = tls.map(|endpoint| Secure { endpoint, or_plain: settings.or_plain });
     let desk = Desk::new(exchange.clone(), Arc::clone(progress), Arc::clone(words), settings.clone(), access);
     let desk = Arc::new(desk);
     let sites: [(&Option<Address>, Site, &'static str); 2] = [
@@ -138,9 +141,11 @@ fn serve_http(
         let failed = |source| ServerFailed::ListenHttp { address: address.to_string(), key, source };
         let listener = admin::listen(address).map_err(failed)?;
         let port = listener.local_addr().map_err(failed)?.port();
-        admin::serve(listener, site, Arc::clone(&desk)).map_err(failed)?;
+        let secure = secure.clone().filter(|_| site == Site::Admin);
+        let speaks = secure.as_ref().map_or("HTTP", Secure::speaks);
+        admin::serve(listener, site, Arc::clone(&desk), secure).map_err(failed)?;
         match site {
-            Site::Admin => tracing::info!(port, commands = settings.command_url, "admin server listening"),
+            Site::Admin => tracing::info!(port, commands = settings.command_url, speaks, "admin server listening"),
             Site::Metrics => tracing::info!(port, "metrics listening"),
         }
     }

@@ -5,14 +5,22 @@
 //! port then gets all data. Here the list has to name who asks, or it is the super user.
 
 use ringkeeper_core::acl::{Acl, AclRef, Id, allows, authenticate, perms};
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use thiserror::Error;
+
+/// Who asks.
+#[derive(Debug)]
+pub(super) struct Caller {
+    pub(super) addr: SocketAddr,
+    /// What the certificate says that was shown, if one was.
+    pub(super) identities: Vec<Id>,
+}
 
 /// Why somebody may not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub(super) enum Denied {
     /// Nobody says who asks.
-    #[error("say who asks: Authorization: digest <user>:<password>, or ip")]
+    #[error("say who asks: Authorization: digest <user>:<password>, or ip, or x509 with a certificate")]
     Unknown,
     /// Whoever it is may not.
     #[error(
@@ -25,7 +33,7 @@ pub(super) enum Denied {
 /// Whether whoever asks may have the whole state.
 pub(super) fn check(
     authorization: Option<&str>,
-    peer: IpAddr,
+    caller: &Caller,
     root: &AclRef,
     super_digest: Option<&str>,
 ) -> Result<(), Denied> {
@@ -37,7 +45,8 @@ pub(super) fn check(
         "digest" if !credential.is_empty() => {
             authenticate("digest", Some(credential.as_bytes()), super_digest).map_err(|_| Denied::Unknown)?
         }
-        "ip" => vec![Id::new("ip", &peer.to_canonical().to_string())],
+        "ip" => vec![Id::new("ip", &caller.addr.ip().to_canonical().to_string())],
+        "x509" if !caller.identities.is_empty() => caller.identities.clone(),
         _ => return Err(Denied::Unknown),
     };
     if is_granted(root, &who) { Ok(()) } else { Err(Denied::NotGranted) }
@@ -57,7 +66,10 @@ mod tests {
     use super::*;
     use ringkeeper_core::acl::digest_id;
 
-    const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    /// Somebody of this machine.
+    fn caller(identities: Vec<Id>) -> Caller {
+        Caller { addr: ([127, 0, 0, 1], 7).into(), identities }
+    }
 
     fn acl(entries: &[(i32, &str, &str)]) -> AclRef {
         Some(entries.iter().map(|(perms, scheme, id)| Acl::new(*perms, scheme, id)).collect())
@@ -66,7 +78,7 @@ mod tests {
     #[test]
     fn the_list_must_name_who_asks() {
         let anna = digest_id(b"anna:secret");
-        let check = |header: Option<&str>, root: &AclRef| check(header, PEER, root, Some("super:x"));
+        let check = |header: Option<&str>, root: &AclRef| check(header, &caller(Vec::new()), root, Some("super:x"));
         let named = acl(&[(31, "digest", &anna), (31, "world", "anyone")]);
         assert_eq!(check(Some("digest anna:secret"), &named), Ok(()));
         assert_eq!(check(Some("Digest anna:secret"), &named), Ok(()));
@@ -84,7 +96,17 @@ mod tests {
     #[test]
     fn the_super_user_may() {
         let digest = digest_id(b"super:admin");
-        assert_eq!(check(Some("digest super:admin"), PEER, &None, Some(&digest)), Ok(()));
-        assert_eq!(check(Some("digest super:admin"), PEER, &None, None), Err(Denied::NotGranted));
+        assert_eq!(check(Some("digest super:admin"), &caller(Vec::new()), &None, Some(&digest)), Ok(()));
+        assert_eq!(check(Some("digest super:admin"), &caller(Vec::new()), &None, None), Err(Denied::NotGranted));
+    }
+
+    #[test]
+    fn a_certificate_says_who_asks_if_that_is_wanted() {
+        let check = |header, id: Id, root: &AclRef| check(Some(header), &caller(vec![id]), root, None);
+        let (me, root) = (Id::new("x509", "CN=me"), acl(&[(31, "x509", "CN=me")]));
+        assert_eq!(check("x509", me.clone(), &root), Ok(()));
+        assert_eq!(check("x509", Id::new("x509", "CN=you"), &root), Err(Denied::NotGranted));
+        assert_eq!(check("x509", Id::new("super", "CN=admin"), &None), Ok(()));
+        assert_eq!(check("ip", me, &root), Err(Denied::NotGranted), "one identity at a time");
     }
 }

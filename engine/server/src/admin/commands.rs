@@ -1,5 +1,6 @@
 //! The table of admin commands, and how one is answered: names, fields and errors are ZooKeeper's (`Commands.java`).
 
+use super::authorisation::Caller;
 use super::desk::Desk;
 use super::http::{Method, Request, Response, Status};
 use super::upload::Upload;
@@ -8,7 +9,6 @@ use crate::four_letter::{Needs, Reset, Snapshot};
 use crate::spread::Errand;
 use crate::turn::Words;
 use serde_json::{Map, Value};
-use std::net::SocketAddr;
 
 /// What a command is answered from.
 pub(super) struct Asked<'a> {
@@ -106,21 +106,15 @@ pub(super) fn list(url: &str) -> Response {
 }
 
 /// Answers the command of this name.
-pub(super) fn answer(
-    name: &str,
-    request: &Request,
-    upload: &mut Upload<'_>,
-    peer: SocketAddr,
-    desk: &Desk,
-) -> Response {
+pub(super) fn answer(name: &str, request: &Request, upload: &mut Upload<'_>, caller: &Caller, desk: &Desk) -> Response {
     if SNAPSHOT.contains(&name) {
-        return snapshot::answer(SNAPSHOT[0], request, peer, desk);
+        return snapshot::answer(SNAPSHOT[0], request, caller, desk);
     }
     if RESTORE.contains(&name) {
-        return restore::answer(RESTORE[0], request, upload, peer, desk);
+        return restore::answer(RESTORE[0], request, upload, caller, desk);
     }
     if name == TRANSACTIONS && request.method != Method::Post {
-        return transactions::answer(TRANSACTIONS, request, peer, desk);
+        return transactions::answer(TRANSACTIONS, request, caller, desk);
     }
     if request.method == Method::Post {
         return Response::text(Status::MethodNotAllowed, "ask for this with GET\n");

@@ -48,6 +48,8 @@ pub(crate) enum NoFacts {
 #[derive(Debug, Clone)]
 pub(crate) struct Access {
     pub(crate) super_digest: Option<String>,
+    /// The subject of the certificate of whoever may do everything.
+    pub(crate) super_subject: Option<String>,
 }
 
 /// See the module.

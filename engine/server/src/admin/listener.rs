@@ -1,20 +1,23 @@
 //! Threads that accept connections and answer them. One thread accepts; each connection has a thread for the one request
 //! that it may ask, and there are only so many.
 
+use super::authorisation::Caller;
 use super::desk::Desk;
 use super::http::{self, MAX_HEAD, Method, Response, Status};
 use super::routes::{self, Site};
 use super::upload::Upload;
+use super::wire::{Secure, Wire};
 use crate::config::Address;
+use crate::tls::identities;
 use std::io::{self, Read};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// Connections at a time; a further one is told to come later.
 const MAX_CONNECTIONS: usize = 32;
-/// All of a request's head must be there by then.
+/// All of a request's head must be there by then, counted from the end of the handshake of TLS.
 const HEAD_TIME: Duration = Duration::from_secs(10);
 /// Pause after a failure to accept: descriptors may have run out.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -32,12 +35,12 @@ pub(crate) fn listen(address: &Address) -> io::Result<TcpListener> {
 ///
 /// # Errors
 /// The thread cannot be started.
-pub(crate) fn serve(listener: TcpListener, site: Site, desk: Arc<Desk>) -> io::Result<()> {
-    let open = Arc::new(AtomicUsize::new(0));
+pub(crate) fn serve(listener: TcpListener, site: Site, desk: Arc<Desk>, secure: Option<Secure>) -> io::Result<()> {
+    let (open, secure) = (Arc::new(AtomicUsize::new(0)), Arc::new(secure));
     std::thread::Builder::new().name("admin".into()).spawn(move || {
         loop {
             match listener.accept() {
-                Ok((stream, peer)) => admit(stream, peer, site, &desk, &open),
+                Ok((stream, peer)) => admit(stream, peer, site, &desk, &secure, &open),
                 Err(error) => {
                     tracing::debug!(%error, "a connection to the admin server could not be accepted");
                     std::thread::sleep(PAUSE);
@@ -57,7 +60,14 @@ impl Drop for Place {
     }
 }
 
-fn admit(stream: TcpStream, peer: SocketAddr, site: Site, desk: &Arc<Desk>, open: &Arc<AtomicUsize>) {
+fn admit(
+    stream: TcpStream,
+    peer: SocketAddr,
+    site: Site,
+    desk: &Arc<Desk>,
+    secure: &Arc<Option<Secure>>,
+    open: &Arc<AtomicUsize>,
+) {
     let taken = open.fetch_add(1, Ordering::AcqRel);
     let place = Place(Arc::clone(open));
     if taken >= MAX_CONNECTIONS {
@@ -66,10 +76,10 @@ fn admit(stream: TcpStream, peer: SocketAddr, site: Site, desk: &Arc<Desk>, open
         let _ = response.write(Method::Get, &mut &stream);
         return;
     }
-    let desk = Arc::clone(desk);
+    let (desk, secure) = (Arc::clone(desk), Arc::clone(secure));
     let started = std::thread::Builder::new().name("admin-connection".into()).spawn(move || {
         let _place = place;
-        if let Err(error) = answer(&stream, peer, site, &desk) {
+        if let Err(error) = answer(stream, peer, site, &desk, secure.as_ref().as_ref()) {
             tracing::debug!(%peer, %error, "a connection to the admin server has failed");
         }
     });
@@ -82,34 +92,46 @@ fn admit(stream: TcpStream, peer: SocketAddr, site: Site, desk: &Arc<Desk>, open
 type Begun = (http::Request, Vec<u8>);
 
 /// Reads one request, answers it, closes.
-fn answer(stream: &TcpStream, peer: SocketAddr, site: Site, desk: &Desk) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    stream.set_write_timeout(Some(desk.idle()))?;
-    let (method, response) = match request(stream, desk.idle())? {
+fn answer(stream: TcpStream, addr: SocketAddr, site: Site, desk: &Desk, secure: Option<&Secure>) -> io::Result<()> {
+    let mut wire = Wire::new(stream, desk.idle())?;
+    wire.set_deadline(Some(Instant::now() + HEAD_TIME));
+    if let Some(secure) = secure {
+        match wire.begins_tls()? {
+            Some(true) => wire = wire.over_tls(&secure.endpoint)?,
+            Some(false) if !secure.or_plain => {
+                let response = Response::text(Status::BadRequest, "only TLS is spoken here: ask with https://\n");
+                response.write(Method::Get, &mut wire)?;
+                return wire.close(PAUSE);
+            }
+            Some(false) => {}
+            None => return Ok(()),
+        }
+        if let Err(error) = wire.shake_hands() {
+            tracing::info!(%addr, %error, "TLS connection to the admin server refused");
+            return wire.close(PAUSE);
+        }
+        wire.set_deadline(Some(Instant::now() + HEAD_TIME));
+    }
+    let (method, response) = match request(&mut wire)? {
         Some(Ok((request, begun))) => {
-            let mut upload = Upload::new(stream, &request, begun, desk.idle());
-            (request.method, routes::answer(site, &request, &mut upload, peer, desk))
+            let caller =
+                Caller { addr, identities: identities(wire.certificate(), desk.access.super_subject.as_deref()) };
+            let mut upload = Upload::new(&mut wire, &request, begun);
+            (request.method, routes::answer(site, &request, &mut upload, &caller, desk))
         }
         Some(Err(bad)) => (Method::Get, bad.response()),
         None => return Ok(()),
     };
-    response.write(method, &mut &*stream)?;
-    stream.shutdown(Shutdown::Write)?;
-    swallow(stream)
+    response.write(method, &mut wire)?;
+    wire.close(PAUSE)
 }
 
 /// A request's head, with what has come of its body; `None` if the connection was closed before it said anything.
-fn request(mut stream: &TcpStream, idle: Duration) -> io::Result<Option<Result<Begun, http::BadRequest>>> {
-    let deadline = Instant::now() + HEAD_TIME;
+fn request(wire: &mut Wire) -> io::Result<Option<Result<Begun, http::BadRequest>>> {
     let mut head = Vec::new();
     let mut piece = [0; 4096];
     loop {
-        let left = deadline.saturating_duration_since(Instant::now()).min(idle);
-        if left.is_zero() {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        stream.set_read_timeout(Some(left))?;
-        let read = stream.read(&mut piece)?;
+        let read = wire.read(&mut piece)?;
         if read == 0 {
             return if head.is_empty() { Ok(None) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
         }
@@ -118,26 +140,12 @@ fn request(mut stream: &TcpStream, idle: Duration) -> io::Result<Option<Result<B
             Ok(None) if head.len() >= MAX_HEAD => return Ok(Some(Err(http::BadRequest::TooLong))),
             Ok(None) => {}
             Ok(Some(request)) => {
+                // The body may take its time, as long as something comes.
+                wire.set_deadline(None);
                 let body = head.split_off(request.head);
                 return Ok(Some(Ok((request, body))));
             }
             Err(bad) => return Ok(Some(Err(bad))),
         }
     }
-}
-
-/// What the client still sends (the body of a request that has none) is read for a moment: closing at once would take the
-/// answer back from it.
-fn swallow(mut stream: &TcpStream) -> io::Result<()> {
-    const BYTES: usize = 1 << 20;
-    stream.set_read_timeout(Some(PAUSE))?;
-    let mut piece = [0; 4096];
-    let mut swallowed = 0;
-    while swallowed < BYTES {
-        match stream.read(&mut piece) {
-            Ok(0) | Err(_) => break,
-            Ok(read) => swallowed += read,
-        }
-    }
-    Ok(())
 }

@@ -17,6 +17,7 @@ mod routes;
 mod snapshot;
 mod transactions;
 mod upload;
+mod wire;
 
 #[cfg(test)]
 mod tests;
@@ -24,3 +25,4 @@ mod tests;
 pub(crate) use desk::{Access, Desk, Progress};
 pub(crate) use listener::{listen, serve};
 pub(crate) use routes::Site;
+pub(crate) use wire::Secure;

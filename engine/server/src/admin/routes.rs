@@ -1,5 +1,6 @@
 //! Which path is answered by whom.
 
+use super::authorisation::Caller;
 use super::commands;
 use super::desk::Desk;
 use super::health;
@@ -7,7 +8,6 @@ use super::http::{Method, Request, Response, Status};
 use super::upload::Upload;
 use crate::four_letter::Needs;
 use crate::metrics::{self, prometheus};
-use std::net::SocketAddr;
 
 /// What is served on a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,13 +19,7 @@ pub(crate) enum Site {
 }
 
 /// Answers a request.
-pub(super) fn answer(
-    site: Site,
-    request: &Request,
-    upload: &mut Upload<'_>,
-    peer: SocketAddr,
-    desk: &Desk,
-) -> Response {
+pub(super) fn answer(site: Site, request: &Request, upload: &mut Upload<'_>, caller: &Caller, desk: &Desk) -> Response {
     let path = request.path.trim_end_matches('/');
     let url = desk.settings.command_url.as_str();
     if path == "/metrics" {
@@ -40,7 +34,7 @@ pub(super) fn answer(
         "" => only_told(request, || home(url)),
         _ if path == url => only_told(request, || commands::list(url)),
         _ => match path.strip_prefix(url).and_then(|rest| rest.strip_prefix('/')) {
-            Some(name) => commands::answer(name, request, upload, peer, desk),
+            Some(name) => commands::answer(name, request, upload, caller, desk),
             None => Response::text(Status::NotFound, format!("nothing is here; the commands are at {url}\n")),
         },
     }

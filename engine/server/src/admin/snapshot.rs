@@ -1,6 +1,6 @@
 //! The admin command snapshot: has one taken, and sends the file, whose form is this server's own (docs/formats.md).
 
-use super::authorisation::{self, Denied};
+use super::authorisation::{self, Caller, Denied};
 use super::commands;
 use super::desk::Desk;
 use super::http::{Body, Request, Response, Status};
@@ -9,7 +9,6 @@ use crate::spread::Errand;
 use ringkeeper_core::ids::Zxid;
 use ringkeeper_txnlog::snapshot::snapshot_name;
 use std::fs::File;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use thiserror::Error;
 
@@ -50,11 +49,11 @@ impl NoSnapshot {
 }
 
 /// Answers the command.
-pub(super) fn answer(name: &'static str, request: &Request, peer: SocketAddr, desk: &Desk) -> Response {
+pub(super) fn answer(name: &'static str, request: &Request, caller: &Caller, desk: &Desk) -> Response {
     let streams = request.argument("streaming").is_none_or(|text| !text.eq_ignore_ascii_case("false"));
-    match take(request, peer, desk) {
+    match take(request, caller, desk) {
         Ok((zxid, file, size)) => {
-            tracing::info!(%peer, %zxid, size, streams, "snapshot taken for the admin server");
+            tracing::info!(peer = %caller.addr, %zxid, size, streams, "snapshot taken for the admin server");
             let headers = vec![("last_zxid", zxid.to_string()), ("snapshot_size", size.to_string())];
             if streams {
                 let content_type = "application/octet-stream";
@@ -63,7 +62,7 @@ pub(super) fn answer(name: &'static str, request: &Request, peer: SocketAddr, de
             Response { headers, ..commands::json(name, Status::Ok, None, serde_json::Map::new()) }
         }
         Err(error) => {
-            tracing::warn!(%peer, %error, "no snapshot for the admin server");
+            tracing::warn!(peer = %caller.addr, %error, "no snapshot for the admin server");
             let mut response = commands::json(name, error.status(), Some(error.to_string()), serde_json::Map::new());
             if matches!(error, NoSnapshot::Denied(Denied::Unknown)) {
                 response.headers.push(("WWW-Authenticate", "digest".to_owned()));
@@ -73,7 +72,7 @@ pub(super) fn answer(name: &'static str, request: &Request, peer: SocketAddr, de
     }
 }
 
-fn take(request: &Request, peer: SocketAddr, desk: &Desk) -> Result<(Zxid, File, u64), NoSnapshot> {
+fn take(request: &Request, caller: &Caller, desk: &Desk) -> Result<(Zxid, File, u64), NoSnapshot> {
     if !desk.settings.snapshots {
         return Err(NoSnapshot::Disabled);
     }
@@ -82,7 +81,7 @@ fn take(request: &Request, peer: SocketAddr, desk: &Desk) -> Result<(Zxid, File,
         return Err(NoSnapshot::NotServing);
     }
     let super_digest = desk.access.super_digest.as_deref();
-    authorisation::check(request.authorization.as_deref(), peer.ip(), &server.root_acl, super_digest)?;
+    authorisation::check(request.authorization.as_deref(), caller, &server.root_acl, super_digest)?;
     if !desk.snapshots.take(Instant::now()) {
         desk.words.live.count_admin(|measures| measures.snapshots_too_soon += 1);
         return Err(NoSnapshot::TooOften(desk.settings.interval));

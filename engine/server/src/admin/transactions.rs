@@ -1,7 +1,7 @@
 //! The admin command transactions: what the log knows to be committed after a zxid, as a piece of a backup
 //! (docs/formats.md). With snapshots it makes backups over the network that grow, and that have every state in between.
 
-use super::authorisation::{self, Denied};
+use super::authorisation::{self, Caller, Denied};
 use super::commands;
 use super::desk::{Desk, NoFacts};
 use super::folder::Folder;
@@ -12,7 +12,6 @@ use crate::offline::backup::{self, Piece};
 use ringkeeper_core::ids::Zxid;
 use serde_json::Map;
 use std::fs::File;
-use std::net::SocketAddr;
 use std::sync::TryLockError;
 use thiserror::Error;
 
@@ -65,17 +64,17 @@ impl NoTransactions {
 }
 
 /// Answers the command.
-pub(super) fn answer(name: &'static str, request: &Request, peer: SocketAddr, desk: &Desk) -> Response {
-    match send(request, peer, desk) {
+pub(super) fn answer(name: &'static str, request: &Request, caller: &Caller, desk: &Desk) -> Response {
+    match send(request, caller, desk) {
         Ok((piece, file)) => {
-            tracing::info!(%peer, after = %piece.prev, through = %piece.last, "transactions sent by the admin server");
+            tracing::info!(peer = %caller.addr, after = %piece.prev, through = %piece.last, "transactions sent by the admin server");
             let (content_type, ensemble) = ("application/octet-stream", format!("{:016x}", piece.ensemble));
             let headers = vec![("last_zxid", piece.last.to_string()), ("ensemble", ensemble)];
             let body = file.map_or(Body::Bytes(Vec::new()), |(file, size)| Body::File(file, size));
             Response { status: Status::Ok, content_type, headers, body }
         }
         Err(error) => {
-            tracing::warn!(%peer, %error, "no transactions from the admin server");
+            tracing::warn!(peer = %caller.addr, %error, "no transactions from the admin server");
             let mut response = commands::json(name, error.status(), Some(error.to_string()), Map::new());
             response.headers.extend(error.headers());
             response
@@ -84,7 +83,7 @@ pub(super) fn answer(name: &'static str, request: &Request, peer: SocketAddr, de
 }
 
 /// The piece, and the file with it unless there are no transactions.
-fn send(request: &Request, peer: SocketAddr, desk: &Desk) -> Result<(Piece, Option<(File, u64)>), NoTransactions> {
+fn send(request: &Request, caller: &Caller, desk: &Desk) -> Result<(Piece, Option<(File, u64)>), NoTransactions> {
     if !desk.settings.snapshots {
         return Err(NoTransactions::Disabled);
     }
@@ -93,7 +92,7 @@ fn send(request: &Request, peer: SocketAddr, desk: &Desk) -> Result<(Piece, Opti
         return Err(NoTransactions::NotServing);
     }
     let super_digest = desk.access.super_digest.as_deref();
-    authorisation::check(request.authorization.as_deref(), peer.ip(), &server.root_acl, super_digest)?;
+    authorisation::check(request.authorization.as_deref(), caller, &server.root_acl, super_digest)?;
     let after = request.argument("after").and_then(zxid).ok_or(NoTransactions::After)?;
     // Each one reads the log: others wait.
     let _alone = match desk.sending.try_lock() {

@@ -1,26 +1,24 @@
 //! The body of a request, as it comes.
 
 use super::http::Request;
+use super::wire::Wire;
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
-use std::time::Duration;
 
 /// Bytes that are read at once.
 const PIECE: usize = 256 << 10;
 
 /// See the module.
 pub(super) struct Upload<'a> {
-    stream: &'a TcpStream,
+    wire: &'a mut Wire,
     /// What came with the head.
     begun: Vec<u8>,
     length: Option<u64>,
     expects_continue: bool,
-    idle: Duration,
 }
 
 impl<'a> Upload<'a> {
-    pub(super) fn new(stream: &'a TcpStream, request: &Request, begun: Vec<u8>, idle: Duration) -> Upload<'a> {
-        Upload { stream, begun, length: request.length, expects_continue: request.expects_continue, idle }
+    pub(super) fn new(wire: &'a mut Wire, request: &Request, begun: Vec<u8>) -> Upload<'a> {
+        Upload { wire, begun, length: request.length, expects_continue: request.expects_continue }
     }
 
     /// Bytes of the whole, if that was told.
@@ -35,9 +33,9 @@ impl<'a> Upload<'a> {
     pub(super) fn save(&mut self, to: &mut impl Write) -> io::Result<()> {
         let mut left = self.length.unwrap_or(0);
         if self.expects_continue {
-            (&mut self.stream).write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+            self.wire.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+            self.wire.flush()?;
         }
-        self.stream.set_read_timeout(Some(self.idle))?;
         let begun = std::mem::take(&mut self.begun);
         let here = begun.len().min(usize::try_from(left).unwrap_or(usize::MAX));
         to.write_all(&begun[..here])?;
@@ -45,7 +43,7 @@ impl<'a> Upload<'a> {
         let mut piece = vec![0; PIECE];
         while left > 0 {
             let most = piece.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-            let read = (&mut self.stream).read(&mut piece[..most])?;
+            let read = self.wire.read(&mut piece[..most])?;
             if read == 0 {
                 return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the connection was closed before the end"));
             }

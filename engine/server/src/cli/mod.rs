@@ -6,6 +6,7 @@ mod doctor;
 mod flags;
 mod offline;
 mod shell;
+mod tls;
 mod top;
 
 use std::io::{self, Write};

@@ -67,17 +67,6 @@ pub fn command() -> Command {
                 .value_parser(value_parser!(PathBuf))
                 .conflicts_with_all(["tls-ca", "tls-cert"])
                 .help("ZooKeeper's client properties, for TLS: zookeeper.client.secure=true, zookeeper.ssl.trustStore.location and so on"),
-            Arg::new("tls-ca")
-                .long("tls-ca")
-                .value_name("FILE")
-                .value_parser(value_parser!(PathBuf))
-                .help("Speak TLS, with servers whose certificates are of an authority in this file (PEM or PKCS12)"),
-            Arg::new("tls-cert")
-                .long("tls-cert")
-                .value_name("FILE")
-                .value_parser(value_parser!(PathBuf))
-                .requires("tls-ca")
-                .help("Certificate and key to show to them, both in this file"),
             Arg::new("file")
                 .short('f')
                 .long("file")
@@ -94,6 +83,7 @@ pub fn command() -> Command {
                 .allow_hyphen_values(true)
                 .help("One command with its flags; without one they are read from the terminal or a pipe"),
         ])
+        .args(super::tls::arguments())
         .after_help(format!("{EXAMPLES}{EXIT_STATUSES}"))
 }
 
@@ -153,11 +143,9 @@ pub fn run(arguments: &ArgMatches) -> ExitCode {
 
 /// How TLS is to be spoken, if it is.
 fn tls(arguments: &ArgMatches) -> Result<Option<Tls>, String> {
-    let path = |name: &str| arguments.get_one::<PathBuf>(name).cloned();
-    let asked = match (path("client-configuration"), path("tls-ca")) {
-        (Some(properties), _) => ClientTls::of_properties(&properties)?,
-        (None, Some(authorities)) => Some(ClientTls::of_files(authorities, path("tls-cert"))),
-        (None, None) => None,
+    let asked = match arguments.get_one::<PathBuf>("client-configuration") {
+        Some(properties) => ClientTls::of_properties(properties)?,
+        None => super::tls::given(arguments),
     };
     asked.map(|tls| tls.load().map(Tls::new)).transpose().map_err(|unusable| unusable.to_string())
 }

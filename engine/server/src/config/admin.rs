@@ -7,6 +7,7 @@ use super::key::Key;
 use super::problem::{Problem, Problems};
 use super::settings::Settings;
 use super::table as keys;
+use super::tls::{self, Tls};
 
 /// ZooKeeper's class that serves Prometheus.
 const PROMETHEUS: &str = "org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider";
@@ -21,6 +22,10 @@ const OTHERS: [&str; 2] = [
 pub struct Admin {
     /// Where the admin server listens; `None`: there is none.
     pub listen: Option<Address>,
+    /// What TLS is made of there, if it is spoken.
+    pub tls: Option<Tls>,
+    /// With TLS, connections without it are taken, too.
+    pub or_plain: bool,
     /// Where only `/metrics` is served; `None`: nowhere.
     pub metrics: Option<Address>,
     /// The path below which commands are.
@@ -44,9 +49,12 @@ pub(super) fn build(settings: &mut Settings, problems: &mut Problems) -> Admin {
     if settings.given(&keys::ADMIN_ENABLE).is_none() && settings.given(&keys::ADMIN_PORT).is_some() {
         settings.derive(&keys::ADMIN_ENABLE, "true".to_owned(), "admin.serverPort");
     }
+    let listens = settings.is_on(&keys::ADMIN_ENABLE);
     let millis = |key: &Key| Duration::from_millis(settings.size(key));
     let admin = Admin {
-        listen: settings.is_on(&keys::ADMIN_ENABLE).then(|| address(settings, &keys::ADMIN_ADDRESS, &keys::ADMIN_PORT)),
+        listen: listens.then(|| address(settings, &keys::ADMIN_ADDRESS, &keys::ADMIN_PORT)),
+        tls: if listens { tls::for_admin(settings, problems) } else { None },
+        or_plain: !settings.is_on(&keys::ADMIN_FORCE_HTTPS),
         metrics: serves_prometheus(settings, problems)
             .then(|| address(settings, &keys::METRICS_HOST, &keys::METRICS_PORT)),
         command_url: settings.text(&keys::ADMIN_COMMAND_URL).unwrap_or_default().trim_end_matches('/').to_owned(),

@@ -233,6 +233,12 @@ keys! {
         .means("The path below which the admin commands are.");
     ADMIN_IDLE = Key::int("admin.idleTimeout", Group::Operations, 1, I32_MAX, "30000").unit("ms")
         .means("A connection to the admin server or to the metrics on which nothing happens for so long is closed.");
+    ADMIN_FORCE_HTTPS = Key::bool("admin.forceHttps", Group::Operations, "false")
+        .means("The admin server speaks TLS, and nothing else: with the key, the certificates and the trusted authorities of ssl.quorum.*, which need not be in use between servers for it. They are read again as those are.");
+    ADMIN_PORT_UNIFICATION = Key::bool("admin.portUnification", Group::Operations, "false")
+        .means("The admin server takes connections with and without TLS; the first byte tells them apart. admin.forceHttps wins.");
+    ADMIN_NEED_CLIENT_AUTH = Key::bool("admin.needClientAuth", Group::Operations, "false")
+        .means("Whoever connects to the admin server with TLS must show a certificate of an authority in ssl.quorum.trustStore.location. With `Authorization: x509` its subject says who asks, as that of a client does.");
     ADMIN_SNAPSHOT = Key::bool("admin.snapshot.enabled", Group::Operations, "true")
         .means("Lets the admin command snapshot take snapshots and send them. Who asks must be the super user, or be named in the access list of / with all permissions.");
     ADMIN_RESTORE = Key::bool("admin.restore.enabled", Group::Operations, "true")

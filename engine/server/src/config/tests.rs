@@ -250,8 +250,7 @@ fn what_would_weaken_security_is_refused_and_the_rest_only_warned_about() {
     ] {
         assert_eq!(valid(&format!("dataDir=/d\n{text}")).1, Vec::<String>::new(), "{text}");
     }
-    for text in ["admin.forceHttps=true", "nio.numWorkerThreads=4", "autopurge.purgeInterval=24", "preAllocSize=65536"]
-    {
+    for text in ["admin.httpVersion=2", "nio.numWorkerThreads=4", "autopurge.purgeInterval=24", "preAllocSize=65536"] {
         let (_, warnings) = valid(&format!("dataDir=/d\n{text}"));
         assert!(warnings[0].contains("has no effect"), "{warnings:?}");
     }

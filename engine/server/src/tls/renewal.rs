@@ -19,6 +19,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub(crate) struct Renewals {
     clients: Option<Renewal>,
     peers: Option<Renewal>,
+    admin: Option<Renewal>,
 }
 
 impl Renewals {
@@ -28,7 +29,8 @@ impl Renewals {
     /// [`Unusable`]
     pub(crate) fn begin(config: &Config) -> Result<Renewals, Unusable> {
         let begin = |tls: Option<&Tls>| tls.cloned().map(Renewal::begin).transpose();
-        Ok(Renewals { clients: begin(config.tls.as_ref())?, peers: begin(config.peer_tls())? })
+        let (clients, peers) = (begin(config.tls.as_ref())?, begin(config.peer_tls())?);
+        Ok(Renewals { clients, peers, admin: begin(config.admin.tls.as_ref())? })
     }
 
     /// What connections of clients are made with.
@@ -41,17 +43,24 @@ impl Renewals {
         self.peers.as_ref().map(|renewal| renewal.endpoint.clone())
     }
 
+    /// What connections to the admin server are made with.
+    pub(crate) fn for_admin(&self) -> Option<TlsEndpoint> {
+        self.admin.as_ref().map(|renewal| renewal.endpoint.clone())
+    }
+
     /// When the first of the certificates in force ends, if there is one.
     pub(crate) fn ends(&self) -> Option<WallMs> {
-        [&self.clients, &self.peers].into_iter().flatten().map(|renewal| renewal.served.ends).min()
+        [&self.clients, &self.peers, &self.admin].into_iter().flatten().map(|renewal| renewal.served.ends).min()
     }
 
     /// The settings that do not count as long as the server runs: those of TLS that it has and was not to have, or was to have
     /// and has not. A running server opens and closes no ports.
     pub(crate) fn waiting_for_restart(&self, config: &Config) -> Vec<Group> {
         let clients = (self.clients.is_some() != config.tls.is_some()).then_some(Group::Tls);
-        let peers = (self.peers.is_some() != config.peer_tls().is_some()).then_some(Group::PeerTls);
-        clients.into_iter().chain(peers).collect()
+        let peers = self.peers.is_some() != config.peer_tls().is_some();
+        // Of the same files.
+        let admin = self.admin.is_some() != config.admin.tls.is_some();
+        clients.into_iter().chain((peers || admin).then_some(Group::PeerTls)).collect()
     }
 
     /// Reads all files again, as this configuration says.
@@ -59,7 +68,11 @@ impl Renewals {
     /// # Errors
     /// [`Unusable`]: nothing has changed.
     pub(crate) fn renew(&mut self, config: &Config) -> Result<(), Unusable> {
-        let pairs = [(&mut self.clients, config.tls.as_ref()), (&mut self.peers, config.peer_tls())];
+        let pairs = [
+            (&mut self.clients, config.tls.as_ref()),
+            (&mut self.peers, config.peer_tls()),
+            (&mut self.admin, config.admin.tls.as_ref()),
+        ];
         let pairs = pairs.into_iter().filter_map(|(renewal, tls)| renewal.as_mut().zip(tls));
         // All are read before one is put into force.
         let read: Vec<_> = pairs.map(|(renewal, tls)| Ok((renewal, tls, Read::of(tls)?))).collect::<Result<_, _>>()?;
@@ -69,7 +82,8 @@ impl Renewals {
 
     /// To be called often: follows files that change.
     pub(crate) fn look(&mut self, at: Instant) {
-        [&mut self.clients, &mut self.peers].into_iter().flatten().for_each(|renewal| renewal.look(at));
+        let all = [&mut self.clients, &mut self.peers, &mut self.admin].into_iter().flatten();
+        all.for_each(|renewal| renewal.look(at));
     }
 }
 
@@ -87,7 +101,7 @@ impl Read {
     }
 }
 
-/// TLS with clients, or with servers.
+/// TLS with one kind of others.
 struct Renewal {
     config: Tls,
     endpoint: TlsEndpoint,

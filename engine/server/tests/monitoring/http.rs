@@ -1,6 +1,6 @@
 //! A client of HTTP/1.1 that asks one question a connection.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -46,10 +46,15 @@ pub fn send(addr: SocketAddr, request: &str, body: &[u8]) -> Answer {
 }
 
 /// What is answered until the server closes the connection.
-pub fn read_answer(mut stream: TcpStream) -> Answer {
+pub fn read_answer(stream: TcpStream) -> Answer {
     stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    read_all(stream).unwrap()
+}
+
+/// What is answered until the end.
+pub fn read_all(mut stream: impl Read) -> io::Result<Answer> {
     let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes).unwrap();
+    stream.read_to_end(&mut bytes)?;
     let at = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("an answer has a head");
     let head = String::from_utf8(bytes[..at].to_vec()).unwrap();
     let status = head.split(' ').nth(1).and_then(|text| text.parse().ok()).expect("a status");
@@ -57,7 +62,7 @@ pub fn read_answer(mut stream: TcpStream) -> Answer {
     if head.to_lowercase().contains("transfer-encoding: chunked") {
         body = unchunked(&body);
     }
-    Answer { status, head, body }
+    Ok(Answer { status, head, body })
 }
 
 fn unchunked(mut rest: &[u8]) -> Vec<u8> {

@@ -10,8 +10,12 @@ mod beside;
 mod fields;
 mod health;
 mod http;
+mod https;
 mod incremental;
 mod metrics;
+#[path = "../tls/pki.rs"]
+#[allow(dead_code, reason = "of what other tests use, too")]
+mod pki;
 mod refused_restores;
 mod restore;
 mod slow;

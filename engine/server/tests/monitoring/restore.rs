@@ -240,7 +240,7 @@ fn from_the_command_line() {
 
     for (arguments, error) in [
         (&["backup", "--server", &url, "--to", backup][..], "give --into"),
-        (&["backup", "--server", "https://x", "--to", "f"], "no TLS"),
+        (&["backup", "--server", "https://x", "--to", "f"], "--tls-ca FILE"),
         (&["restore", "--server", &url, "--from", file, "--to-zxid", "1"], "is one state"),
         (&["restore", "--server", &url, "--from", "/nowhere"], "/nowhere"),
         (&["restore", "--server", &url], "give --from"),

@@ -5,7 +5,7 @@ mod session;
 mod spool;
 mod staging;
 
-use super::authorisation::{self, Denied};
+use super::authorisation::{self, Caller, Denied};
 use super::commands;
 use super::desk::{Desk, NoFacts};
 use super::http::{Method, Request, Response, Status};
@@ -20,7 +20,6 @@ use serde_json::{Map, Value};
 use session::{Failed, OwnSession};
 use spool::BadUpload;
 use staging::Staging;
-use std::net::SocketAddr;
 use std::sync::TryLockError;
 use std::time::{Duration, Instant};
 use thiserror::Error;
@@ -92,16 +91,16 @@ pub(super) fn answer(
     name: &'static str,
     request: &Request,
     upload: &mut Upload<'_>,
-    peer: SocketAddr,
+    caller: &Caller,
     desk: &Desk,
 ) -> Response {
-    match restore(request, upload, peer, desk) {
+    match restore(request, upload, caller, desk) {
         Ok(fields) => {
-            tracing::info!(%peer, ?fields, "the state was replaced by that of a snapshot");
+            tracing::info!(peer = %caller.addr, ?fields, "the state was replaced by that of a snapshot");
             commands::json(name, Status::Ok, None, fields)
         }
         Err(error) => {
-            tracing::warn!(%peer, %error, "no restore for the admin server");
+            tracing::warn!(peer = %caller.addr, %error, "no restore for the admin server");
             let mut response = commands::json(name, error.status(), Some(error.to_string()), Map::new());
             if matches!(error, NoRestore::Denied(Denied::Unknown)) {
                 response.headers.push(("WWW-Authenticate", "digest".to_owned()));
@@ -114,7 +113,7 @@ pub(super) fn answer(
 fn restore(
     request: &Request,
     upload: &mut Upload<'_>,
-    peer: SocketAddr,
+    caller: &Caller,
     desk: &Desk,
 ) -> Result<Map<String, Value>, NoRestore> {
     if !desk.settings.restores {
@@ -128,7 +127,7 @@ fn restore(
         return Err(NoRestore::NotServing);
     }
     let super_digest = desk.access.super_digest.as_deref();
-    authorisation::check(request.authorization.as_deref(), peer.ip(), &server.root_acl, super_digest)?;
+    authorisation::check(request.authorization.as_deref(), caller, &server.root_acl, super_digest)?;
     upload.length().ok_or(NoRestore::Length)?;
     let _alone = match desk.restoring.try_lock() {
         Ok(alone) => alone,

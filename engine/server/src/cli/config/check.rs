@@ -24,7 +24,7 @@ pub(super) struct Findings {
 /// Looks at this machine.
 pub(super) fn here(config: &Config) -> Findings {
     let directories = directory::examine(config).and_then(|()| directory::examine_access(config));
-    let all = [config.tls.as_ref(), config.peer_tls()].into_iter().flatten();
+    let all = [config.tls.as_ref(), config.peer_tls(), config.admin.tls.as_ref()].into_iter().flatten();
     let tls = all.map(|tls| tls::load(tls, tls::now())).collect::<Result<Vec<_>, _>>();
     let names = names(config);
     let mut findings = Findings {

@@ -20,6 +20,8 @@ Examples:
     ringkeeper backup --server http://zk1:8080 --auth digest:super:secret --to /backup/today.snap
   The same of a server on another machine:
     ringkeeper backup --server http://zk1:8080 --auth digest:super:secret --into /backup/ringkeeper
+  With TLS (admin.forceHttps), and by the subject of a certificate:
+    ringkeeper backup --server https://zk1:8443 --tls-ca ca.pem --tls-cert me.pem --auth x509 --into /backup/ringkeeper
   Every minute, from cron:
     * * * * *  ringkeeper  ringkeeper backup /var/lib/ringkeeper /backup/ringkeeper --json >> /var/log/ringkeeper-backup.log
 

@@ -1,11 +1,11 @@
-//! TLS, for clients and between servers: where keys and certificates are, whom to trust, what is spoken.
+//! TLS, for clients, between servers and for the admin server: where keys and certificates are, whom to trust, what is spoken.
 
 mod rows;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rows::{CLIENTS, Rows, SERVERS, StoreRows};
+use rows::{ADMIN, CLIENTS, Rows, SERVERS, StoreRows};
 
 use super::address::{self, Address};
 use super::key::{Key, Kind, parse_int};
@@ -21,7 +21,7 @@ pub struct Tls {
     pub whom: Whom,
     /// The server's key and certificate.
     pub key_store: Store,
-    /// The authorities that stand for them; `None` only for clients that are not asked for certificates.
+    /// The authorities that stand for them; `None` only for those that are not asked for certificates.
     pub trust_store: Option<Store>,
     /// What they must show when they connect.
     pub client_auth: ClientAuth,
@@ -51,6 +51,8 @@ pub enum Whom {
     Clients,
     /// The other servers.
     Servers,
+    /// Those who ask the admin server.
+    Admin,
 }
 
 impl Whom {
@@ -58,7 +60,7 @@ impl Whom {
     pub const fn prefix(self) -> &'static str {
         match self {
             Whom::Clients => "ssl.",
-            Whom::Servers => "ssl.quorum.",
+            Whom::Servers | Whom::Admin => "ssl.quorum.",
         }
     }
 
@@ -67,6 +69,7 @@ impl Whom {
         match self {
             Whom::Clients => "clients",
             Whom::Servers => "servers",
+            Whom::Admin => "those who ask the admin server",
         }
     }
 }
@@ -158,6 +161,11 @@ pub(super) fn for_servers(settings: &mut Settings, problems: &mut Problems) -> O
     Some(PeerTls { tls, dial: settings.is_on(&keys::SSL_QUORUM), or_plain: settings.is_on(&keys::PORT_UNIFICATION) })
 }
 
+/// TLS of the admin server; `None` as for clients.
+pub(super) fn for_admin(settings: &Settings, problems: &mut Problems) -> Option<Tls> {
+    build(settings, &ADMIN, problems)
+}
+
 fn build(settings: &Settings, rows: &Rows, problems: &mut Problems) -> Option<Tls> {
     let asks = |key: &&'static Key| match key.kind {
         Kind::Bool => settings.is_on(key),
@@ -166,7 +174,7 @@ fn build(settings: &Settings, rows: &Rows, problems: &mut Problems) -> Option<Tl
     let key = rows.asked_for_by.into_iter().find(asks)?;
     let given = settings.given(key)?;
     let client_auth = match settings.text(rows.client_auth).map(str::to_ascii_lowercase).as_deref() {
-        Some("none") => ClientAuth::None,
+        Some("none" | "false") => ClientAuth::None,
         Some("want") => ClientAuth::Want,
         _ => ClientAuth::Need,
     };
@@ -184,6 +192,7 @@ fn build(settings: &Settings, rows: &Rows, problems: &mut Problems) -> Option<Tl
         let (wrong, or) = match whom {
             Whom::Clients => ("clients may have", ", or ssl.clientAuth=none if clients need no certificates"),
             Whom::Servers => ("the other servers may have", ""),
+            Whom::Admin => ("those who ask may have", ", or admin.needClientAuth=false if they need no certificates"),
         };
         let wrong = format!("needs to know whose certificates {wrong}");
         let remedy = format!(
@@ -202,7 +211,7 @@ fn build(settings: &Settings, rows: &Rows, problems: &mut Problems) -> Option<Tl
         v12,
         v13,
         cipher_suites: suites.map(|text| list(text).map(str::to_owned).collect()),
-        verify_accepted: settings.is_on(rows.verify_accepted),
+        verify_accepted: rows.verify_accepted.is_some_and(|key| settings.is_on(key)),
         verify_connected: rows.verify_connected.is_some_and(|key| settings.is_on(key)),
         follow_files: settings.is_on(rows.follow_files),
         handshake_timeout: Duration::from_millis(settings.size(rows.handshake_timeout)),

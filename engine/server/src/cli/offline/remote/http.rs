@@ -3,9 +3,11 @@
 use super::address::Address;
 use anyhow::Context as _;
 use ringkeeper_core::ids::Zxid;
+use rustls::{ClientConnection, StreamOwned};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A server that says nothing for so long has gone. A large tree takes its time to be replaced.
@@ -21,8 +23,13 @@ pub(super) struct Answer {
     headers: Vec<(String, String)>,
     /// What has come of the body.
     begun: Vec<u8>,
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
 }
+
+/// A connection, with TLS or without.
+trait Stream: Read + Write {}
+
+impl<T: Read + Write> Stream for T {}
 
 /// Asks with a method for a command; a file is sent along, and `progress` told of how much of it is there.
 ///
@@ -36,9 +43,7 @@ pub(super) fn ask(
     progress: &mut dyn FnMut(u64),
 ) -> anyhow::Result<Answer> {
     let name = &to.authority;
-    let mut stream = TcpStream::connect(name).with_context(|| format!("connecting to the admin server {name}"))?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut stream = connect(to).with_context(|| format!("connecting to the admin server {name}"))?;
     let mut head = format!("{method} {}/{command} HTTP/1.1\r\nHost: {name}\r\n", to.commands);
     if let Some(authorization) = &to.authorization {
         head.push_str(&format!("Authorization: {authorization}\r\n"));
@@ -48,6 +53,7 @@ pub(super) fn ask(
     }
     head.push_str("Connection: close\r\n\r\n");
     let sent = stream.write_all(head.as_bytes()).and_then(|()| file.map_or(Ok(()), |f| send(f, &mut stream, progress)));
+    let sent = sent.and_then(|()| stream.flush());
     match (read_head(stream), sent) {
         // A server that refuses does not wait for the end.
         (Ok(answer), _) => Ok(answer),
@@ -56,7 +62,19 @@ pub(super) fn ask(
     }
 }
 
-fn send(mut file: File, to: &mut TcpStream, progress: &mut dyn FnMut(u64)) -> io::Result<()> {
+fn connect(to: &Address) -> anyhow::Result<Box<dyn Stream>> {
+    let stream = TcpStream::connect(&to.authority)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let Some((config, name)) = &to.tls else { return Ok(Box::new(stream)) };
+    let mut secure = StreamOwned::new(ClientConnection::new(Arc::clone(config), name.clone())?, stream);
+    while secure.conn.is_handshaking() {
+        secure.conn.complete_io(&mut secure.sock).context("the handshake of TLS")?;
+    }
+    Ok(Box::new(secure))
+}
+
+fn send(mut file: File, to: &mut dyn Write, progress: &mut dyn FnMut(u64)) -> io::Result<()> {
     let (mut piece, mut done) = (vec![0; PIECE], 0);
     loop {
         let read = file.read(&mut piece)?;
@@ -69,7 +87,7 @@ fn send(mut file: File, to: &mut TcpStream, progress: &mut dyn FnMut(u64)) -> io
     }
 }
 
-fn read_head(mut stream: TcpStream) -> anyhow::Result<Answer> {
+fn read_head(mut stream: Box<dyn Stream>) -> anyhow::Result<Answer> {
     let (mut bytes, mut piece) = (Vec::new(), [0; 4096]);
     loop {
         let read = stream.read(&mut piece)?;

@@ -22,24 +22,26 @@ use std::process::ExitCode;
 const MIB: u64 = 1 << 20;
 
 /// Those of both commands.
-pub(super) fn arguments() -> [Arg; 2] {
+pub(super) fn arguments() -> [Arg; 4] {
     let server = Arg::new("server")
         .long("server")
         .value_name("URL")
-        .help("Ask a running server, by its admin server: http://host:port[/commands]");
+        .help("Ask a running server, by its admin server: http[s]://host:port[/commands]");
     let auth = Arg::new("auth")
         .long("auth")
         .value_name("SCHEME:CREDENTIAL")
         .env("RINGKEEPER_AUTH")
         .hide_env_values(true)
-        .help("Who asks, with --server: digest:user:password, or ip");
-    [server, auth]
+        .help("Who asks, with --server: digest:user:password, ip, or x509 (with --tls-cert)");
+    let [authorities, certificate] = crate::cli::tls::arguments();
+    [server, auth, authorities.requires("server"), certificate]
 }
 
 /// The server that is to be asked, if there is one.
 pub(super) fn server(arguments: &ArgMatches) -> Option<anyhow::Result<Address>> {
     let url = arguments.get_one::<String>("server")?;
-    Some(Address::parse(url, arguments.get_one::<String>("auth").map(String::as_str)))
+    let auth = arguments.get_one::<String>("auth").map(String::as_str);
+    Some(Address::parse(url, auth, crate::cli::tls::given(arguments).as_ref()))
 }
 
 /// Adds to a backup's directory, or writes the present state to a file.
