@@ -99,10 +99,15 @@ impl Wire {
 
     /// Completes the handshake, if there is one.
     pub(super) fn shake_hands(&mut self) -> io::Result<()> {
-        if let Wire::Tls(tls) = self {
-            while tls.conn.is_handshaking() {
-                tls.conn.complete_io(&mut tls.sock)?;
-            }
+        let Wire::Tls(tls) = self else { return Ok(()) };
+        while tls.conn.is_handshaking() {
+            tls.conn.complete_io(&mut tls.sock).map_err(|error| match error.kind() {
+                // What reads say that have waited in vain, or were not to wait any more.
+                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+                    io::Error::new(io::ErrorKind::TimedOut, "the handshake took too long")
+                }
+                _ => error,
+            })?;
         }
         Ok(())
     }

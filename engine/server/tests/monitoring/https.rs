@@ -8,7 +8,7 @@ use crate::support::rng::Rng;
 use crate::support::server::{Server, ringkeeper_binary};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::Command;
@@ -38,6 +38,8 @@ impl Secure {
             ("ssl.quorum.trustStore.location", trust.to_str().unwrap()),
             ("X509AuthenticationProvider.superUser", "CN=admin,O=Example"),
             ("admin.rateLimiterIntervalInMS", "0"),
+            // A busy machine is no stranger.
+            ("ssl.quorum.handshakeDetectionTimeoutMillis", "60000"),
         ];
         let (server, addr) = snapshot::start(&[&files, more].concat());
         Secure { server, addr, authority, dir }
@@ -101,6 +103,15 @@ fn it_speaks_tls_alone_or_both_as_it_is_asked_to() {
 
     let both = Secure::start(&[("admin.portUnification", "true")]);
     assert_eq!((both.get("/health/live").status, get(both.addr, "/health/live").status), (200, 200));
+
+    // Who does not go on with the handshake is let go, and told of.
+    let slow = Secure::start(&[("admin.forceHttps", "true"), ("ssl.quorum.handshakeDetectionTimeoutMillis", "500")]);
+    let mut silent = TcpStream::connect(slow.addr).unwrap();
+    silent.set_read_timeout(Some(PATIENCE)).unwrap();
+    silent.write_all(&[0x16]).unwrap();
+    // All that it hears is that this is the end.
+    assert!(silent.read_to_end(&mut Vec::new()).unwrap() < 10);
+    assert!(slow.server.output().contains("the handshake took too long"), "{}", slow.server.output());
 
     let neither = Secure::start(&[]);
     assert!(neither.connect(None).is_err());
