@@ -189,6 +189,7 @@ mod tests {
         let last = 1 << 32 | 1;
         // Each transaction once, from wherever.
         assert_eq!(newest("overlap", &[(0, &[one, two]), (1, &[two, three]), (2, &[three, four])]), Ok((last, 4)));
+        assert_eq!(newest("further", &[(0, &[one, two, three]), (1, &[two, three, four])]), Ok((last, 4)));
         assert_eq!(newest("within", &[(0, &[one, two, three, four]), (1, &[two])]), Ok((last, 4)));
         assert_eq!(newest("end", &[(0, &[one, two])]), Ok((2, 2)), "what it reaches, and `--list` says how far");
         assert_eq!(newest("gap", &[(0, &[one, two]), (3, &[four])]), Ok((2, 2)), "what is behind a gap is of no use");
