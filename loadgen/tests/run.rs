@@ -362,3 +362,32 @@ fn the_highest_rate_that_holds_is_found() {
     assert!(ran.stdout.contains("holds at no rate"), "{}", ran.stdout);
     assert!(ran.result()["saturation"]["rate"].is_null());
 }
+
+/// The machine can only make a rate break sooner: the last step may hold or not, and the result is of the highest that did.
+#[test]
+fn the_result_of_a_search_is_the_step_that_held() {
+    let server = NullServer::start(Conduct::default());
+    let line = format!("run -s {} --read-ratio 0 --keys 9 -w 0s -t 1s --rate 1000 --arrival fixed", server.address);
+    let mut arguments: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+    // More than 300 a second are more than the bound allows, and with them ends the search.
+    arguments.extend(["--until-saturated".into(), "rate < 300".into()]);
+    let ran = finish(start_with(&arguments)).expect(0);
+    let found = &ran.result()["saturation"];
+    assert!(number(found, "rate") < number(found, "broke_at"), "{found:#}");
+    assert_eq!(number(ran.result(), "offered_rate"), number(found, "rate"), "{found:#}");
+}
+
+#[test]
+fn a_rate_at_which_the_servers_fall_behind_does_not_hold() {
+    // Nothing is completed in the first step's window.
+    let stall = Trouble::Stall(Duration::from_secs(3));
+    let server = NullServer::start(Conduct { trouble: Some((1, stall)), ..Conduct::default() });
+    let line = format!(
+        "run -s {} -c 1 -d 1 --read-ratio 0 --keys 9 -w 0s -t 1s --rate 1000 --arrival fixed --session-timeout 60s",
+        server.address
+    );
+    let mut arguments: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+    arguments.extend(["--until-saturated".into(), "p99 < 0us".into()]);
+    let ran = finish(start_with(&arguments)).expect(4);
+    assert!(ran.stderr.contains("step 1: 1,000/s: only 0/s were completed\n"), "{}", ran.stderr);
+}

@@ -41,6 +41,25 @@ fn files_that_are_no_histories_are_named() {
     }
 }
 
+/// ZooKeeper's leader may answer a sync before it has applied what a follower has acknowledged.
+#[test]
+fn a_sync_that_shows_too_little_is_a_violation_unless_it_is_said_to_be_weak() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("seen.jsonl");
+    let made = r#""ask":{"create":{"path":"/a","data":"a1","ephemeral":false,"sequential":false}},"answer":{"created":["/a",null]}"#;
+    let synced = r#""ask":{"sync":{"path":"/a"}},"answer":"nothing""#;
+    let line = |client: u32, called: u64, zxid: i64, rest: &str| {
+        let returned = called + 1;
+        format!(
+            r#"{{"type":"op","client":{client},"session":{client},"called":{called},"returned":{returned},"zxid":{zxid},"err":0,{rest}}}"#
+        )
+    };
+    fs::write(&path, format!("{}\n{}\n", line(1, 1, 5, made), line(2, 3, 4, synced))).unwrap();
+    let bad = loadgen(&format!("verify --check {}", path.display())).expect(1);
+    assert!(bad.stdout.contains("after a sync nothing is older"), "{}", bad.stdout);
+    loadgen(&format!("verify --check {} --weak-sync", path.display())).expect(0);
+}
+
 #[test]
 fn every_watcher_is_told_of_every_change() {
     let Some(ensemble) = Ensemble::start() else { return };

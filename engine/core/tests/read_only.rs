@@ -9,7 +9,8 @@ use ringkeeper_core::error_code::ErrorCode;
 use ringkeeper_core::frontend::FrontendConfig;
 use ringkeeper_core::ids::{ConnId, Epoch, ServerId};
 use ringkeeper_core::jute::{
-    ConnectResponse, MultiOp, OPEN_ACL, PREFIX_LEN, Request, SetData, append_restore_request, first_payload,
+    ConnectResponse, MultiOp, MultiRead, OPEN_ACL, PREFIX_LEN, Request, SetData, SetWatches, append_restore_request,
+    first_payload,
 };
 use ringkeeper_core::replica::{Input, ReplicaConfig};
 use ringkeeper_core::tree::Tree;
@@ -126,6 +127,28 @@ fn a_read_only_server_takes_whom_zookeeper_takes() {
     assert_eq!(server.replica.status(&server.tree).local_sessions, 1);
 }
 
+/// What changes nothing but watches, which are this server's own.
+fn reads() -> [Request<'static>; 9] {
+    const PATHS: &[Cow<'static, str>] = &[Cow::Borrowed("/a")];
+    const PARTS: &[MultiRead<'static>] = &[MultiRead::GetData { path: Cow::Borrowed("/a"), watch: false }];
+    let path = || Cow::Borrowed("/a");
+    let (data, none) = (list(PATHS), || list(&[]));
+    let (exist, child, persistent, persistent_recursive) = (none(), none(), none(), none());
+    let relative_zxid = i64::MAX;
+    let set_watches = SetWatches { relative_zxid, data, exist, child, persistent, persistent_recursive };
+    [
+        Request::GetAcl { path: path() },
+        Request::MultiRead(list(PARTS)),
+        Request::GetEphemerals { prefix: None },
+        Request::GetAllChildrenNumber { path: path() },
+        Request::WhoAmI,
+        Request::SetWatches(set_watches),
+        Request::AddWatch { path: path(), mode: 0 },
+        Request::CheckWatches { path: path(), kind: 3 },
+        Request::RemoveWatches { path: path(), kind: 3 },
+    ]
+}
+
 #[test]
 fn clients_of_a_read_only_server_read_and_change_nothing() {
     let (mut server, ..) = read_only();
@@ -133,6 +156,9 @@ fn clients_of_a_read_only_server_read_and_change_nothing() {
     let zxid = server.tree.last_zxid();
     assert_eq!(data_of(&server.call(conn, &get("/a", true)).unwrap()), b"1");
     assert_eq!(server.call(conn, &exists("/b", true)), Err(ErrorCode::NoNode.wire()));
+    for read in &reads() {
+        assert!(server.call(conn, read).is_ok(), "{read:?}");
+    }
     let set_a = [MultiOp::SetData(SetData { path: "/a".into(), data: None, version: -1 })];
     let path = || Cow::Borrowed("/a");
     let changes = [

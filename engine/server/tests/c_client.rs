@@ -92,6 +92,8 @@ fn the_c_client_works_and_goes_on_at_another_server() {
     let at = at.unwrap_or_else(|| panic!("no server has the session {session}"));
     ensemble.kill(at);
     cli.wait_for("CONNECTED_STATE");
+    // What it had watched before, it watches at the other server.
+    cli.does("set /c again", &["CHANGED_EVENT"]);
     cli.does("get /c/here", &["/c/here: rc = 0", "value_len"]);
     cli.does("delete /c/here", &["DELETED_EVENT"]);
     cli.does("create /c/after", &["[/c/after]: rc = 0"]);

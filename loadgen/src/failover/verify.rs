@@ -211,6 +211,21 @@ mod tests {
     }
 
     #[test]
+    fn a_server_is_brought_up_to_date_before_anything_is_read_from_it() {
+        let (ledger, _) = ledger();
+        let writes: Vec<(WriteId, Fate)> = ledger.writes().collect();
+        let (next, holdings, path) = (None, Holdings::default(), String::new());
+        let mut job = ReadBack { ledger: &ledger, writes: &writes, next, holdings, path };
+        let mut asked = || match job.next(0, &mut Vec::new(), 1) {
+            Next::Ask(kind, tag) => Some((kind, tag)),
+            _ => None,
+        };
+        assert_eq!(asked(), Some((OpKind::Sync, SYNC)));
+        let gets: Vec<_> = core::iter::from_fn(asked).collect();
+        assert_eq!(gets, [0, 1, 2, 3].map(|at| (OpKind::Get, at)), "every write, whatever became of it");
+    }
+
+    #[test]
     fn a_value_that_is_not_what_was_written_is_no_find() {
         use ringkeeper_core::jute::{Response, Writer};
         let (ledger, ids) = ledger();

@@ -37,6 +37,39 @@ fn a_server_without_a_quorum_is_live_and_not_ready() {
 }
 
 #[test]
+fn a_read_only_server_says_so() {
+    let settings = &[("readonlymode.enabled", "true")];
+    let mut ensemble = Ensemble::of(&Plan { admin: true, settings, ..Plan::default() });
+    let addr = ensemble.admin_addr(0);
+    let told = |command: &str| get(addr, &format!("/commands/{command}")).json();
+    assert_eq!((&told("is_read_only")["read_only"], &told("stats")["read_only"]), (&false.into(), &false.into()));
+    ensemble.kill(1);
+    ensemble.kill(2);
+    ensemble.wait_until("a read-only server", |ensemble| ensemble.mode(0).as_deref() == Some("read-only"));
+    assert_eq!((&told("is_read_only")["read_only"], &told("stats")["read_only"]), (&true.into(), &true.into()));
+    assert_eq!(told("server_stats")["server_stats"]["server_state"], "read-only");
+    // It answers those who ask for it, and is not for everybody.
+    assert_eq!(get(addr, "/health/ready").status, 503);
+}
+
+#[test]
+fn the_leader_tells_of_its_observers() {
+    let ensemble = Ensemble::of(&Plan { admin: true, observers: 1, ..Plan::default() });
+    let addr = ensemble.admin_addr(ensemble.leader());
+    let told = RefCell::new(serde_json::Value::Null);
+    ensemble.wait_until("an observer that has caught up", |_| {
+        told.replace(get(addr, "/commands/observers").json());
+        told.borrow()["synced_observers"] == 1
+    });
+    let told = told.into_inner();
+    let observer = told["observers"][0].as_object().unwrap_or_else(|| panic!("{told:#}"));
+    let mut names: Vec<&str> = observer.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["last_zxid", "remote_socket_address", "sid", "synced"]);
+    assert_eq!((&observer["sid"], &observer["synced"]), (&4.into(), &true.into()));
+}
+
+#[test]
 fn odd_questions_are_answered_and_hold_nobody_up() {
     let ensemble = with_admin();
     let addr = ensemble.admin_addr(0);

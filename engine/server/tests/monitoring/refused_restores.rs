@@ -1,6 +1,6 @@
 //! Why a restore is refused: each reason with its status, its words, and what is counted. Nothing has changed then.
 
-use crate::http::{Answer, get, read_answer, send};
+use crate::http::{Answer, ask, get, read_answer, send};
 use crate::restore::{AUTHORIZATION, SUPER, restore, snapshot};
 use crate::support::client::Client;
 use crate::support::ensemble::{Ensemble, Plan};
@@ -64,11 +64,13 @@ fn what_cannot_be_read_is_told_and_counted() {
     let end = bytes.len() - HEADER;
     let cut = restore(addr, &bytes[..end]);
     assert_eq!((cut.status, error(&cut).contains("damaged")), (400, true), "{}", error(&cut));
+    let future = restore(addr, &with_a_node_of_the_future());
+    assert_eq!((future.status, error(&future).contains("damaged")), (400, true), "{}", error(&future));
 
     assert_eq!(hash(addr), before);
-    assert_eq!((count(addr, "restore_error_count"), count(addr, "cnt_restore_time")), (4, 0));
+    assert_eq!((count(addr, "restore_error_count"), count(addr, "cnt_restore_time")), (5, 0));
     assert_eq!(restore(addr, &bytes).status, 200);
-    assert_eq!((count(addr, "restore_error_count"), count(addr, "cnt_restore_time")), (4, 1));
+    assert_eq!((count(addr, "restore_error_count"), count(addr, "cnt_restore_time")), (5, 1));
     assert_eq!((count(addr, "restore_rate_limited_count"), count(addr, "snapshot_error_count")), (0, 0));
     get(addr, "/commands/stat_reset");
     assert_eq!((count(addr, "restore_error_count"), count(addr, "cnt_restore_time")), (0, 0));
@@ -137,6 +139,19 @@ fn large(mebibytes: usize) -> Vec<u8> {
     for n in 0..mebibytes {
         builder.node(root, &node(&format!("n{n}"), &zeros)).unwrap();
     }
+    written(builder)
+}
+
+/// A snapshot of the first transaction, with a node that says to be of the second.
+fn with_a_node_of_the_future() -> Vec<u8> {
+    let mut builder = Builder::default();
+    let root = builder.node(0, &node("", &[])).unwrap();
+    builder.node(root, &NodeState { mzxid: 2, ..node("a", &[]) }).unwrap();
+    written(builder)
+}
+
+/// A snapshot of the first transaction.
+fn written(builder: Builder) -> Vec<u8> {
     let mut tree = builder.finish(Zxid(1)).unwrap();
     let head = tree.snapshot_begin();
     let (zxid, digest, nodes, sessions) = (head.zxid, head.digest, head.node_count, head.session_count);
@@ -156,13 +171,22 @@ fn large(mebibytes: usize) -> Vec<u8> {
 
 #[test]
 fn what_is_too_large_for_the_memory() {
-    // Two trees of 40 MiB are more than nine tenths of this, whatever the server uses itself.
-    let limit = (84 << 20).to_string();
-    let (_server, addr) = server(&[("memory.limit.bytes", &limit), ("admin.rateLimiterIntervalInMS", "0")]);
-    let before = hash(addr);
-    let refused = restore(addr, &large(40));
-    assert_eq!((refused.status, error(&refused).contains("memory.limit.bytes")), (413, true), "{}", error(&refused));
-    assert_eq!((hash(addr), count(addr, "restore_error_count")), (before, 1));
+    let snapshot = large(40);
+    // What serves clients has a copy of its own.
+    for (cores, trees) in [("0", 2), ("1", 4)] {
+        // Trees of 40 MiB are more than nine tenths of this, whatever the server uses itself.
+        let limit = ((trees * 42) << 20).to_string();
+        let settings =
+            [("memory.limit.bytes", &*limit), ("client.cores", cores), ("admin.rateLimiterIntervalInMS", "0")];
+        let (_server, addr) = server(&settings);
+        let before = hash(addr);
+        let refused = restore(addr, &snapshot);
+        let said = error(&refused);
+        assert_eq!((refused.status, said.contains("memory.limit.bytes")), (413, true), "{said}");
+        let needed = said.split(' ').find_map(|word| word.parse::<u64>().ok());
+        assert!(needed >= Some((trees * 40) << 20), "{said}");
+        assert_eq!((hash(addr), count(addr, "restore_error_count")), (before, 1));
+    }
 }
 
 #[test]
@@ -176,6 +200,9 @@ fn without_a_leader_nothing_is_restored_or_taken() {
     let refused = restore(addr, &bytes);
     assert_eq!((refused.status, error(&refused).contains("no leader")), (503, true), "{}", error(&refused));
     assert_eq!(crate::snapshot::ask_for(addr, AUTHORIZATION, "").status, 503);
+    let transactions = format!("GET /commands/transactions?after=0 HTTP/1.1\r\n{AUTHORIZATION}\r\n");
+    let refused = ask(addr, &transactions);
+    assert_eq!((refused.status, error(&refused).contains("no leader")), (503, true), "{}", error(&refused));
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! The state of an ensemble is replaced by that of a snapshot: on all servers, for all clients, and for good.
 
-use crate::http::{Answer, ask, get, send};
+use crate::http::{Answer, ask, get, read_answer, send};
 use crate::support::client::{Client, Fault};
 use crate::support::ensemble::{Ensemble, Plan};
 use crate::support::wire::ConnectRequest;
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 /// Of super:admin.
 pub const SUPER: (&str, &str) = ("DigestAuthenticationProvider.superDigest", "super:xQJmxLMiHGwaqBvst5y6rkB6HQs=");
@@ -82,10 +84,14 @@ fn the_whole_ensemble_is_as_the_snapshot_and_clients_know() {
     assert_eq!((&told["command"], told["error"].is_null()), (&"restore".into(), true));
     assert_eq!((told["sessions"].as_u64(), told["sessions_back"].as_u64()), (Some(2), Some(1)), "{told}");
     assert_eq!(told["sessions_ended"].as_u64(), Some(2), "the youngest, and that of the restore: {told}");
+    assert_eq!(told["ephemeral_nodes"].as_u64(), Some(2), "{told}");
+    let sent = crate::snapshot::state_of(&bytes, &format!("{:x}", told["snapshot_zxid"].as_u64().unwrap()));
+    assert_eq!(told["nodes_digest"], format!("{:016x}", sent.nodes_digest()));
     let equal = wait_until_equal(&ensemble);
     let last = equal.as_array().unwrap().last().unwrap();
     let digest = last["digest"].as_u64().map(|digest| format!("{digest:016x}"));
     assert_eq!((last["zxid"].as_i64(), digest.as_deref()), (told["last_zxid"].as_i64(), told["digest"].as_str()));
+    assert_eq!(last["digest_version"], 2);
 
     let mut events: Vec<(i32, String)> =
         both.events_until_now().into_iter().map(|event| (event.kind, event.path)).collect();
@@ -121,7 +127,8 @@ fn the_whole_ensemble_is_as_the_snapshot_and_clients_know() {
 
 #[test]
 fn with_client_executors_a_large_tree_takes_the_place_of_another_while_others_write() {
-    let ensemble = start(&[("client.cores", "1")]);
+    // The snapshot is put into the tree by requests, which have to be as short as anybody's.
+    let ensemble = start(&[("client.cores", "1"), ("jute.maxbuffer", "100000")]);
     let leader = ensemble.leader();
     let mut client = Client::connect(ensemble.addr(leader));
     let data = vec![b'x'; 40_000];
@@ -150,6 +157,24 @@ fn with_client_executors_a_large_tree_takes_the_place_of_another_while_others_wr
     let names = client.children("/", false).unwrap();
     assert_eq!(names.iter().filter(|name| name.starts_with('n')).count(), 60);
     assert_eq!(client.get("/n59", false).unwrap().0.as_deref(), Some(&data[..]));
+}
+
+/// As curl does with more than a MiB.
+#[test]
+fn who_wants_to_be_told_before_the_snapshot_is_sent_is_told() {
+    let (_server, addr) = crate::snapshot::start(&[]);
+    let bytes = snapshot(addr);
+    let mut stream = TcpStream::connect(addr).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let length = bytes.len();
+    let expects = format!("{AUTHORIZATION}Content-Length: {length}\r\nExpect: 100-continue\r\n");
+    write!(stream, "POST /commands/restore HTTP/1.1\r\n{expects}\r\n").unwrap();
+    let mut told = [0; 25];
+    stream.read_exact(&mut told).unwrap();
+    assert_eq!(&told, b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream.write_all(&bytes).unwrap();
+    let answer = read_answer(stream);
+    assert_eq!(answer.status, 200, "{}", answer.text());
 }
 
 #[test]
@@ -204,6 +229,16 @@ fn run(arguments: &[&str]) -> Result<serde_json::Value, String> {
     }
 }
 
+/// The transactions of a server's log.
+fn logged(data_dir: &str) -> Vec<serde_json::Value> {
+    let output = std::process::Command::new(crate::support::server::ringkeeper_binary())
+        .args(["log", "dump", data_dir, "--json"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
 #[test]
 fn from_the_command_line() {
     let (server, addr) = crate::snapshot::start(&[("admin.rateLimiterIntervalInMS", "0")]);
@@ -223,20 +258,30 @@ fn from_the_command_line() {
 
     // The second time the state is as it was again, by the transactions of a backup.
     client.set("/a", b"3", -1).unwrap();
-    let marked = client.set("/a", b"4", -1).unwrap().mzxid;
-    client.set("/a", b"5", -1).unwrap();
-    client.sync("/").unwrap();
+    let marked = format!("{:#x}", client.set("/a", b"4", -1).unwrap().mzxid);
     let (data_dir, backup) = (server.data_dir(), dir.path().join("backup"));
+    let log = logged(data_dir.to_str().unwrap());
+    let at = log.iter().find(|txn| txn["zxid"] == *marked).unwrap()["time"].as_str().unwrap();
+    // That the last one is committed may be in the log only later: there is one more.
+    for data in [b"5", b"6"] {
+        client.set("/a", data, -1).unwrap();
+    }
+    client.sync("/").unwrap();
     let backup = backup.to_str().unwrap();
     let told = std::process::Command::new(crate::support::server::ringkeeper_binary())
         .args(["backup", data_dir.to_str().unwrap(), backup])
         .output()
         .unwrap();
     assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
-    let marked = format!("{marked:#x}");
     run(&["restore", "--server", &url, "--from", backup, "--to-zxid", &marked]).unwrap();
     client.sync("/").unwrap();
     assert_eq!(client.get("/a", false).unwrap().0.as_deref(), Some(&b"4"[..]));
+
+    // The third time by the clock, whatever else was at that moment.
+    let log = logged(data_dir.to_str().unwrap());
+    let expected = log.iter().take_while(|txn| txn["time"].as_str().unwrap() <= at).last().unwrap();
+    let restored = run(&["restore", "--server", &url, "--from", backup, "--to-time", at]).unwrap();
+    assert_eq!(restored["snapshot_zxid"], expected["zxid"], "{restored}");
 
     for (arguments, error) in [
         (&["backup", "--server", &url, "--to", backup][..], "give --into"),

@@ -4,7 +4,7 @@ use crate::http::{Answer, ask};
 use crate::support::client::Client;
 use crate::support::ports::free_port;
 use crate::support::server::{Server, Target};
-use ringkeeper_core::tree::Loader;
+use ringkeeper_core::tree::{Loader, Tree};
 use ringkeeper_txnlog::disk::FsDisk;
 use ringkeeper_txnlog::snapshot::{self, SnapshotReader};
 use std::net::SocketAddr;
@@ -34,6 +34,21 @@ pub fn start(more: &[(&str, &str)]) -> (Server, SocketAddr) {
     (Server::start_with(Target::Ringkeeper, &settings), SocketAddr::from(([127, 0, 0, 1], port)))
 }
 
+/// The state that was sent as that of a transaction, in hexadecimal digits. What it says of itself holds.
+pub fn state_of(bytes: &[u8], zxid: &str) -> Tree {
+    let dir = tempfile::tempdir().unwrap();
+    let name = format!("snap.{zxid:0>16}");
+    std::fs::write(dir.path().join(&name), bytes).unwrap();
+    let disk = FsDisk::open(dir.path()).unwrap();
+    snapshot::verify(&*disk, &name).unwrap();
+    let reader = SnapshotReader::open(&*disk, &name).unwrap();
+    let mut loader = Loader::new();
+    reader.read(|bytes| loader.feed(bytes).map_err(|error| error.to_string())).unwrap();
+    let tree = loader.finish().unwrap();
+    assert_eq!((tree.digest(), format!("{:x}", tree.last_zxid().0)), (reader.head().digest, zxid.to_owned()));
+    tree
+}
+
 #[test]
 fn what_is_sent_is_the_state_at_its_zxid() {
     for cores in ["0", "1"] {
@@ -47,20 +62,11 @@ fn what_is_sent_is_the_state_at_its_zxid() {
         let zxid = answer.header("last_zxid").unwrap().trim_start_matches("0x").to_owned();
         assert_eq!(answer.header("snapshot_size").unwrap(), answer.body.len().to_string());
 
-        // What was written later is not in it, and what it says of itself holds.
+        // What was written later is not in it.
         client.create("/later", b"", 0).unwrap();
-        let dir = tempfile::tempdir().unwrap();
-        let name = format!("snap.{zxid:0>16}");
-        std::fs::write(dir.path().join(&name), &answer.body).unwrap();
-        let disk = FsDisk::open(dir.path()).unwrap();
-        snapshot::verify(&*disk, &name).unwrap();
-        let reader = SnapshotReader::open(&*disk, &name).unwrap();
-        let mut loader = Loader::new();
-        reader.read(|bytes| loader.feed(bytes).map_err(|error| error.to_string())).unwrap();
-        let tree = loader.finish().unwrap();
+        let tree = state_of(&answer.body, &zxid);
         assert_eq!(tree.get("/n99").unwrap().data(), Some(&b"99"[..]));
         assert!(tree.get("/later").is_none());
-        assert_eq!((tree.digest(), format!("{:x}", tree.last_zxid().0)), (reader.head().digest, zxid));
     }
 }
 
@@ -73,6 +79,7 @@ fn only_who_may_gets_one() {
         (answer.status, answer.json()["error"].as_str().unwrap_or_default().to_owned())
     };
     assert_eq!(status("").0, 401);
+    assert_eq!(ask_for(addr, "", "").header("www-authenticate"), Some("digest"));
     assert_eq!(status("Authorization: basic YTpi\r\n").0, 401);
     assert_eq!(status("Authorization: digest super:wrong\r\n").0, 403);
     assert_eq!(status("Authorization: ip\r\n").0, 403);

@@ -80,6 +80,9 @@ fn the_gap_around_the_change_is_divided_even_if_another_one_is_longer() {
     record.tape.samples.retain(|sample| !(1_500 * MS..1_900 * MS).contains(&sample.answered));
     assert!(RoundFindings::of(&record, &servers()).write_gap_ms > 400.0);
     assert_eq!(divided(&record), parts);
+    // Nor did anybody for a while before the fault.
+    record.tape.samples.retain(|sample| !(300 * MS..700 * MS).contains(&sample.answered));
+    assert_eq!(divided(&record), parts);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Histories that are bad on purpose: one for each promise, and good ones with something changed.
 
 mod order;
+mod states;
+mod watches;
 
 use super::super::history::{Answer, Ask, Entry, Op, Stat};
 use super::{Promises, Verdict};

@@ -73,6 +73,11 @@ impl OwnSession {
         Ok(session)
     }
 
+    #[cfg(test)]
+    pub(super) fn over(stream: UnixStream, id: i64) -> OwnSession {
+        OwnSession { stream, id, xid: 0 }
+    }
+
     /// Asks for something; [`OwnSession::reply`] tells what became of the oldest request.
     pub(super) fn ask(&mut self, request: &Request<'_>) -> Result<(), Failed> {
         let mut bytes = Vec::new();

@@ -104,3 +104,113 @@ fn remove(session: &mut OwnSession, path: &str) -> Result<(), Failed> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringkeeper_core::ids::Zxid;
+    use ringkeeper_core::jute::{List, ReplyHeader, RequestHeader, Response, Writer, append_payload};
+    use ringkeeper_core::tree::{Builder, NodeState};
+    use std::collections::BTreeSet;
+    use std::io::{Read as _, Write as _};
+    use std::os::unix::net::UnixStream;
+
+    /// What a server has been asked to make, and what it has in the end.
+    #[derive(Default)]
+    struct Server {
+        nodes: BTreeSet<String>,
+        /// Path, data and permissions.
+        made: Vec<(String, Vec<u8>, Vec<i32>)>,
+    }
+
+    impl Server {
+        fn serve(mut self, mut stream: UnixStream) -> Server {
+            loop {
+                let mut length = [0; 4];
+                stream.read_exact(&mut length).unwrap();
+                let mut payload = vec![0; u32::from_be_bytes(length) as usize];
+                stream.read_exact(&mut payload).unwrap();
+                let (header, body) = RequestHeader::decode(&payload).unwrap();
+                let request = Request::decode(header.op, body).unwrap();
+                if request == Request::CloseSession {
+                    return self;
+                }
+                let (err, names) = self.answer(request);
+                let mut reply = Vec::new();
+                append_payload(&mut reply, |w: &mut Writer<'_>| {
+                    ReplyHeader { xid: header.xid, zxid: 1, err }.encode(w);
+                    if let Some(names) = &names {
+                        Response::Strings(List::new(names)).encode(w);
+                    }
+                });
+                stream.write_all(&reply).unwrap();
+            }
+        }
+
+        fn answer(&mut self, request: Request<'_>) -> (i32, Option<Vec<Cow<'static, str>>>) {
+            match request {
+                Request::GetChildren { path, .. } => {
+                    let names = self.nodes.iter().filter_map(|node| node.strip_prefix(&format!("{path}/")));
+                    let names = names.filter(|name| !name.contains('/')).map(|name| Cow::Owned(name.to_owned()));
+                    (0, Some(names.collect()))
+                }
+                Request::Create(create) => {
+                    let path = create.path.unwrap().into_owned();
+                    let perms = create.acl.unwrap().iter().map(|item| item.perms).collect();
+                    let is_new = self.nodes.insert(path.clone());
+                    self.made.push((path, create.data.unwrap().to_vec(), perms));
+                    (if is_new { 0 } else { ErrorCode::NodeExists.wire() }, None)
+                }
+                Request::Delete { path, .. } => {
+                    (if self.nodes.remove(&*path) { 0 } else { ErrorCode::NoNode.wire() }, None)
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    fn tree() -> Tree {
+        let node = |name, data| NodeState {
+            name,
+            data: Some(data),
+            acl: 0,
+            czxid: 1,
+            mzxid: 1,
+            pzxid: 1,
+            ctime: 1,
+            mtime: 1,
+            version: 0,
+            create_count: 0,
+            aversion: 0,
+            owner: 0,
+        };
+        let mut builder = Builder::default();
+        let root = builder.node(0, &node("", &[])).unwrap();
+        builder.node(root, &node("secret", &[7; 1000])).unwrap();
+        builder.finish(Zxid(1)).unwrap()
+    }
+
+    #[test]
+    fn a_snapshot_is_put_in_in_pieces_that_nobody_may_read_and_nothing_is_left_of_it() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        // Another restore was cut short.
+        let left = [TOP.to_owned(), format!("{TOP}/5"), format!("{TOP}/5/0000000000")];
+        let server = Server { nodes: left.into(), made: Vec::new() };
+        let server = std::thread::spawn(move || server.serve(theirs));
+        let mut session = OwnSession::over(ours, 7);
+        let mut staging = Staging::begin(&mut session).unwrap();
+        staging.put(tree(), 300).unwrap();
+        staging.give_up().unwrap();
+        drop(session);
+        let server = server.join().unwrap();
+        assert_eq!(server.nodes, [TOP.to_owned()].into());
+
+        let (mut tree, mut whole) = (tree(), Vec::new());
+        tree.snapshot_begin();
+        while !tree.snapshot_slice(SLICE, &mut whole) {}
+        let pieces: Vec<_> = server.made.iter().filter(|(path, ..)| path.starts_with(&format!("{TOP}/"))).collect();
+        let data: Vec<u8> = pieces.iter().flat_map(|(_, data, _)| data.clone()).collect();
+        assert!(data == whole && pieces.iter().all(|(_, data, _)| data.len() <= 300), "{}", pieces.len());
+        assert!(server.made.iter().all(|(.., perms)| perms == &[0]), "{:?}", server.made);
+    }
+}

@@ -246,6 +246,17 @@ mod tests {
     }
 
     #[test]
+    fn one_at_a_time_adds_to_a_backup() {
+        let tmp = tempfile::tempdir().unwrap();
+        let first = BackupDir::open_or_begin(tmp.path(), 9).unwrap();
+        let second = BackupDir::open_or_begin(tmp.path(), 9).err().map(|error| error.to_string());
+        assert!(second.as_deref().is_some_and(|said| said.contains("another backup is being taken")), "{second:?}");
+        assert!(BackupDir::open(tmp.path()).is_ok(), "reading it goes on");
+        drop(first);
+        assert!(BackupDir::open_or_begin(tmp.path(), 9).is_ok());
+    }
+
+    #[test]
     fn a_backup_of_another_format_or_ensemble_is_left_alone() {
         let tmp = tempfile::tempdir().unwrap();
         let dir = tmp.path().join("backup");

@@ -209,6 +209,7 @@ mod tests {
         let last = 1 << 32 | 1;
         // Each transaction once, from wherever.
         assert_eq!(newest("overlap", &[(0, &[one, two]), (1, &[two, three]), (2, &[three, four])]), Ok((last, 4)));
+        assert_eq!(newest("further", &[(0, &[one, two, three]), (1, &[two, three, four])]), Ok((last, 4)));
         assert_eq!(newest("within", &[(0, &[one, two, three, four]), (1, &[two])]), Ok((last, 4)));
         // What was there and is lost is not passed over in silence.
         let lost = newest("end", &[(0, &[one, two])]).unwrap_err();

@@ -51,6 +51,9 @@ fn sequence_numbers_rise() {
     story.fine();
     story.done(1, queued("z"), 4, made("/q/z-0000000005", 4));
     story.breaks("sequence numbers rise", "create sequential /q/z- = z");
+    let mut story = Story::new();
+    story.done(1, queued("x"), 2, made("/q/x-12", 2));
+    story.breaks("sequence numbers rise", "made /q/x-12");
 }
 
 #[test]
