@@ -84,8 +84,9 @@ impl Replica {
         }
     }
 
-    /// The link to a server is gone: it will ask again for what it has not seen executed.
-    pub(super) fn forget_wanted(&mut self, peer: ServerId) {
+    /// Another server will ask again for what it has not seen proposed: what waits for the barrier must not be executed too.
+    pub(super) fn forget_requests(&mut self, peer: ServerId) {
+        self.letters.retain(|(from, _)| *from != peer);
         if let Some(leadership) = &mut self.leadership
             && matches!(&leadership.barrier, Barrier::Wanted(wanted) if wanted.tag.server() == peer)
         {

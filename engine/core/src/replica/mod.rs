@@ -304,12 +304,7 @@ impl Replica {
             Input::MemoryShort(short) => self.config.prepare.memory_short = short,
             Input::SnapshotEnded { done } => self.snapshot_ended(done),
             Input::LinkUp(peer) => self.zab.link_up(peer),
-            Input::LinkDown(peer) => {
-                // It will ask again for what it has not seen executed.
-                self.letters.retain(|(from, _)| *from != peer);
-                self.forget_wanted(peer);
-                self.zab.link_down(peer);
-            }
+            Input::LinkDown(peer) => self.zab.link_down(peer),
             Input::Message(from, message) => self.zab.message(from, message),
             Input::Installed => {
                 self.unapplied.clear();
@@ -360,6 +355,7 @@ impl Replica {
             Output::Role(role) => self.role_changed(cx, role, tree, audience),
             Output::Payload { from, bytes } => self.letter(cx, from, &bytes),
             Output::Confirmed(round) => self.confirmed(round),
+            Output::LearnerLost(peer) => self.forget_requests(peer),
             Output::LearnerUpToDate(synchronised) => effects.push(Effect::Synchronised(synchronised)),
             Output::ReadLog(read) => effects.push(Effect::ReadLog(read)),
             Output::Ended(ended) => effects.push(Effect::Ended(ended)),

@@ -55,7 +55,7 @@ impl Leading {
             return;
         }
         if sync.has_begun() {
-            self.lost(read.learner);
+            self.lost(shared, read.learner);
             shared.out.push(Output::Unlink(read.learner));
         } else {
             sync.send_state(shared, read.learner);

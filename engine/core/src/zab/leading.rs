@@ -124,10 +124,12 @@ impl Leading {
     }
 
     /// A learner is gone; it may come back.
-    pub(super) fn lost(&mut self, learner: ServerId) {
-        if self.learners.remove(&learner).is_some()
-            && let Some(broadcast) = &mut self.broadcast
-        {
+    pub(super) fn lost(&mut self, shared: &mut Shared, learner: ServerId) {
+        if self.learners.remove(&learner).is_none() {
+            return;
+        }
+        shared.out.push(Output::LearnerLost(learner));
+        if let Some(broadcast) = &mut self.broadcast {
             broadcast.forget(learner);
         }
     }
@@ -178,8 +180,8 @@ impl Leading {
         self.learners.get_mut(&learner)?.sync.as_mut()
     }
 
-    fn follower_info(&mut self, shared: &Shared, from: ServerId, accepted: Epoch) -> Result<(), Abdication> {
-        self.lost(from);
+    fn follower_info(&mut self, shared: &mut Shared, from: ServerId, accepted: Epoch) -> Result<(), Abdication> {
+        self.lost(shared, from);
         let standing = shared.peers.get(&from).and_then(|peer| peer.status.as_ref()).map(|status| status.standing);
         let counts = shared.quorum.is_voter(from) && standing.is_some_and(|standing| self.electorate.admits(standing));
         // Whoever has promised a newer epoch can follow nobody of this one. A new epoch, newer than that, ends it.

@@ -83,6 +83,9 @@ pub enum Output {
     Role(RoleChange),
     /// A learner is up to date: it takes payloads from now on.
     LearnerUpToDate(Synchronised),
+    /// A learner follows no more, or begins anew, which its link may outlive. It will hand over again whatever it does not see
+    /// proposed when it is up to date: what came from it and is not proposed by now must not be.
+    LearnerLost(ServerId),
     /// Read the log for a learner, then call [`Zab::log_read`].
     ReadLog(LogRead),
     /// A learner needs the whole state: call [`Zab::snapshot_begins`] and send it in pieces.
@@ -212,7 +215,7 @@ impl Zab {
         }
         match &mut self.role {
             Role::Following(following) if following.leader == peer => self.leave(Leave::LinkLost),
-            Role::Leading(leading) => leading.lost(peer),
+            Role::Leading(leading) => leading.lost(&mut self.shared, peer),
             _ => {}
         }
     }
@@ -250,7 +253,9 @@ impl Zab {
             Role::Following(following) if following.leader == peer && role != RoleStatus::Leading => {
                 self.leave(Leave::LeadsNoMore);
             }
-            Role::Leading(leading) if role != (RoleStatus::Following { leader: own }) => leading.lost(peer),
+            Role::Leading(leading) if role != (RoleStatus::Following { leader: own }) => {
+                leading.lost(&mut self.shared, peer);
+            }
             _ => {}
         }
     }

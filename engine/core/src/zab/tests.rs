@@ -399,7 +399,8 @@ impl World {
     fn carry_out(&mut self, at: usize) {
         let mut output = Vec::new();
         self.nodes[at].zab.as_mut().unwrap().take_output(&mut output);
-        for output in output {
+        // Who is lost matters to those who take requests: nobody does, here.
+        for output in output.into_iter().filter(|output| !matches!(output, Output::LearnerLost(_))) {
             self.act(at, output);
         }
     }
@@ -721,6 +722,44 @@ fn a_follower_whose_disk_hangs_shows_what_the_others_have() {
         }
         assert_eq!(world.nodes[hung].delivered, world.committed.len(), "seed {seed}: server {hung} shows less");
     }
+}
+
+/// It hands over again what it does not see proposed then, whether its link has gone or not: what it had sent before must be
+/// told of before that, so that what of it still waits can be given up.
+#[test]
+fn a_learner_that_begins_anew_is_lost_after_what_it_had_sent() {
+    let mut world = World::new(1, Defects::default());
+    while world.nodes.iter().any(|node| node.delivered < 10) {
+        world.step();
+    }
+    let leads = |at: &usize| world.nodes[*at].zab.as_ref().is_some_and(|zab| zab.broadcast().is_some());
+    let leader = (0..world.nodes.len()).find(leads).expect("somebody has proposed that");
+    let learner = World::id((leader + 1) % world.nodes.len());
+    let zab = world.nodes[leader].zab.as_mut().unwrap();
+    let (mut out, epoch) = (Vec::new(), zab.status().current);
+    let mut told = |zab: &mut Zab| {
+        zab.take_output(&mut out);
+        let told: Vec<&str> = out
+            .iter()
+            .filter_map(|output| match output {
+                Output::Payload { from, .. } if *from == learner => Some("payload"),
+                Output::LearnerLost(lost) if *lost == learner => Some("lost"),
+                _ => None,
+            })
+            .collect();
+        out.clear();
+        told
+    };
+    told(zab);
+    let payload = || Message::Payload { epoch, bytes: [1].into() };
+    zab.message(learner, payload());
+    zab.message(learner, Message::FollowerInfo { accepted: epoch });
+    zab.message(learner, payload());
+    assert_eq!(told(zab), ["payload", "lost"], "what comes before it is up to date again is nobody's");
+    zab.link_down(learner);
+    assert_eq!(told(zab), ["lost"]);
+    zab.link_down(learner);
+    assert!(told(zab).is_empty());
 }
 
 #[test]
